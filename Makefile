@@ -1,0 +1,21 @@
+# sparkingest: a PostgreSQL 15 extension. `make quickstart` shows it at work, `make test` checks everything.
+EXTENSION = sparkingest
+EXTVERSION = 0.1.0
+MODULE_big = sparkingest
+
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/pg/*.c src/domain/*.c src/store/*.c src/flow/*.c src/kube/*.c src/worker/*.c src/api/*.c)))
+DATA_built = sparkingest--$(EXTVERSION).sql
+DOCS = README.md
+EXTRA_CLEAN = sparkingest--$(EXTVERSION).sql results output_iso tmp_check regression.diffs regression.out
+
+PG_CPPFLAGS = -I$(CURDIR)/src
+PG_CFLAGS = -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare -Wno-declaration-after-statement
+SHLIB_LINK = -lcurl -lyaml
+SHLIB_EXPORTS = exports.txt
+NO_INSTALLCHECK = 1
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifneq ($(PGXS),)
+include $(PGXS)
+endif

@@ -1,0 +1,587 @@
+-- Tables, in the order of their references. Quantities are whole numbers: millicores, MiB, millicore-seconds.
+
+CREATE TABLE sparkingest.clusters (
+    cluster_name text PRIMARY KEY CHECK (cluster_name OPERATOR(pg_catalog.~) '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+    kubeconfig text,
+    kube_context text,
+    dispatch text NOT NULL DEFAULT 'disabled' CHECK (dispatch IN ('disabled', 'enabled', 'fenced')),
+    dispatch_reason text,
+    api_status text NOT NULL DEFAULT 'unknown' CHECK (api_status IN ('unknown', 'ok', 'error')),
+    api_detail text,
+    api_since timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+COMMENT ON TABLE sparkingest.clusters IS 'Kubernetes clusters that executions are posted to';
+COMMENT ON COLUMN sparkingest.clusters.cluster_name IS 'Name of the cluster, a DNS label';
+COMMENT ON COLUMN sparkingest.clusters.kubeconfig IS 'Path of a kubeconfig file on the database server, readable by its operating system user; NULL = not configured';
+COMMENT ON COLUMN sparkingest.clusters.kube_context IS 'Context inside the kubeconfig; NULL = its current-context';
+COMMENT ON COLUMN sparkingest.clusters.dispatch IS 'disabled: nothing is posted; enabled; fenced: stopped until reconciled (J10)';
+COMMENT ON COLUMN sparkingest.clusters.dispatch_reason IS 'Why dispatch is disabled or fenced';
+COMMENT ON COLUMN sparkingest.clusters.api_status IS 'What the last exchange with the Kubernetes API gave: unknown, ok, error';
+COMMENT ON COLUMN sparkingest.clusters.api_detail IS 'The last error of the Kubernetes API in words';
+COMMENT ON COLUMN sparkingest.clusters.api_since IS 'Since when api_status and api_detail hold';
+
+CREATE TABLE sparkingest.namespaces (
+    namespace text PRIMARY KEY CHECK (namespace OPERATOR(pg_catalog.~) '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+    cluster_name text NOT NULL REFERENCES sparkingest.clusters,
+    purpose text NOT NULL CHECK (purpose IN ('dedicated', 'shared', 'draft')),
+    cpu_millicores bigint NOT NULL CHECK (cpu_millicores BETWEEN 0 AND 1000000000000),
+    memory_mib bigint NOT NULL CHECK (memory_mib BETWEEN 0 AND 1000000000000),
+    tenant_cpu_millicores bigint CHECK (tenant_cpu_millicores >= 0),
+    tenant_memory_mib bigint CHECK (tenant_memory_mib >= 0),
+    slot_minutes integer NOT NULL CHECK (slot_minutes BETWEEN 1 AND 60 AND 60 % slot_minutes = 0),
+    memory_mib_per_core bigint NOT NULL DEFAULT 2048 CHECK (memory_mib_per_core > 0),
+    spark_profile jsonb NOT NULL
+);
+COMMENT ON TABLE sparkingest.namespaces IS 'Kubernetes namespaces with their physical capacity. The Kubernetes name is sparkingest.namespace_prefix followed by this one';
+COMMENT ON COLUMN sparkingest.namespaces.namespace IS 'Name without the prefix, a DNS label';
+COMMENT ON COLUMN sparkingest.namespaces.cluster_name IS 'Cluster that holds the namespace';
+COMMENT ON COLUMN sparkingest.namespaces.purpose IS 'dedicated: sold in units, one pool per tenant; shared: paid by vCPU-hours; draft: draft runs and the last resort';
+COMMENT ON COLUMN sparkingest.namespaces.cpu_millicores IS 'Physical CPU in millicores';
+COMMENT ON COLUMN sparkingest.namespaces.memory_mib IS 'Physical memory in MiB';
+COMMENT ON COLUMN sparkingest.namespaces.tenant_cpu_millicores IS 'Most CPU that one tenant may hold at a time, in millicores; NULL = no cap (S2)';
+COMMENT ON COLUMN sparkingest.namespaces.tenant_memory_mib IS 'Most memory that one tenant may hold at a time, in MiB; NULL = no cap (S2)';
+COMMENT ON COLUMN sparkingest.namespaces.slot_minutes IS 'Grid step of its pools in minutes, a divisor of 60 (C2); fixed once the namespace exists';
+COMMENT ON COLUMN sparkingest.namespaces.memory_mib_per_core IS 'Memory that comes with one billed core, in MiB (M6)';
+COMMENT ON COLUMN sparkingest.namespaces.spark_profile IS 'What every manifest of the namespace carries: image, main_application_file, spark_version, service_account, spark_conf';
+
+CREATE TABLE sparkingest.capacity_overrides (
+    override_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    namespace text NOT NULL REFERENCES sparkingest.namespaces,
+    during tstzrange NOT NULL CHECK (NOT pg_catalog.isempty(during)),
+    cpu_millicores bigint NOT NULL CHECK (cpu_millicores BETWEEN 0 AND 1000000000000),
+    memory_mib bigint NOT NULL CHECK (memory_mib BETWEEN 0 AND 1000000000000),
+    created_at timestamptz NOT NULL,
+    created_by text NOT NULL
+);
+COMMENT ON TABLE sparkingest.capacity_overrides IS 'Capacity of a namespace that differs for a time: maintenance holes, quota changes (C9). The newest row that covers a slot counts';
+COMMENT ON COLUMN sparkingest.capacity_overrides.override_id IS 'Order of creation';
+COMMENT ON COLUMN sparkingest.capacity_overrides.namespace IS 'Namespace';
+COMMENT ON COLUMN sparkingest.capacity_overrides.during IS 'Interval, half open';
+COMMENT ON COLUMN sparkingest.capacity_overrides.cpu_millicores IS 'Total CPU in that interval, millicores';
+COMMENT ON COLUMN sparkingest.capacity_overrides.memory_mib IS 'Total memory in that interval, MiB';
+COMMENT ON COLUMN sparkingest.capacity_overrides.created_at IS 'When it was set';
+COMMENT ON COLUMN sparkingest.capacity_overrides.created_by IS 'Role that set it';
+
+CREATE TABLE sparkingest.tenants (
+    tenant_id uuid PRIMARY KEY,
+    tenant_name text NOT NULL UNIQUE,
+    time_zone text NOT NULL,
+    status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended', 'closed')),
+    created_at timestamptz NOT NULL
+);
+COMMENT ON TABLE sparkingest.tenants IS 'Customers: they buy capacity and own jobs';
+COMMENT ON COLUMN sparkingest.tenants.tenant_id IS 'Identifier';
+COMMENT ON COLUMN sparkingest.tenants.tenant_name IS 'Unique name, 1 to 200 characters';
+COMMENT ON COLUMN sparkingest.tenants.time_zone IS 'IANA zone for calendar periods and, by default, for schedules';
+COMMENT ON COLUMN sparkingest.tenants.status IS 'active; suspended: nothing new starts; closed: suspended for good';
+COMMENT ON COLUMN sparkingest.tenants.created_at IS 'When the tenant was created';
+
+CREATE TABLE sparkingest.tenant_roles (
+    tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
+    role_oid oid NOT NULL,
+    PRIMARY KEY (tenant_id, role_oid)
+);
+CREATE INDEX ON sparkingest.tenant_roles (role_oid);
+COMMENT ON TABLE sparkingest.tenant_roles IS 'Which login roles act for which tenant (grant_tenant)';
+COMMENT ON COLUMN sparkingest.tenant_roles.tenant_id IS 'Tenant';
+COMMENT ON COLUMN sparkingest.tenant_roles.role_oid IS 'Role; members of it act for the tenant too. An oid whose role was dropped gives nobody anything';
+
+CREATE TABLE sparkingest.resource_purchases (
+    purchase_id uuid PRIMARY KEY,
+    tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
+    resource_type text NOT NULL CHECK (resource_type IN ('dedicated_units', 'vcpu_hours')),
+    quantity integer NOT NULL CHECK (quantity BETWEEN 1 AND 1000000),
+    time_period text NOT NULL CHECK (time_period IN ('hourly', 'daily', 'monthly', 'yearly')),
+    valid_from timestamptz NOT NULL,
+    valid_until timestamptz NOT NULL,
+    lending_limit integer NOT NULL DEFAULT 0 CHECK (lending_limit >= 0),
+    priority integer NOT NULL DEFAULT 100,
+    unit_price numeric(18, 6) CHECK (unit_price >= 0 AND unit_price < 'Infinity'),
+    currency text CHECK (currency OPERATOR(pg_catalog.~) '^[A-Z]{3}$'),
+    status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'cancelled')),
+    created_at timestamptz NOT NULL,
+    CHECK (valid_from < valid_until),
+    CHECK ((unit_price IS NULL) = (currency IS NULL))
+);
+CREATE INDEX ON sparkingest.resource_purchases (tenant_id);
+COMMENT ON TABLE sparkingest.resource_purchases IS 'What tenants bought: dedicated units (4 vCPU and 8 GiB each) or vCPU-hours, per period';
+COMMENT ON COLUMN sparkingest.resource_purchases.purchase_id IS 'Identifier';
+COMMENT ON COLUMN sparkingest.resource_purchases.tenant_id IS 'Buyer';
+COMMENT ON COLUMN sparkingest.resource_purchases.resource_type IS 'dedicated_units or vcpu_hours';
+COMMENT ON COLUMN sparkingest.resource_purchases.quantity IS 'Units, or vCPU-hours, per period';
+COMMENT ON COLUMN sparkingest.resource_purchases.time_period IS 'Length of one period in the tenant''s calendar: hourly, daily, monthly, yearly';
+COMMENT ON COLUMN sparkingest.resource_purchases.valid_from IS 'Start of the first period';
+COMMENT ON COLUMN sparkingest.resource_purchases.valid_until IS 'End of the last period';
+COMMENT ON COLUMN sparkingest.resource_purchases.lending_limit IS 'Units that others may borrow while idle; 0 = truly exclusive (C10)';
+COMMENT ON COLUMN sparkingest.resource_purchases.priority IS 'Order of draw-down, lower first (M5)';
+COMMENT ON COLUMN sparkingest.resource_purchases.unit_price IS 'Price of one unit or vCPU-hour per period, in currency';
+COMMENT ON COLUMN sparkingest.resource_purchases.currency IS 'ISO 4217 code';
+COMMENT ON COLUMN sparkingest.resource_purchases.status IS 'active or cancelled';
+COMMENT ON COLUMN sparkingest.resource_purchases.created_at IS 'When it was bought';
+
+CREATE TABLE sparkingest.grants (
+    grant_id uuid PRIMARY KEY,
+    purchase_id uuid NOT NULL REFERENCES sparkingest.resource_purchases,
+    tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
+    resource_type text NOT NULL CHECK (resource_type IN ('dedicated_units', 'vcpu_hours')),
+    namespace text REFERENCES sparkingest.namespaces,
+    starts_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL,
+    cpu_millicores bigint NOT NULL CHECK (cpu_millicores >= 0),
+    memory_mib bigint NOT NULL CHECK (memory_mib >= 0),
+    granted bigint NOT NULL CHECK (granted >= 0),
+    held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
+    spent bigint NOT NULL DEFAULT 0 CHECK (spent >= 0),
+    priority integer NOT NULL,
+    CHECK (starts_at < ends_at),
+    CHECK (held + spent <= granted),
+    CHECK ((resource_type = 'dedicated_units') = (namespace IS NOT NULL))
+);
+CREATE INDEX ON sparkingest.grants (tenant_id, resource_type, ends_at);
+CREATE INDEX ON sparkingest.grants (namespace, ends_at) WHERE resource_type = 'dedicated_units';
+CREATE INDEX ON sparkingest.grants (purchase_id);
+COMMENT ON TABLE sparkingest.grants IS 'Purchases expanded to dated supply, one row per period (M2). available = granted - held - spent is never negative (M4)';
+COMMENT ON COLUMN sparkingest.grants.grant_id IS 'Identifier';
+COMMENT ON COLUMN sparkingest.grants.purchase_id IS 'Purchase that it comes from';
+COMMENT ON COLUMN sparkingest.grants.tenant_id IS 'Owner';
+COMMENT ON COLUMN sparkingest.grants.resource_type IS 'dedicated_units or vcpu_hours';
+COMMENT ON COLUMN sparkingest.grants.namespace IS 'Namespace of the dedicated units; NULL for vCPU-hours';
+COMMENT ON COLUMN sparkingest.grants.starts_at IS 'Start of the period, inclusive';
+COMMENT ON COLUMN sparkingest.grants.ends_at IS 'End of the period, exclusive';
+COMMENT ON COLUMN sparkingest.grants.cpu_millicores IS 'CPU supplied at every instant of the period, millicores (dedicated units)';
+COMMENT ON COLUMN sparkingest.grants.memory_mib IS 'Memory supplied at every instant of the period, MiB (dedicated units)';
+COMMENT ON COLUMN sparkingest.grants.granted IS 'Millicore-seconds granted (vCPU-hours; 1 vCPU-hour = 3,600,000)';
+COMMENT ON COLUMN sparkingest.grants.held IS 'Millicore-seconds set aside for admitted executions';
+COMMENT ON COLUMN sparkingest.grants.spent IS 'Millicore-seconds charged';
+COMMENT ON COLUMN sparkingest.grants.priority IS 'Order of draw-down, lower first (M5)';
+
+CREATE TABLE sparkingest.pools (
+    pool_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    namespace text NOT NULL REFERENCES sparkingest.namespaces,
+    tenant_id uuid REFERENCES sparkingest.tenants,
+    UNIQUE NULLS NOT DISTINCT (namespace, tenant_id)
+);
+COMMENT ON TABLE sparkingest.pools IS 'Accounts of capacity over time: a namespace, or one tenant''s dedicated units inside a namespace';
+COMMENT ON COLUMN sparkingest.pools.pool_id IS 'Identifier; also the key of the pool''s lock';
+COMMENT ON COLUMN sparkingest.pools.namespace IS 'Namespace';
+COMMENT ON COLUMN sparkingest.pools.tenant_id IS 'Owner of a dedicated pool; NULL = the namespace''s common pool';
+
+CREATE TABLE sparkingest.sla_tiers (
+    tier text PRIMARY KEY,
+    high_ratio numeric NOT NULL CHECK (high_ratio > 0 AND high_ratio < 'Infinity'),
+    medium_ratio numeric NOT NULL CHECK (medium_ratio >= high_ratio AND medium_ratio < 'Infinity'),
+    adjustment numeric NOT NULL CHECK (adjustment >= 1 AND adjustment < 100),
+    required_successes integer NOT NULL CHECK (required_successes >= 1),
+    of_last integer NOT NULL CHECK (of_last >= required_successes)
+);
+COMMENT ON TABLE sparkingest.sla_tiers IS 'Bounds of evaluation and promotion by SLA tier (S3, S4)';
+COMMENT ON COLUMN sparkingest.sla_tiers.tier IS 'Name that sla_requirements.tier refers to';
+COMMENT ON COLUMN sparkingest.sla_tiers.high_ratio IS 'Actual / estimated runtime up to which confidence is high';
+COMMENT ON COLUMN sparkingest.sla_tiers.medium_ratio IS 'Actual / estimated runtime up to which a run is eligible with adjusted resources';
+COMMENT ON COLUMN sparkingest.sla_tiers.adjustment IS 'Factor on resources at medium confidence, before rounding up';
+COMMENT ON COLUMN sparkingest.sla_tiers.required_successes IS 'Eligible draft runs that promotion asks for';
+COMMENT ON COLUMN sparkingest.sla_tiers.of_last IS 'Number of latest draft runs of the job version in which they are counted';
+
+CREATE TABLE sparkingest.ingestion_jobs (
+    job_id uuid PRIMARY KEY,
+    tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
+    job_name text NOT NULL,
+    stage text NOT NULL DEFAULT 'draft' CHECK (stage IN ('draft', 'production')),
+    status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'paused', 'dropped')),
+    version integer NOT NULL DEFAULT 1,
+    source_type text NOT NULL CHECK (source_type IN ('postgres', 'mysql', 'jdbc', 's3', 'file')),
+    source_config jsonb NOT NULL,
+    destination_config jsonb NOT NULL,
+    cpu_millicores bigint NOT NULL CHECK (cpu_millicores > 0),
+    memory_mib bigint NOT NULL CHECK (memory_mib > 0),
+    executors integer NOT NULL CHECK (executors BETWEEN 1 AND 1000),
+    estimated_runtime_minutes numeric NOT NULL CHECK (estimated_runtime_minutes > 0 AND estimated_runtime_minutes < 'Infinity'),
+    schedule_cron text,
+    time_zone text NOT NULL,
+    next_fire_at timestamptz,
+    sla_requirements jsonb NOT NULL DEFAULT '{}',
+    tier text NOT NULL DEFAULT 'standard' REFERENCES sparkingest.sla_tiers,
+    priority integer NOT NULL DEFAULT 0,
+    sla_window_hours numeric NOT NULL DEFAULT 24 CHECK (sla_window_hours > 0 AND sla_window_hours <= 840),
+    max_runtime_minutes integer CHECK (max_runtime_minutes > 0),
+    on_no_capacity text NOT NULL DEFAULT 'draft' CHECK (on_no_capacity IN ('draft', 'wait', 'reject')),
+    overlap_policy text NOT NULL DEFAULT 'forbid' CHECK (overlap_policy IN ('forbid', 'queue_one', 'allow', 'replace')),
+    misfire_policy text NOT NULL DEFAULT 'latest' CHECK (misfire_policy IN ('all', 'latest', 'none')),
+    catchup_window interval NOT NULL DEFAULT '1 hour',
+    options jsonb NOT NULL DEFAULT '{}',
+    watermark text,
+    target_namespace text REFERENCES sparkingest.namespaces,
+    owner_oid oid NOT NULL,
+    blocked_reason text,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+CREATE UNIQUE INDEX ON sparkingest.ingestion_jobs (tenant_id, job_name) WHERE status <> 'dropped';
+CREATE INDEX ON sparkingest.ingestion_jobs (next_fire_at) WHERE next_fire_at IS NOT NULL;
+COMMENT ON TABLE sparkingest.ingestion_jobs IS 'Job definitions: where data comes from, where it goes, with what resources, when';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.job_id IS 'Identifier';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.tenant_id IS 'Owner';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.job_name IS 'Name, unique per tenant among jobs that are not dropped';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.stage IS 'draft until promoted (S2, S4)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.status IS 'active, paused (its schedule does not fire) or dropped';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.version IS 'Counts edits of source, destination or resources; draft runs of older versions do not count for promotion';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.source_type IS 'postgres, mysql, jdbc, s3 or file';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.source_config IS 'Where to read; never a password: credentials_secret names a Kubernetes Secret';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.destination_config IS 'Where and how to write';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.cpu_millicores IS 'CPU over all pods, millicores (C7)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.memory_mib IS 'Memory over all pods with overhead, MiB (C7)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.executors IS 'Number of Spark executors';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.estimated_runtime_minutes IS 'Expected runtime in minutes: stated in resource_requirements, else estimated';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.schedule_cron IS 'Five-field cron expression; NULL = runs only by run_job';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.time_zone IS 'IANA zone of schedule_cron';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.next_fire_at IS 'Next time of the schedule that no execution exists for yet; NULL = no schedule, draft, paused or dropped (J2)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.sla_requirements IS 'As given: max_runtime_minutes, priority, sla_window_hours, earliest_start, start_by, finish_by, tier (S1)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.tier IS 'SLA tier';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.priority IS 'Higher goes first among waiting work (C15)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.sla_window_hours IS 'Hours after the wanted start within which a start is searched (C8)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.max_runtime_minutes IS 'Hard stop in minutes; NULL = 3 times the planned runtime (C14)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.on_no_capacity IS 'Last step of the spillover order: draft, wait or reject (C12)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.overlap_policy IS 'What a fire does while an earlier run is not finished (J4)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.misfire_policy IS 'Which of the fires missed inside catchup_window are made up for (J3)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.catchup_window IS 'How late a missed fire may still run (J3)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.options IS 'As given: also auto_draft, auto_promote, overlap_limit, retry, spark_conf, image';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.watermark IS 'Incremental cursor up to which data was read by a successful production run';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.target_namespace IS 'Namespace chosen at promotion; NULL while draft';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_oid IS 'Role that created the job (J12)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.blocked_reason IS 'Why plan() could not handle the job; NULL = nothing wrong (J12)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.created_at IS 'When it was created';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.updated_at IS 'When it was last edited';
+
+CREATE TABLE sparkingest.reservations (
+    reservation_id uuid PRIMARY KEY,
+    pool_id integer NOT NULL REFERENCES sparkingest.pools,
+    namespace text NOT NULL,
+    tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
+    cpu_millicores bigint NOT NULL CHECK (cpu_millicores > 0),
+    memory_mib bigint NOT NULL CHECK (memory_mib > 0),
+    starts_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL,
+    status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'released')),
+    borrowed boolean NOT NULL DEFAULT false,
+    draft_fallback boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL,
+    created_by text NOT NULL,
+    released_at timestamptz,
+    CHECK (starts_at < ends_at),
+    CHECK ((status = 'released') = (released_at IS NOT NULL))
+);
+CREATE INDEX ON sparkingest.reservations (pool_id, ends_at) WHERE status = 'active';
+CREATE INDEX ON sparkingest.reservations (tenant_id);
+COMMENT ON TABLE sparkingest.reservations IS 'Capacity of a pool held over [starts_at, ends_at), both on the pool''s grid (C1, C2). A release keeps the row; an early one shortens nothing, it frees all of it';
+COMMENT ON COLUMN sparkingest.reservations.reservation_id IS 'Identifier';
+COMMENT ON COLUMN sparkingest.reservations.pool_id IS 'Pool that it is taken from';
+COMMENT ON COLUMN sparkingest.reservations.namespace IS 'Namespace of the pool';
+COMMENT ON COLUMN sparkingest.reservations.tenant_id IS 'Tenant that it is held for';
+COMMENT ON COLUMN sparkingest.reservations.cpu_millicores IS 'CPU, millicores';
+COMMENT ON COLUMN sparkingest.reservations.memory_mib IS 'Memory, MiB';
+COMMENT ON COLUMN sparkingest.reservations.starts_at IS 'Start, on the grid';
+COMMENT ON COLUMN sparkingest.reservations.ends_at IS 'End, on the grid, exclusive';
+COMMENT ON COLUMN sparkingest.reservations.status IS 'active or released';
+COMMENT ON COLUMN sparkingest.reservations.borrowed IS 'Taken from a lender''s pool (C10)';
+COMMENT ON COLUMN sparkingest.reservations.draft_fallback IS 'Production work placed in the draft namespace as the last resort (C12)';
+COMMENT ON COLUMN sparkingest.reservations.created_at IS 'When it was made';
+COMMENT ON COLUMN sparkingest.reservations.created_by IS 'Role that made it';
+COMMENT ON COLUMN sparkingest.reservations.released_at IS 'When it was released';
+
+CREATE TABLE sparkingest.job_executions (
+    execution_id uuid PRIMARY KEY,
+    job_id uuid NOT NULL REFERENCES sparkingest.ingestion_jobs,
+    tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
+    job_version integer NOT NULL,
+    attempt integer NOT NULL DEFAULT 1 CHECK (attempt BETWEEN 1 AND 999),
+    state text NOT NULL CHECK (state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running',
+                                         'succeeded', 'failed', 'cancelled', 'timed_out', 'preempted', 'lost')),
+    started_by text NOT NULL CHECK (started_by IN ('run_job', 'schedule', 'auto_draft')),
+    is_draft boolean NOT NULL,
+    draft_fallback boolean NOT NULL DEFAULT false,
+    namespace text NOT NULL REFERENCES sparkingest.namespaces,
+    scheduled_for timestamptz NOT NULL,
+    planned_start timestamptz,
+    planned_end timestamptz,
+    reservation_id uuid REFERENCES sparkingest.reservations,
+    cpu_millicores bigint NOT NULL CHECK (cpu_millicores > 0),
+    memory_mib bigint NOT NULL CHECK (memory_mib > 0),
+    executors integer NOT NULL CHECK (executors >= 1),
+    estimated_runtime_minutes numeric NOT NULL,
+    hard_minutes integer NOT NULL CHECK (hard_minutes > 0),
+    waiting_reason text,
+    object_name text UNIQUE,
+    manifest jsonb,
+    manifest_sha256 text,
+    object_uid text,
+    claimed_at timestamptz,
+    posted_at timestamptz,
+    submitted_at timestamptz,
+    started_at timestamptz,
+    finished_at timestamptz,
+    posted_cpu_millicores bigint,
+    posted_memory_mib bigint,
+    tries integer NOT NULL DEFAULT 0,
+    next_try_at timestamptz,
+    last_error text,
+    stop_requested_at timestamptz,
+    stop_cause text CHECK (stop_cause IN ('cancelled', 'timed_out', 'preempted')),
+    stop_reason text,
+    exit_code integer,
+    error_class text,
+    error_message text,
+    rows_read bigint,
+    bytes_out bigint,
+    files_written bigint,
+    cursor_value text,
+    metrics jsonb,
+    sla_met boolean,
+    evaluation jsonb,
+    held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
+    charged bigint CHECK (charged >= 0),
+    created_at timestamptz NOT NULL,
+    CHECK ((stop_requested_at IS NULL) = (stop_cause IS NULL))
+);
+CREATE INDEX ON sparkingest.job_executions (job_id, created_at);
+CREATE INDEX ON sparkingest.job_executions (tenant_id, created_at);
+CREATE INDEX ON sparkingest.job_executions (state, planned_start) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
+CREATE UNIQUE INDEX ON sparkingest.job_executions (job_id, scheduled_for, attempt) WHERE started_by = 'schedule';
+CREATE INDEX ON sparkingest.job_executions (reservation_id);
+COMMENT ON TABLE sparkingest.job_executions IS 'Runs of jobs, one row per attempt (J5, J7). state moves only along the transition table; every move writes an event';
+COMMENT ON COLUMN sparkingest.job_executions.execution_id IS 'Identifier';
+COMMENT ON COLUMN sparkingest.job_executions.job_id IS 'Job';
+COMMENT ON COLUMN sparkingest.job_executions.tenant_id IS 'Tenant';
+COMMENT ON COLUMN sparkingest.job_executions.job_version IS 'Version of the job that runs';
+COMMENT ON COLUMN sparkingest.job_executions.attempt IS 'Attempt number, from 1';
+COMMENT ON COLUMN sparkingest.job_executions.state IS 'scheduled: capacity reserved; waiting: none yet; dispatching: claimed by the dispatcher; submitted: exists in Kubernetes; running: driver runs; then one of six ends';
+COMMENT ON COLUMN sparkingest.job_executions.started_by IS 'run_job, schedule or auto_draft';
+COMMENT ON COLUMN sparkingest.job_executions.is_draft IS 'A draft run: metered and free (M9)';
+COMMENT ON COLUMN sparkingest.job_executions.draft_fallback IS 'A production run placed in the draft namespace: best effort, outside SLA (C12)';
+COMMENT ON COLUMN sparkingest.job_executions.namespace IS 'Namespace where it runs or is meant to run';
+COMMENT ON COLUMN sparkingest.job_executions.scheduled_for IS 'Wanted start: fire time, or argument at of run_job; SLA bounds are measured from here';
+COMMENT ON COLUMN sparkingest.job_executions.planned_start IS 'Planned start; NULL = not known yet';
+COMMENT ON COLUMN sparkingest.job_executions.planned_end IS 'Planned end, the soft line (C14)';
+COMMENT ON COLUMN sparkingest.job_executions.reservation_id IS 'Its reservation, kept after release';
+COMMENT ON COLUMN sparkingest.job_executions.cpu_millicores IS 'CPU reserved over all pods, millicores';
+COMMENT ON COLUMN sparkingest.job_executions.memory_mib IS 'Memory reserved over all pods, MiB';
+COMMENT ON COLUMN sparkingest.job_executions.executors IS 'Number of Spark executors';
+COMMENT ON COLUMN sparkingest.job_executions.estimated_runtime_minutes IS 'Estimate that it is evaluated against, minutes';
+COMMENT ON COLUMN sparkingest.job_executions.hard_minutes IS 'Runtime in minutes at which it is stopped (C14)';
+COMMENT ON COLUMN sparkingest.job_executions.waiting_reason IS 'Why it waits';
+COMMENT ON COLUMN sparkingest.job_executions.object_name IS 'Name of the SparkApplication, derived from execution and attempt (J9)';
+COMMENT ON COLUMN sparkingest.job_executions.manifest IS 'Exactly what is posted, fixed when claimed';
+COMMENT ON COLUMN sparkingest.job_executions.manifest_sha256 IS 'Hash of the manifest that the object carries as an annotation';
+COMMENT ON COLUMN sparkingest.job_executions.object_uid IS 'uid that Kubernetes gave the object';
+COMMENT ON COLUMN sparkingest.job_executions.claimed_at IS 'When the dispatcher claimed it';
+COMMENT ON COLUMN sparkingest.job_executions.posted_at IS 'When it was last posted';
+COMMENT ON COLUMN sparkingest.job_executions.submitted_at IS 'When Kubernetes acknowledged the object';
+COMMENT ON COLUMN sparkingest.job_executions.started_at IS 'When the driver started, as Kubernetes reports it (M7)';
+COMMENT ON COLUMN sparkingest.job_executions.finished_at IS 'When it ended, as Kubernetes reports it (M7)';
+COMMENT ON COLUMN sparkingest.job_executions.posted_cpu_millicores IS 'CPU that the posted manifest asks for over all pods, millicores (C7)';
+COMMENT ON COLUMN sparkingest.job_executions.posted_memory_mib IS 'Memory that the posted manifest asks for over all pods, MiB (C7)';
+COMMENT ON COLUMN sparkingest.job_executions.tries IS 'Posts that failed for a transient reason';
+COMMENT ON COLUMN sparkingest.job_executions.next_try_at IS 'Not posted again before this';
+COMMENT ON COLUMN sparkingest.job_executions.last_error IS 'Last error of dispatch in words';
+COMMENT ON COLUMN sparkingest.job_executions.stop_requested_at IS 'When a stop was asked for; capacity stays held until the pods are gone (J6)';
+COMMENT ON COLUMN sparkingest.job_executions.stop_cause IS 'State that the stop leads to';
+COMMENT ON COLUMN sparkingest.job_executions.stop_reason IS 'Why, in words';
+COMMENT ON COLUMN sparkingest.job_executions.exit_code IS 'Exit code of the driver';
+COMMENT ON COLUMN sparkingest.job_executions.error_class IS 'out_of_memory, node_lost, user_code, platform, rejected (J7)';
+COMMENT ON COLUMN sparkingest.job_executions.error_message IS 'What the driver or Kubernetes said';
+COMMENT ON COLUMN sparkingest.job_executions.rows_read IS 'Rows read from the source and written';
+COMMENT ON COLUMN sparkingest.job_executions.bytes_out IS 'Bytes written';
+COMMENT ON COLUMN sparkingest.job_executions.files_written IS 'Files written';
+COMMENT ON COLUMN sparkingest.job_executions.cursor_value IS 'Incremental cursor that the run reached';
+COMMENT ON COLUMN sparkingest.job_executions.metrics IS 'The termination message of the driver';
+COMMENT ON COLUMN sparkingest.job_executions.sla_met IS 'All stated bounds held; NULL until final, for drafts and draft fallback (S1)';
+COMMENT ON COLUMN sparkingest.job_executions.evaluation IS 'Verdict on a finished draft run (S2)';
+COMMENT ON COLUMN sparkingest.job_executions.held IS 'Millicore-seconds of vCPU-hours held for it now';
+COMMENT ON COLUMN sparkingest.job_executions.charged IS 'Millicore-seconds charged at its end; NULL until final';
+COMMENT ON COLUMN sparkingest.job_executions.created_at IS 'When it was admitted';
+
+CREATE TABLE sparkingest.balance_entries (
+    entry_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL,
+    tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
+    grant_id uuid NOT NULL REFERENCES sparkingest.grants,
+    execution_id uuid REFERENCES sparkingest.job_executions,
+    entry_type text NOT NULL CHECK (entry_type IN ('grant', 'hold', 'release', 'charge')),
+    amount bigint NOT NULL CHECK (amount > 0)
+);
+CREATE INDEX ON sparkingest.balance_entries (execution_id);
+CREATE INDEX ON sparkingest.balance_entries (grant_id);
+COMMENT ON TABLE sparkingest.balance_entries IS 'Every movement of vCPU-hours, one line per grant touched (M5); rows are only added';
+COMMENT ON COLUMN sparkingest.balance_entries.entry_id IS 'Order of writing';
+COMMENT ON COLUMN sparkingest.balance_entries.at IS 'When';
+COMMENT ON COLUMN sparkingest.balance_entries.tenant_id IS 'Tenant';
+COMMENT ON COLUMN sparkingest.balance_entries.grant_id IS 'Grant touched';
+COMMENT ON COLUMN sparkingest.balance_entries.execution_id IS 'Execution that caused it; NULL for grant';
+COMMENT ON COLUMN sparkingest.balance_entries.entry_type IS 'grant: supply added; hold: available to held; release: held to available; charge: held to spent';
+COMMENT ON COLUMN sparkingest.balance_entries.amount IS 'Millicore-seconds, positive';
+
+CREATE TABLE sparkingest.resource_consumption (
+    execution_id uuid PRIMARY KEY REFERENCES sparkingest.job_executions,
+    tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
+    job_id uuid NOT NULL REFERENCES sparkingest.ingestion_jobs,
+    namespace text NOT NULL,
+    started_at timestamptz NOT NULL,
+    ended_at timestamptz NOT NULL,
+    billed_seconds bigint NOT NULL CHECK (billed_seconds >= 0),
+    cpu_millicore_seconds bigint NOT NULL CHECK (cpu_millicore_seconds >= 0),
+    memory_mib_seconds bigint NOT NULL CHECK (memory_mib_seconds >= 0),
+    charge_to text NOT NULL CHECK (charge_to IN ('vcpu_hours', 'dedicated', 'draft', 'platform')),
+    charged bigint NOT NULL CHECK (charged >= 0)
+);
+CREATE INDEX ON sparkingest.resource_consumption (tenant_id, ended_at);
+COMMENT ON TABLE sparkingest.resource_consumption IS 'Metered use of finished executions: requested resources times seconds, from driver running to last pod gone, at least 60 s (M7, M8)';
+COMMENT ON COLUMN sparkingest.resource_consumption.execution_id IS 'Execution';
+COMMENT ON COLUMN sparkingest.resource_consumption.tenant_id IS 'Tenant';
+COMMENT ON COLUMN sparkingest.resource_consumption.job_id IS 'Job';
+COMMENT ON COLUMN sparkingest.resource_consumption.namespace IS 'Namespace';
+COMMENT ON COLUMN sparkingest.resource_consumption.started_at IS 'Driver running';
+COMMENT ON COLUMN sparkingest.resource_consumption.ended_at IS 'Last pod gone';
+COMMENT ON COLUMN sparkingest.resource_consumption.billed_seconds IS 'Seconds metered, rounded up, at least 60';
+COMMENT ON COLUMN sparkingest.resource_consumption.cpu_millicore_seconds IS 'Millicores requested times billed_seconds';
+COMMENT ON COLUMN sparkingest.resource_consumption.memory_mib_seconds IS 'MiB requested times billed_seconds';
+COMMENT ON COLUMN sparkingest.resource_consumption.charge_to IS 'vcpu_hours: charged to the balance; dedicated: flat charge already paid; draft: free (M9); platform: failure of the platform, free (M7)';
+COMMENT ON COLUMN sparkingest.resource_consumption.charged IS 'Millicore-seconds taken from the balance: max(vCPU, memory / ratio of the pool) times billed_seconds (M6), or 0';
+
+CREATE TABLE sparkingest.estimation_observations (
+    execution_id uuid PRIMARY KEY REFERENCES sparkingest.job_executions,
+    tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
+    source_type text NOT NULL,
+    cpu_millicores bigint NOT NULL,
+    memory_mib bigint NOT NULL,
+    rows_read bigint,
+    bytes_out bigint,
+    estimated_runtime_minutes numeric NOT NULL,
+    actual_runtime_seconds numeric NOT NULL,
+    peak_memory_mib bigint,
+    cpu_seconds numeric,
+    observed_at timestamptz NOT NULL
+);
+COMMENT ON TABLE sparkingest.estimation_observations IS 'What successful runs took, for the estimator to learn from';
+COMMENT ON COLUMN sparkingest.estimation_observations.execution_id IS 'Execution';
+COMMENT ON COLUMN sparkingest.estimation_observations.tenant_id IS 'Tenant';
+COMMENT ON COLUMN sparkingest.estimation_observations.source_type IS 'Source type of the job';
+COMMENT ON COLUMN sparkingest.estimation_observations.cpu_millicores IS 'CPU given, millicores';
+COMMENT ON COLUMN sparkingest.estimation_observations.memory_mib IS 'Memory given, MiB';
+COMMENT ON COLUMN sparkingest.estimation_observations.rows_read IS 'Rows read';
+COMMENT ON COLUMN sparkingest.estimation_observations.bytes_out IS 'Bytes written';
+COMMENT ON COLUMN sparkingest.estimation_observations.estimated_runtime_minutes IS 'Estimate made before, minutes';
+COMMENT ON COLUMN sparkingest.estimation_observations.actual_runtime_seconds IS 'Runtime from driver running to its end, seconds';
+COMMENT ON COLUMN sparkingest.estimation_observations.peak_memory_mib IS 'Peak memory of the driver, MiB';
+COMMENT ON COLUMN sparkingest.estimation_observations.cpu_seconds IS 'CPU used, seconds';
+COMMENT ON COLUMN sparkingest.estimation_observations.observed_at IS 'When the run ended';
+
+CREATE TABLE sparkingest.events (
+    event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL,
+    event_type text NOT NULL,
+    tenant_id uuid,
+    job_id uuid,
+    execution_id uuid,
+    actor text NOT NULL,
+    cause text,
+    before jsonb,
+    after jsonb
+);
+CREATE INDEX ON sparkingest.events (tenant_id, event_id);
+CREATE INDEX ON sparkingest.events (execution_id, event_id);
+CREATE INDEX ON sparkingest.events (job_id, event_id);
+COMMENT ON TABLE sparkingest.events IS 'What happened, who did it and why; written in the transaction that did it (J5, S5)';
+COMMENT ON COLUMN sparkingest.events.event_id IS 'Cursor for readers; numbers may be missing';
+COMMENT ON COLUMN sparkingest.events.at IS 'When, by the product''s clock';
+COMMENT ON COLUMN sparkingest.events.event_type IS 'noun.verb, e.g. execution.state, job.promoted, purchase.created, fire.skipped';
+COMMENT ON COLUMN sparkingest.events.tenant_id IS 'Tenant concerned; NULL = the service';
+COMMENT ON COLUMN sparkingest.events.job_id IS 'Job concerned';
+COMMENT ON COLUMN sparkingest.events.execution_id IS 'Execution concerned';
+COMMENT ON COLUMN sparkingest.events.actor IS 'Role, or the worker''s name';
+COMMENT ON COLUMN sparkingest.events.cause IS 'Why, in words';
+COMMENT ON COLUMN sparkingest.events.before IS 'Values before';
+COMMENT ON COLUMN sparkingest.events.after IS 'Values after';
+
+CREATE TABLE sparkingest.idempotency_keys (
+    scope uuid NOT NULL,
+    function_name text NOT NULL,
+    idempotency_key text NOT NULL CHECK (pg_catalog.length(idempotency_key) BETWEEN 1 AND 200),
+    body_sha256 bytea NOT NULL,
+    answer jsonb NOT NULL,
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (scope, function_name, idempotency_key)
+);
+COMMENT ON TABLE sparkingest.idempotency_keys IS 'Answers by idempotency key (J8)';
+COMMENT ON COLUMN sparkingest.idempotency_keys.scope IS 'Tenant; all zeros for create_tenant';
+COMMENT ON COLUMN sparkingest.idempotency_keys.function_name IS 'Function called';
+COMMENT ON COLUMN sparkingest.idempotency_keys.idempotency_key IS 'Key, 1 to 200 characters';
+COMMENT ON COLUMN sparkingest.idempotency_keys.body_sha256 IS 'Hash of the other arguments';
+COMMENT ON COLUMN sparkingest.idempotency_keys.answer IS 'First answer';
+COMMENT ON COLUMN sparkingest.idempotency_keys.created_at IS 'When';
+
+CREATE TABLE sparkingest.worker_status (
+    worker_name text PRIMARY KEY,
+    pid integer,
+    started_at timestamptz,
+    beat_at timestamptz,
+    last_error text,
+    last_error_at timestamptz
+);
+COMMENT ON TABLE sparkingest.worker_status IS 'One row per background worker and tick';
+COMMENT ON COLUMN sparkingest.worker_status.worker_name IS 'dispatcher, plan, maintain or roll_up';
+COMMENT ON COLUMN sparkingest.worker_status.pid IS 'Process';
+COMMENT ON COLUMN sparkingest.worker_status.started_at IS 'When it started';
+COMMENT ON COLUMN sparkingest.worker_status.beat_at IS 'When it last finished a round';
+COMMENT ON COLUMN sparkingest.worker_status.last_error IS 'Last error in words';
+COMMENT ON COLUMN sparkingest.worker_status.last_error_at IS 'When';
+
+CREATE TABLE sparkingest.usage_hourly (
+    tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
+    hour timestamptz NOT NULL,
+    namespace text NOT NULL,
+    executions bigint NOT NULL,
+    cpu_millicore_seconds bigint NOT NULL,
+    memory_mib_seconds bigint NOT NULL,
+    charged bigint NOT NULL,
+    PRIMARY KEY (tenant_id, hour, namespace)
+);
+COMMENT ON TABLE sparkingest.usage_hourly IS 'resource_consumption summed by the hour in which executions ended; kept by roll_up()';
+COMMENT ON COLUMN sparkingest.usage_hourly.tenant_id IS 'Tenant';
+COMMENT ON COLUMN sparkingest.usage_hourly.hour IS 'Start of the hour (UTC grid)';
+COMMENT ON COLUMN sparkingest.usage_hourly.namespace IS 'Namespace';
+COMMENT ON COLUMN sparkingest.usage_hourly.executions IS 'Executions ended';
+COMMENT ON COLUMN sparkingest.usage_hourly.cpu_millicore_seconds IS 'Millicore-seconds';
+COMMENT ON COLUMN sparkingest.usage_hourly.memory_mib_seconds IS 'MiB-seconds';
+COMMENT ON COLUMN sparkingest.usage_hourly.charged IS 'Millicore-seconds taken from balances';
+
+-- What CREATE EXTENSION brings (api.md): one cluster, three namespaces, one tier.
+INSERT INTO sparkingest.clusters (cluster_name, dispatch_reason) VALUES ('default', 'not enabled yet: call sparkingest.enable_dispatch()');
+INSERT INTO sparkingest.sla_tiers VALUES ('standard', 1.2, 1.5, 1.2, 1, 1), ('strict', 1.1, 1.3, 1.2, 3, 3);
+INSERT INTO sparkingest.namespaces
+    (namespace, cluster_name, purpose, cpu_millicores, memory_mib, tenant_cpu_millicores, tenant_memory_mib, slot_minutes, spark_profile)
+SELECT v.namespace, 'default', v.purpose, v.cores * 1000, v.gib * 1024, v.tenant_cores * 1000, v.tenant_gib * 1024,
+       pg_catalog.current_setting('sparkingest.slot_minutes')::integer,
+       '{"image": "apache/spark:4.0.1", "main_application_file": "local:///opt/sparkingest/ingest.py", "spark_version": "4.0.1", "service_account": "spark", "spark_conf": {}}'
+  FROM (VALUES ('dedicated-cpu-ns', 'dedicated', 400::bigint, 800::bigint, NULL::bigint, NULL::bigint),
+               ('vcpu-hours-ns', 'shared', 2000, 4000, NULL, NULL),
+               ('draft-ingestion-ns', 'draft', 200, 400, 40, 80)) AS v (namespace, purpose, cores, gib, tenant_cores, tenant_gib);
+INSERT INTO sparkingest.pools (namespace) VALUES ('vcpu-hours-ns'), ('draft-ingestion-ns');
+
+-- Data of users goes into dumps; what the script inserted is told apart by name and is not dumped twice.
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.clusters', $$WHERE cluster_name <> 'default'$$);
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.sla_tiers', $$WHERE tier NOT IN ('standard', 'strict')$$);
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.namespaces', $$WHERE namespace NOT IN ('dedicated-cpu-ns', 'vcpu-hours-ns', 'draft-ingestion-ns')$$);
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.pools', $$WHERE tenant_id IS NOT NULL$$);
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.capacity_overrides', ''),
+       pg_catalog.pg_extension_config_dump('sparkingest.tenants', ''),
+       pg_catalog.pg_extension_config_dump('sparkingest.tenant_roles', ''),
+       pg_catalog.pg_extension_config_dump('sparkingest.resource_purchases', ''),
+       pg_catalog.pg_extension_config_dump('sparkingest.grants', ''),
+       pg_catalog.pg_extension_config_dump('sparkingest.ingestion_jobs', ''),
+       pg_catalog.pg_extension_config_dump('sparkingest.reservations', ''),
+       pg_catalog.pg_extension_config_dump('sparkingest.job_executions', ''),
+       pg_catalog.pg_extension_config_dump('sparkingest.balance_entries', ''),
+       pg_catalog.pg_extension_config_dump('sparkingest.resource_consumption', ''),
+       pg_catalog.pg_extension_config_dump('sparkingest.estimation_observations', ''),
+       pg_catalog.pg_extension_config_dump('sparkingest.events', ''),
+       pg_catalog.pg_extension_config_dump('sparkingest.idempotency_keys', ''),
+       pg_catalog.pg_extension_config_dump('sparkingest.usage_hourly', '');

@@ -1,0 +1,44 @@
+-- What ticks and operators call.
+
+CREATE FUNCTION sparkingest.plan()
+RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_plan';
+COMMENT ON FUNCTION sparkingest.plan IS
+'The planning tick: turns due and coming fires of schedules into executions (J2, J3, J4) and places waiting ones, by priority (C15). Returns the rows handled. Safe at any time and concurrently. Operators only';
+
+CREATE FUNCTION sparkingest.maintain()
+RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_maintain';
+COMMENT ON FUNCTION sparkingest.maintain IS
+'The housekeeping tick: releases reservations made by reserve() that ended, removes idempotency keys older than 30 days. Returns the rows handled. Safe at any time and concurrently. Operators only';
+
+CREATE FUNCTION sparkingest.roll_up()
+RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_roll_up';
+COMMENT ON FUNCTION sparkingest.roll_up IS
+'Brings usage_hourly up to date with resource_consumption. Returns the hours rewritten. Safe at any time and concurrently. Operators only';
+
+CREATE FUNCTION sparkingest.install_schedules()
+RETURNS SETOF text LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_install_schedules';
+COMMENT ON FUNCTION sparkingest.install_schedules IS
+'Registers plan (every minute), maintain (every 10 minutes) and roll_up (hourly) with pg_cron and says so; where pg_cron lives in another database, returns the cron.schedule_in_database calls to run there. Superusers only';
+
+CREATE FUNCTION sparkingest.set_namespace(namespace text, changes jsonb)
+RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_set_namespace';
+COMMENT ON FUNCTION sparkingest.set_namespace IS
+'Changes a namespace: cluster_name, tenant_cpu_cores, tenant_memory_gb (caps per tenant, null = none), spark_profile {image, main_application_file, spark_version, service_account, spark_conf} (given keys replaced). Operators only. Raises 22023, 42704';
+
+CREATE FUNCTION sparkingest.set_cluster(cluster text, kubeconfig text, kube_context text DEFAULT NULL)
+RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_set_cluster';
+COMMENT ON FUNCTION sparkingest.set_cluster IS
+'Sets the kubeconfig of a cluster: an absolute path of a file on the database server, readable by its operating system user, and the context in it. Superusers only, since the server reads the file. Raises 22023, 42704';
+
+CREATE FUNCTION sparkingest.enable_dispatch(cluster text DEFAULT 'default')
+RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_enable_dispatch';
+COMMENT ON FUNCTION sparkingest.enable_dispatch IS 'Lets the dispatcher post to a cluster. Operators only. Raises 42704, SI003 (no kubeconfig set)';
+
+CREATE FUNCTION sparkingest.disable_dispatch(cluster text DEFAULT 'default')
+RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_disable_dispatch';
+COMMENT ON FUNCTION sparkingest.disable_dispatch IS 'Stops posting to a cluster; what runs is still watched. Operators only. Raises 42704';
+
+CREATE FUNCTION sparkingest.health(OUT component text, OUT status text, OUT detail text, OUT since timestamptz)
+RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_health';
+COMMENT ON FUNCTION sparkingest.health IS
+'One row per component: preload, pg_cron, schedules, dispatcher, each cluster (API, token, CRD, operator), waiting work; status ok, warning or error; detail says what to do';

@@ -1,0 +1,20 @@
+/*
+ * guc.h: the settings of sparkingest; guc.c documents each with its unit.
+ */
+#ifndef SI_GUC_H
+#define SI_GUC_H
+
+extern char *si_guc_clock;
+extern char *si_guc_database;
+extern int si_guc_dispatch_in_flight;
+extern double si_guc_dispatch_rate;
+extern int si_guc_horizon_days;
+extern char *si_guc_namespace_prefix;
+extern int si_guc_reconcile_interval;
+extern int si_guc_slot_minutes;
+extern bool si_guc_tls_verify;
+
+/* _PG_init: defines them all. */
+extern void si_guc_init(void);
+
+#endif

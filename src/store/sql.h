@@ -1,0 +1,62 @@
+/*
+ * sql.h: prepared statements of the store. A statement is a static struct, planned once per backend and kept.
+ *
+ *     static SiStatement find = {"SELECT ... WHERE x OPERATOR(pg_catalog.=) $1", 1, {UUIDOID}};
+ *     si_sql_open();                      SPI_connect
+ *     si_sql_run(&find, values, NULL);    SPI_processed, SPI_tuptable
+ *     si_sql_close();                     SPI_finish: copy results out before
+ *
+ * search_path is pinned to pg_catalog by the caller (pg/caller.h, pg/transaction.h), so that operators need no schema.
+ */
+#ifndef SI_STORE_SQL_H
+#define SI_STORE_SQL_H
+
+#include "catalog/pg_type_d.h"
+#include "executor/spi.h"
+#include "utils/jsonb.h"
+#include "utils/uuid.h"
+
+#define SI_SQL_MAX_ARGS 32
+
+typedef struct SiStatement
+{
+    const char *text;
+    int nargs;
+    Oid types[SI_SQL_MAX_ARGS];
+    SPIPlanPtr plan; /* kept for the life of the backend */
+} SiStatement;
+
+extern void si_sql_open(void);
+extern void si_sql_close(void);
+
+/* Runs with the transaction's snapshot rules; nulls as in SPI (' ' or 'n' per argument), NULL = none. Returns rows processed. */
+extern uint64 si_sql_run(SiStatement *statement, Datum *values, const char *nulls);
+
+/*
+ * Runs a SELECT with the newest snapshot whatever the isolation level: for reads under a pool's lock, which must see
+ * what others committed before they let go of it (C3).
+ */
+extern uint64 si_sql_run_latest(SiStatement *statement, Datum *values, const char *nulls);
+
+/* Column of a row of SPI_tuptable, counted from 1. The _copy ones are palloc'd in `context`. */
+extern Datum si_sql_get(uint64 row, int column, bool *isnull);
+extern int64 si_sql_int8(uint64 row, int column);                    /* 0 when null */
+extern int32 si_sql_int4(uint64 row, int column);                    /* 0 when null */
+extern bool si_sql_bool(uint64 row, int column);                     /* false when null */
+extern TimestampTz si_sql_time(uint64 row, int column);              /* SI_NO_TIME when null */
+extern pg_uuid_t si_sql_uuid(uint64 row, int column, bool *isnull);  /* isnull may be NULL */
+extern char *si_sql_text_copy(uint64 row, int column, MemoryContext context);  /* NULL when null; any type, by its output function */
+extern Jsonb *si_sql_jsonb_copy(uint64 row, int column, MemoryContext context); /* NULL when null */
+
+/* "No time" in structs of the store: never stored, NULL in tables. */
+#define SI_NO_TIME PG_INT64_MAX
+
+/* New random (version 4) uuid. */
+extern pg_uuid_t si_uuid_new(void);
+extern bool si_uuid_equal(const pg_uuid_t *a, const pg_uuid_t *b);
+extern char *si_uuid_text(const pg_uuid_t *id); /* palloc'd */
+
+/* Datums for arguments; the nulls string is the caller's. */
+#define si_text_datum(s) CStringGetTextDatum(s)
+
+#endif
