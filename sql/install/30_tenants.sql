@@ -25,17 +25,17 @@ COMMENT ON FUNCTION sparkingest.can_see_tenant IS
 'Whether the current role is an operator or acts for the tenant; the row policies rest on it (Q4)';
 
 CREATE FUNCTION sparkingest.purchase(tenant_id uuid, resource_type text, quantity integer, time_period text DEFAULT 'monthly',
-    valid_from timestamptz DEFAULT pg_catalog.now(), valid_until timestamptz DEFAULT NULL, options jsonb DEFAULT '{}', idempotency_key text DEFAULT NULL)
+    valid_from timestamptz DEFAULT NULL, valid_until timestamptz DEFAULT NULL, options jsonb DEFAULT '{}', idempotency_key text DEFAULT NULL)
 RETURNS uuid LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_purchase';
 COMMENT ON FUNCTION sparkingest.purchase IS
-'Buys dedicated_units (4 vCPU and 8 GiB each) or vcpu_hours, quantity (1 to 1,000,000) per period hourly, daily, monthly or yearly in the tenant''s calendar, from valid_from to valid_until (a whole number of periods; NULL = one), expanded to one grant per period. options: lending_limit (units), priority (lower is drawn first), unit_price with currency (ISO 4217). Raises 22023, 42704, SI001 when units exceed the physical capacity anywhere in the period (M10), SI003, SI004';
+'Buys dedicated_units (4 vCPU and 8 GiB each) or vcpu_hours, quantity (1 to 1,000,000) per period hourly, daily, monthly or yearly in the tenant''s calendar, from valid_from (NULL = now) to valid_until (a whole number of periods; NULL = one), expanded to one grant per period. options: lending_limit (units), priority (lower is drawn first), unit_price with currency (ISO 4217). Raises 22023, 42704, SI001 when units exceed the physical capacity anywhere in the period (M10), SI003, SI004';
 
-CREATE FUNCTION sparkingest.usage(tenant_id uuid, at timestamptz DEFAULT pg_catalog.now())
+CREATE FUNCTION sparkingest.usage(tenant_id uuid, at timestamptz DEFAULT sparkingest.clock())
 RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_usage';
 COMMENT ON FUNCTION sparkingest.usage IS
 'What the tenant bought, uses and has left at an instant: {tenant_id, at, dedicated_units {units, cpu_cores, memory_gb, reserved_cpu_cores, reserved_memory_gb, usage_percent}, vcpu_hours {granted, held, spent, available}, executions {scheduled, waiting, running}}. Raises 42704, 42501';
 
-CREATE FUNCTION sparkingest.balance(tenant_id uuid, at timestamptz DEFAULT pg_catalog.now(),
+CREATE FUNCTION sparkingest.balance(tenant_id uuid, at timestamptz DEFAULT sparkingest.clock(),
     OUT purchase_id uuid, OUT grant_id uuid, OUT period tstzrange, OUT granted numeric, OUT available numeric, OUT held numeric, OUT spent numeric)
 RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_balance';
 COMMENT ON FUNCTION sparkingest.balance IS

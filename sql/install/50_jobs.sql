@@ -31,17 +31,17 @@ CREATE FUNCTION sparkingest.drop_job(job_id uuid)
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_drop_job';
 COMMENT ON FUNCTION sparkingest.drop_job IS 'Drops a job: runs that have not started are cancelled, running ones are stopped; its history stays. Idempotent. Raises 42704, 42501';
 
-CREATE FUNCTION sparkingest.run_job(job_id uuid, at timestamptz DEFAULT pg_catalog.now(), idempotency_key text DEFAULT NULL)
+CREATE FUNCTION sparkingest.run_job(job_id uuid, at timestamptz DEFAULT NULL, idempotency_key text DEFAULT NULL)
 RETURNS uuid LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_run_job';
 COMMENT ON FUNCTION sparkingest.run_job IS
-'Admits one run at or after an instant and returns its execution: scheduled with capacity reserved, or waiting with a reason. Draft jobs run in the draft namespace. Raises 22023, 42704, 42501, SI001 (on_no_capacity = reject), SI002, SI003, SI004';
+'Admits one run at or after an instant (NULL = now) and returns its execution: scheduled with capacity reserved, or waiting with a reason. Draft jobs run in the draft namespace. Raises 22023, 42704, 42501, SI001 (on_no_capacity = reject), SI002, SI003, SI004';
 
 CREATE FUNCTION sparkingest.cancel_execution(execution_id uuid, reason text DEFAULT NULL)
 RETURNS boolean LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_cancel_execution';
 COMMENT ON FUNCTION sparkingest.cancel_execution IS
 'Cancels a run: at once before it was claimed, else a stop is requested and capacity stays held until its pods are gone (J6). true when this call changed something, false when it had ended or was being stopped. Raises 42704, 42501';
 
-CREATE FUNCTION sparkingest.next_fire_times(schedule_cron text, time_zone text DEFAULT 'UTC', after timestamptz DEFAULT pg_catalog.now(), n integer DEFAULT 5)
+CREATE FUNCTION sparkingest.next_fire_times(schedule_cron text, time_zone text DEFAULT 'UTC', after timestamptz DEFAULT sparkingest.clock(), n integer DEFAULT 5)
 RETURNS SETOF timestamptz LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 5 AS 'MODULE_PATHNAME', 'si_next_fire_times';
 COMMENT ON FUNCTION sparkingest.next_fire_times IS
 'The next n (1 to 1000) instants after a time at which a five-field cron expression fires in an IANA zone (J1): names, lists, ranges, steps, weekday 0 and 7 = Sunday; day of month and weekday, both restricted, are alternatives. In a gap (spring) it fires at the first instant after; in an overlap (autumn) once. Raises 22023';

@@ -1,0 +1,58 @@
+/*
+ * billing.c: what a run costs and which grants pay for it.
+ */
+#include "domain/billing.h"
+
+#define LEAST_SECONDS 60
+
+int64_t
+si_billed_seconds(SiTime start, SiTime end)
+{
+    int64_t usecs;
+    int64_t seconds;
+
+    if (end <= start)
+        return LEAST_SECONDS;
+    if (__builtin_sub_overflow(end, start, &usecs))
+        usecs = INT64_MAX;
+    seconds = usecs / SI_USECS_PER_SEC + (usecs % SI_USECS_PER_SEC != 0);
+    return seconds < LEAST_SECONDS ? LEAST_SECONDS : seconds;
+}
+
+int64_t
+si_billable_millicores(int64_t cpu_millicores, int64_t memory_mib, int64_t memory_mib_per_core)
+{
+    int64_t by_memory;
+
+    if (__builtin_mul_overflow(memory_mib, 1000, &by_memory))
+        return INT64_MAX;
+    by_memory = by_memory / memory_mib_per_core + (by_memory % memory_mib_per_core != 0);
+    return cpu_millicores > by_memory ? cpu_millicores : by_memory;
+}
+
+bool
+si_cost(int64_t millicores, int64_t seconds, int64_t *out)
+{
+    return !__builtin_mul_overflow(millicores, seconds, out);
+}
+
+int64_t
+si_draw(const int64_t *available, int n, int64_t need, int64_t *take)
+{
+    for (int i = 0; i < n; i++)
+    {
+        take[i] = available[i] < need ? available[i] : need;
+        if (take[i] < 0)
+            take[i] = 0;
+        need -= take[i];
+    }
+    return need;
+}
+
+int64_t
+si_settle(const int64_t *held, const int64_t *available, int n, int64_t actual, int64_t *from_held,
+          int64_t *from_available)
+{
+    actual = si_draw(held, n, actual, from_held);
+    return si_draw(available, n, actual, from_available);
+}

@@ -1,0 +1,24 @@
+/*
+ * access.h: who may touch what (J12, Q4). Operators learn that a thing is missing (42704); others get the same 42501 in
+ * the same words whether it is missing or somebody else's.
+ */
+#ifndef SI_FLOW_ACCESS_H
+#define SI_FLOW_ACCESS_H
+
+#include "pg/caller.h"
+#include "utils/uuid.h"
+
+/* Raises unless the tenant exists and the caller is an operator or acts for it. */
+extern void si_access_tenant(const SiCaller *caller, const pg_uuid_t *tenant_id);
+
+/* As above, and raises SI003 unless the tenant is active: for everything that starts something new. */
+extern void si_access_active_tenant(const SiCaller *caller, const pg_uuid_t *tenant_id);
+
+/* The same for a row ("job", "execution", "reservation", "purchase") that was looked up: found, and whose it is. */
+extern void si_access_row(const SiCaller *caller, const char *what, const pg_uuid_t *id, bool found,
+                          const pg_uuid_t *tenant_id);
+
+/* Whether the role is an operator or acts for the tenant; raises nothing. */
+extern bool si_access_allowed(const SiCaller *caller, const pg_uuid_t *tenant_id);
+
+#endif

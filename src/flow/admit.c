@@ -1,0 +1,306 @@
+/*
+ * admit.c: admission of a run.
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "domain/quantity.h"
+#include "domain/slots.h"
+#include "domain/types.h"
+#include "flow/admit.h"
+#include "flow/place.h"
+#include "flow/sla.h"
+#include "flow/state.h"
+#include "flow/target.h"
+#include "pg/errors.h"
+#include "pg/quantities.h"
+#include "store/balance.h"
+#include "store/sql.h"
+
+/* When a run may start. */
+typedef struct Wish
+{
+    TimestampTz start;
+    TimestampTz latest;
+    int64 planned_usecs;
+} Wish;
+
+static Wish
+wish_of(const SiJob *job, const SiExecution *e, TimestampTz not_before, TimestampTz now, bool again)
+{
+    Wish wish;
+    SiSla sla;
+
+    si_sla_bounds(job, &sla);
+    wish.planned_usecs = si_job_planned_minutes(job) * USECS_PER_MINUTE;
+    wish.start = e->scheduled_for;
+    wish.latest = e->scheduled_for + sla.window;
+    /* Draft runs stand outside the SLA; only the window bounds their search. */
+    if (!e->is_draft && sla.earliest_start != SI_NO_BOUND)
+        wish.start = e->scheduled_for + sla.earliest_start;
+    if (!e->is_draft && sla.start_by != SI_NO_BOUND)
+        wish.latest = Min(wish.latest, e->scheduled_for + sla.start_by);
+    if (!e->is_draft && sla.finish_by != SI_NO_BOUND)
+        wish.latest = Min(wish.latest, e->scheduled_for + sla.finish_by - wish.planned_usecs);
+    if (not_before != SI_NO_TIME)
+        wish.start = Max(wish.start, not_before);
+    wish.start = Max(wish.start, now);
+    /* Work that waits has missed its window or has been told to wait: it gets a window from now on. */
+    if (again)
+        wish.latest = Max(wish.latest, now + sla.window);
+    wish.latest = Max(wish.latest, wish.start);
+    return wish;
+}
+
+/*
+ * Asks for a place. Work wanted in the slot that runs already starts in it, at its time, and not at the next slot: then
+ * the reservation begins with the slot, and the need is longer by the part of it before the start.
+ */
+static void
+ask(const SiJob *job, const SiExecution *e, const Wish *wish, const char *actor, TimestampTz now, SiPlacement *out)
+{
+    SiNamespace home;
+    SiNeed need = {0};
+
+    if (e->is_draft || !si_namespace_load(e->namespace_name, &home))
+        si_target_draft(&home);
+    need.tenant_id = e->tenant_id;
+    need.cpu_millicores = e->cpu_millicores;
+    need.memory_mib = e->memory_mib;
+    need.duration_usecs = wish->planned_usecs;
+    need.not_before = wish->start;
+    need.draft_job = e->is_draft;
+    need.last_step = job->on_no_capacity;
+    need.actor = actor;
+    if (wish->start < si_slot_time(si_slot_floor(now, home.step_usecs) + 1, home.step_usecs))
+    {
+        /* The beginning of the hour is a beginning of a slot in every grid, and not after the present slot's. */
+        need.not_before = si_slot_time(si_slot_floor(now, USECS_PER_HOUR), USECS_PER_HOUR);
+        need.duration_usecs += wish->start - now;
+    }
+    need.window_usecs = wish->latest - need.not_before;
+    si_place(&need, now, out);
+}
+
+static void
+take_plan(SiExecution *e, const SiPlacement *placement, const Wish *wish)
+{
+    strlcpy(e->namespace_name, placement->namespace_name, sizeof(e->namespace_name));
+    e->has_reservation = true;
+    e->reservation_id = placement->reservation_id;
+    e->draft_fallback = placement->draft_fallback;
+    e->planned_start = Max(placement->starts_at, wish->start);
+    e->planned_end = placement->ends_at;
+    e->waiting_reason = NULL;
+}
+
+static void
+take_reason(SiExecution *e, const SiPlacement *placement, const Wish *wish)
+{
+    e->has_reservation = false;
+    e->draft_fallback = false;
+    e->planned_start = placement->earliest;
+    e->planned_end = placement->earliest == SI_NO_TIME ? SI_NO_TIME : placement->earliest + wish->planned_usecs;
+    e->waiting_reason = placement->reason;
+}
+
+/*
+ * Holds the planned cost where vCPU-hours pay (M4, M9); returns what they do not cover. What was held before the run had
+ * to wait is held still.
+ */
+static int64
+hold(const SiExecution *e, const SiPlacement *placement, const Wish *wish, TimestampTz now)
+{
+    SiNamespace namespace;
+
+    if (e->held > 0)
+        return 0;
+    if (e->is_draft || !(placement->purpose == SI_NS_SHARED || placement->borrowed || placement->draft_fallback))
+        return 0;
+    if (!si_namespace_load(placement->namespace_name, &namespace))
+        elog(ERROR, "namespace \"%s\" of a placement is missing", placement->namespace_name);
+    return si_balance_hold(&e->tenant_id, &e->execution_id,
+                           si_planned_cost(&namespace, e->cpu_millicores, e->memory_mib, wish->planned_usecs),
+                           e->planned_start, now);
+}
+
+static void
+raise_balance(const SiJob *job, const SiExecution *e, int64 lacking)
+{
+    int64 whole = (lacking + SI_MILLICORE_SECONDS_PER_HOUR - 1) / SI_MILLICORE_SECONDS_PER_HOUR;
+
+    ereport(ERROR, (errcode(ERRCODE_SI_BALANCE),
+                    errmsg("vCPU-hours do not cover a run of job \"%s\": %s are missing", job->job_name,
+                           si_hours_text(lacking)),
+                    errdetail("The run is planned for " INT64_FORMAT " minutes with %s cores and %s GiB.",
+                              si_job_planned_minutes(job), si_quantity_text(e->cpu_millicores, 1000),
+                              si_quantity_text(e->memory_mib, 1024)),
+                    errhint("A purchase of " INT64_FORMAT " vcpu_hours would cover it, or one of " INT64_FORMAT
+                            " dedicated_units.",
+                            whole, si_units_for(e->cpu_millicores, e->memory_mib))));
+}
+
+static void
+raise_capacity(const SiJob *job, const SiExecution *e, const Wish *wish)
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_SI_CAPACITY), errmsg("no capacity for job \"%s\": %s", job->job_name, e->waiting_reason),
+             e->planned_start == SI_NO_TIME
+                 ? errdetail("Nothing fits within the horizon.")
+                 : errdetail("The earliest start is %s, the earliest finish %s.", pstrdup(timestamptz_to_str(e->planned_start)),
+                             pstrdup(timestamptz_to_str(e->planned_start + wish->planned_usecs))),
+             errhint("With on_no_capacity \"wait\" the run would wait; a longer sla_window_hours lets it start later.")));
+}
+
+/* A draft run that is too large for the draft namespace or for the tenant's share of it would wait forever. */
+static void
+require_draft_size(const SiJob *job, const SiExecution *e)
+{
+    SiNamespace draft;
+    int64 cpu;
+    int64 memory;
+
+    si_target_draft(&draft);
+    cpu = draft.tenant_cpu_millicores < 0 ? draft.cpu_millicores : Min(draft.cpu_millicores, draft.tenant_cpu_millicores);
+    memory = draft.tenant_memory_mib < 0 ? draft.memory_mib : Min(draft.memory_mib, draft.tenant_memory_mib);
+    if (e->cpu_millicores > cpu || e->memory_mib > memory)
+        ereport(ERROR,
+                (errcode(ERRCODE_SI_CAPACITY),
+                 errmsg("job \"%s\" is too large for a draft run: it asks for %s cores and %s GiB", job->job_name,
+                        si_quantity_text(e->cpu_millicores, 1000), si_quantity_text(e->memory_mib, 1024)),
+                 errdetail("Namespace \"%s\" gives a tenant at most %s cores and %s GiB.", draft.name,
+                           si_quantity_text(cpu, 1000), si_quantity_text(memory, 1024)),
+                 errhint("Ask for less, or have an operator raise the cap by sparkingest.set_namespace().")));
+}
+
+static void
+init(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *e)
+{
+    SiNamespace home;
+
+    memset(e, 0, sizeof(*e));
+    e->execution_id = si_uuid_new();
+    e->job_id = job->job_id;
+    e->tenant_id = job->tenant_id;
+    e->job_version = job->version;
+    e->attempt = admission->attempt;
+    e->started_by = pstrdup(admission->started_by);
+    e->is_draft = job->draft;
+    e->scheduled_for = admission->scheduled_for;
+    e->cpu_millicores = job->cpu_millicores;
+    e->memory_mib = admission->memory_mib > 0 ? admission->memory_mib : job->memory_mib;
+    e->executors = job->executors;
+    e->estimated_millis = job->estimated_millis;
+    e->hard_minutes = si_job_hard_minutes(job);
+    e->charged = -1;
+    e->created_at = now;
+    if (job->draft)
+        si_target_draft(&home);
+    else
+        si_target_choose(job, Max(admission->scheduled_for, now), &home);
+    strlcpy(e->namespace_name, job->target_namespace && !job->draft ? job->target_namespace : home.name,
+            sizeof(e->namespace_name));
+}
+
+bool
+si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out)
+{
+    SiPlacement placement;
+    Wish wish;
+    int64 missing;
+
+    init(job, admission, now, out);
+    if (out->is_draft)
+        require_draft_size(job, out);
+    wish = wish_of(job, out, admission->not_before, now, false);
+    ask(job, out, &wish, admission->actor, now, &placement);
+    if (!placement.placed)
+    {
+        /* Too little balance is a matter of means, not of room: nothing that the tenant owns could ever take the run. */
+        bool lacks_means = placement.lacks_balance && !si_target_owns_units(job, wish.start, NULL);
+
+        take_reason(out, &placement, &wish);
+        if (lacks_means && admission->insist)
+            raise_balance(job, out, placement.lacking);
+        if (!out->is_draft && !lacks_means && job->on_no_capacity == SI_NO_CAPACITY_REJECT)
+        {
+            if (admission->insist)
+                raise_capacity(job, out, &wish);
+            return false;
+        }
+        out->state = SI_WAITING;
+        si_execution_enter(out, admission->actor, admission->cause);
+        return true;
+    }
+
+    take_plan(out, &placement, &wish);
+    out->state = SI_SCHEDULED;
+    si_execution_enter(out, admission->actor, admission->cause);
+    missing = hold(out, &placement, &wish, now);
+    if (missing == 0)
+        return true;
+
+    /* The place is there, but the balance of its day does not cover it (M4). */
+    if (admission->insist)
+        raise_balance(job, out, missing);
+    si_admission_undo(out, now);
+    out->waiting_reason = psprintf("vCPU-hours do not cover the run: %s are missing", si_hours_text(missing));
+    si_execution_set_plan(out);
+    si_execution_move(out, SI_WAITING, admission->actor, out->waiting_reason);
+    return true;
+}
+
+void
+si_admission_undo(SiExecution *e, TimestampTz now)
+{
+    if (e->has_reservation)
+        (void) si_unplace(&e->reservation_id, now);
+    e->has_reservation = false;
+    e->draft_fallback = false;
+    e->planned_start = SI_NO_TIME;
+    e->planned_end = SI_NO_TIME;
+}
+
+/* Writes what changed of the reason and the outlook only, so that waiting costs no row versions. */
+static void
+note_reason(SiExecution *e, const SiExecution *before)
+{
+    if (before->waiting_reason == NULL || strcmp(before->waiting_reason, e->waiting_reason) != 0 ||
+        before->planned_start != e->planned_start)
+        si_execution_set_plan(e);
+}
+
+bool
+si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
+{
+    const SiExecution before = *e;
+    Wish wish = wish_of(job, e, SI_NO_TIME, now, true);
+    SiPlacement placement;
+    int64 missing;
+
+    Assert(e->state == SI_WAITING);
+    ask(job, e, &wish, actor, now, &placement);
+    if (!placement.placed)
+    {
+        take_reason(e, &placement, &wish);
+        note_reason(e, &before);
+        return false;
+    }
+    take_plan(e, &placement, &wish);
+    missing = hold(e, &placement, &wish, now);
+    if (missing > 0)
+    {
+        (void) si_unplace(&e->reservation_id, now);
+        e->has_reservation = false;
+        e->planned_start = before.planned_start;
+        e->planned_end = before.planned_end;
+        e->draft_fallback = false;
+        e->waiting_reason = psprintf("vCPU-hours do not cover the run: %s are missing", si_hours_text(missing));
+        note_reason(e, &before);
+        return false;
+    }
+    si_execution_set_plan(e);
+    si_execution_move(e, SI_SCHEDULED, actor, cause);
+    return true;
+}

@@ -1,0 +1,38 @@
+/*
+ * admit.h: admission of a run: capacity is reserved and its cost held, or it waits with a reason (C8, C12, M4, S2).
+ */
+#ifndef SI_FLOW_ADMIT_H
+#define SI_FLOW_ADMIT_H
+
+#include "store/executions.h"
+#include "store/jobs.h"
+
+typedef struct SiAdmission
+{
+    TimestampTz scheduled_for; /* wanted start: SLA bounds are measured from here */
+    TimestampTz not_before;    /* no earlier start than this; SI_NO_TIME = scheduled_for */
+    const char *started_by;    /* run_job, schedule, auto_draft */
+    int32 attempt;
+    int64 memory_mib; /* 0 = the job's */
+    bool insist;      /* raise SI002, and SI001 where on_no_capacity is reject, rather than wait or refuse */
+    const char *actor;
+    const char *cause;
+} SiAdmission;
+
+/*
+ * Admits a run of a locked job: inserts its execution, scheduled with a reservation (and a hold where vCPU-hours pay), or
+ * waiting. Returns false when it is refused: production work whose on_no_capacity is reject finds no capacity and nobody
+ * insists; then nothing is written and out->waiting_reason tells why. A draft run that could never fit raises SI001.
+ */
+extern bool si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out);
+
+/* Tries again for a waiting execution, loaded and locked after its job. Whether it is scheduled now. */
+extern bool si_admit_again(const SiJob *job, SiExecution *execution, const char *actor, const char *cause, TimestampTz now);
+
+/*
+ * Gives back the reservation of a scheduled execution, in the struct and in the pool; writing the row and moving its
+ * state is the caller's. What is held of the balance stays: the run is still to come.
+ */
+extern void si_admission_undo(SiExecution *execution, TimestampTz now);
+
+#endif

@@ -1,0 +1,284 @@
+/*
+ * place.c: finding and taking capacity.
+ *
+ * Two looks: one without a lock, so that full pools cost nobody a wait, and, where something is free, a second one under
+ * the pool's lock, which is the one that counts (C3). The lock is held until the end of the transaction, so whoever
+ * looks next sees this reservation committed or gone.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "domain/billing.h"
+#include "domain/quantity.h"
+#include "domain/types.h"
+#include "flow/place.h"
+#include "pg/errors.h"
+#include "store/balance.h"
+#include "store/sql.h"
+
+/* Where a search looks: slots of one pool. */
+typedef struct Window
+{
+    int64 present;    /* the slot that holds now */
+    int64 earliest;   /* first slot to start in */
+    int64 latest;     /* last slot to start in */
+    int32 length;     /* slots that the need touches when it starts on the grid */
+    bool begun;       /* `earliest` is the present slot: work starts late in it and needs one slot more */
+} Window;
+
+static Window
+window_of(const SiNeed *need, int64 step, TimestampTz now, TimestampTz latest_start)
+{
+    Window w;
+    TimestampTz last = Min(latest_start, si_horizon(now));
+
+    w.present = si_slot_floor(now, step);
+    w.earliest = si_slot_ceil(need->not_before, step);
+    /* Work wanted at or before the beginning of the present slot may start in it, at once; else starts round up (C2). */
+    w.begun = w.earliest <= w.present;
+    if (w.begun)
+        w.earliest = w.present;
+    w.latest = Max(si_slot_floor(last, step), w.earliest);
+    w.length = (int32) si_slot_ceil(need->duration_usecs, step);
+    return w;
+}
+
+static int32
+length_at(const Window *w, const SiNeed *need, int64 step, int64 start, TimestampTz now)
+{
+    if (w->begun && start == w->present)
+        return (int32) (si_slot_ceil(now + need->duration_usecs, step) - start);
+    return w->length;
+}
+
+/* First slot that fits, or SI_NO_SLOT, and how many slots it takes there. */
+static int64
+search(const SiPoolRef *pool, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length)
+{
+    int64 step = pool->namespace.step_usecs;
+    Window w = window_of(need, step, now, latest_start);
+    SiSlots free_slots;
+    int64 start = SI_NO_SLOT;
+
+    CHECK_FOR_INTERRUPTS();
+    si_availability(pool, w.earliest, (int32) (w.latest - w.earliest + w.length + 1), &free_slots);
+    if (w.begun)
+    {
+        *length = length_at(&w, need, step, w.earliest, now);
+        start = si_slots_find(&free_slots, need->cpu_millicores, need->memory_mib, *length, w.earliest, w.earliest);
+        w.earliest++;
+    }
+    if (start == SI_NO_SLOT && w.earliest <= w.latest)
+    {
+        *length = w.length;
+        start = si_slots_find(&free_slots, need->cpu_millicores, need->memory_mib, *length, w.earliest, w.latest);
+    }
+    pfree(free_slots.cpu);
+    pfree(free_slots.mem);
+    return start;
+}
+
+int64
+si_planned_cost(const SiNamespace *namespace, int64 cpu_millicores, int64 memory_mib, int64 duration_usecs)
+{
+    int64 seconds = (duration_usecs + SI_USECS_PER_SEC - 1) / SI_USECS_PER_SEC;
+    int64 cost;
+
+    if (!si_cost(si_billable_millicores(cpu_millicores, memory_mib, namespace->memory_mib_per_core), seconds, &cost))
+        si_bad_value("duration", (char *) NULL, "must be shorter: the cost cannot be counted");
+    return cost;
+}
+
+/* Tries one namespace; fills out when it takes a place. */
+static bool
+take(SiPoolRef *pool, const SiNeed *need, TimestampTz now, bool fallback, SiPlacement *out)
+{
+    TimestampTz latest = need->not_before + need->window_usecs;
+    int64 step = pool->namespace.step_usecs;
+    SiReservation reservation = {{{0}}};
+    int32 length;
+    int64 start = search(pool, need, now, latest, &length);
+
+    if (start == SI_NO_SLOT)
+        return false;
+    reservation.pool_id = si_availability_lock(pool);
+    start = search(pool, need, now, latest, &length);
+    if (start == SI_NO_SLOT)
+        return false;
+
+    reservation.reservation_id = si_uuid_new();
+    strlcpy(reservation.namespace_name, pool->namespace.name, sizeof(reservation.namespace_name));
+    reservation.tenant_id = need->tenant_id;
+    reservation.cpu_millicores = need->cpu_millicores;
+    reservation.memory_mib = need->memory_mib;
+    reservation.starts_at = si_slot_time(start, step);
+    reservation.ends_at = si_slot_time(start + length, step);
+    reservation.draft_fallback = fallback;
+    si_reservation_insert(&reservation, need->actor, now);
+
+    out->placed = true;
+    out->reservation_id = reservation.reservation_id;
+    strlcpy(out->namespace_name, pool->namespace.name, sizeof(out->namespace_name));
+    out->purpose = pool->namespace.purpose;
+    out->starts_at = reservation.starts_at;
+    out->ends_at = reservation.ends_at;
+    out->draft_fallback = fallback;
+    return true;
+}
+
+TimestampTz
+si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now)
+{
+    int32 length;
+    int64 start = search(pool, need, now, need->not_before + need->window_usecs, &length);
+
+    return start == SI_NO_SLOT ? SI_NO_TIME : si_slot_time(start, pool->namespace.step_usecs);
+}
+
+/* Collects the namespaces of the spillover order, or the one asked for. */
+static int
+candidates(const SiNeed *need, SiPoolRef **out, bool **fallback, bool **costs)
+{
+    SiStep steps[4];
+    SiNamespace *namespaces;
+    int n_steps;
+    int n = 0;
+
+    if (need->namespace_name != NULL)
+    {
+        *out = palloc0(sizeof(SiPoolRef));
+        *fallback = palloc0(sizeof(bool));
+        *costs = palloc0(sizeof(bool));
+        if (!si_namespace_load(need->namespace_name, &(*out)[0].namespace))
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                            errmsg("namespace \"%s\" does not exist", need->namespace_name)));
+        (*out)[0].tenant_id = &need->tenant_id;
+        (*fallback)[0] = (*out)[0].namespace.purpose == SI_NS_DRAFT && !need->draft_job;
+        (*costs)[0] = (*out)[0].namespace.purpose == SI_NS_SHARED || (*fallback)[0];
+        return 1;
+    }
+
+    *out = NULL;
+    /* Ownership and balance are looked at namespace by namespace below: ask for the full order. */
+    n_steps = si_spill_order(need->draft_job, true, true, need->last_step, steps);
+    for (int s = 0; s < n_steps; s++)
+    {
+        int found = si_namespaces_of(steps[s].purpose, &namespaces);
+        int total = n + found;
+
+        *out = *out ? repalloc(*out, (total + 1) * sizeof(SiPoolRef)) : palloc((total + 1) * sizeof(SiPoolRef));
+        *fallback = n ? repalloc(*fallback, (total + 1) * sizeof(bool)) : palloc((total + 1) * sizeof(bool));
+        *costs = n ? repalloc(*costs, (total + 1) * sizeof(bool)) : palloc((total + 1) * sizeof(bool));
+        for (int i = 0; i < found; i++, n++)
+        {
+            (*out)[n] = (SiPoolRef){namespaces[i], &need->tenant_id, NULL};
+            (*fallback)[n] = steps[s].fallback;
+            (*costs)[n] = steps[s].purpose == SI_NS_SHARED || steps[s].fallback;
+        }
+    }
+    return n;
+}
+
+static char *
+no_fit_reason(const SiNeed *need, const char *tried, bool lacks_balance, bool any)
+{
+    char cores[32];
+    char gib[32];
+
+    si_quantity_print(need->cpu_millicores, 1000, cores, sizeof(cores));
+    si_quantity_print(need->memory_mib, 1024, gib, sizeof(gib));
+    if (!any && lacks_balance)
+        return psprintf("the tenant owns no dedicated units for %s cores and %s GiB then, and its vCPU-hours do not cover the run",
+                        cores, gib);
+    return psprintf("no start with %s cores and %s GiB free for the whole duration in %s within the window%s", cores, gib,
+                    tried, lacks_balance ? "; vCPU-hours do not cover the run elsewhere" : "");
+}
+
+void
+si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
+{
+    SiPoolRef *pools;
+    bool *fallback;
+    bool *costs;
+    StringInfoData tried;
+    bool *open_to;
+    int n;
+
+    memset(out, 0, sizeof(*out));
+    out->earliest = SI_NO_TIME;
+    si_require_horizon("not_before", need->not_before, now);
+    initStringInfo(&tried);
+    n = candidates(need, &pools, &fallback, &costs);
+    open_to = palloc0((n + 1) * sizeof(bool));
+    for (int i = 0; i < n; i++)
+    {
+        if (costs[i])
+        {
+            int64 cost = si_planned_cost(&pools[i].namespace, need->cpu_millicores, need->memory_mib, need->duration_usecs);
+            int64 available = si_balance_available(&need->tenant_id, Max(need->not_before, now));
+
+            if (cost > available)
+            {
+                out->lacks_balance = true;
+                out->lacking = cost - available;
+                continue;
+            }
+        }
+        open_to[i] = true;
+        if (take(&pools[i], need, now, fallback[i], out))
+            return;
+        appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", pools[i].namespace.name);
+    }
+
+    /* No fit: say when there will be one, looking as far as the horizon. */
+    for (int i = 0; i < n; i++)
+    {
+        SiNeed later = *need;
+        TimestampTz start;
+
+        if (!open_to[i] || fallback[i])
+            continue;
+        later.window_usecs = si_horizon(now) - need->not_before;
+        start = si_earliest_start(&pools[i], &later, now);
+        if (start < out->earliest)
+            out->earliest = start;
+    }
+    out->reason = no_fit_reason(need, tried.data, out->lacks_balance, tried.len > 0);
+}
+
+bool
+si_unplace(const pg_uuid_t *reservation_id, TimestampTz now)
+{
+    return si_reservation_release(reservation_id, now);
+}
+
+bool
+si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz now)
+{
+    SiNeed need = {0};
+    SiPoolRef pool;
+    int64 step;
+    int64 start;
+    int32 length;
+
+    if (!si_namespace_load(reservation->namespace_name, &pool.namespace))
+        elog(ERROR, "namespace \"%s\" of a reservation is missing", reservation->namespace_name);
+    pool.tenant_id = &reservation->tenant_id;
+    pool.except = &reservation->reservation_id;
+    step = pool.namespace.step_usecs;
+    need.tenant_id = reservation->tenant_id;
+    need.cpu_millicores = reservation->cpu_millicores;
+    need.memory_mib = reservation->memory_mib;
+    need.duration_usecs = reservation->ends_at - reservation->starts_at;
+    need.not_before = starts_at;
+    (void) si_availability_lock(&pool);
+    start = search(&pool, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), &length);
+    if (start == SI_NO_SLOT)
+        return false;
+    reservation->starts_at = si_slot_time(start, step);
+    reservation->ends_at = si_slot_time(start + length, step);
+    si_reservation_move(&reservation->reservation_id, reservation->starts_at, reservation->ends_at);
+    return true;
+}

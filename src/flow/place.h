@@ -1,0 +1,58 @@
+/*
+ * place.h: finding and taking capacity: earliest fit in the spillover order (C1, C3, C8, C12).
+ */
+#ifndef SI_FLOW_PLACE_H
+#define SI_FLOW_PLACE_H
+
+#include "flow/availability.h"
+#include "store/reservations.h"
+
+typedef struct SiNeed
+{
+    pg_uuid_t tenant_id;
+    int64 cpu_millicores;
+    int64 memory_mib;
+    int64 duration_usecs;
+    TimestampTz not_before;
+    int64 window_usecs;         /* latest start = not_before + window */
+    const char *namespace_name; /* NULL = spillover order */
+    bool draft_job;             /* only the draft namespace */
+    SiOnNoCapacity last_step;
+    const char *actor;
+} SiNeed;
+
+typedef struct SiPlacement
+{
+    bool placed;
+    pg_uuid_t reservation_id;
+    char namespace_name[64];
+    SiPurpose purpose;
+    TimestampTz starts_at;
+    TimestampTz ends_at;
+    bool borrowed;
+    bool draft_fallback;
+    char *reason;         /* not placed: why, in words */
+    TimestampTz earliest; /* not placed: first start that fits beyond the window; SI_NO_TIME = none in the horizon */
+    bool lacks_balance;   /* not placed: more vCPU-hours would open further namespaces */
+    int64 lacking;        /* millicore-seconds that are missing then */
+} SiPlacement;
+
+/*
+ * Finds the earliest fit and takes it; locks the pool that it takes from until the end of the transaction. Never raises
+ * for "no fit". Raises SI005 when not_before is beyond the horizon, 42704 for an unknown namespace.
+ */
+extern void si_place(const SiNeed *need, TimestampTz now, SiPlacement *out);
+
+/* Earliest start of a need in one pool, or SI_NO_TIME. Takes nothing, locks nothing. */
+extern TimestampTz si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now);
+
+/* Releases; whether it was active. Others see the capacity when this commits (C5). */
+extern bool si_unplace(const pg_uuid_t *reservation_id, TimestampTz now);
+
+/* Moves a reservation to the slot at or after starts_at; whether it fits there. Nothing changes when it does not. */
+extern bool si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz now);
+
+/* vCPU-hours that a need costs in a namespace, millicore-seconds (M6); raises 22023 when it overflows. */
+extern int64 si_planned_cost(const SiNamespace *namespace, int64 cpu_millicores, int64 memory_mib, int64 duration_usecs);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * relief.c: less supply than was promised.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "flow/admit.h"
+#include "flow/availability.h"
+#include "flow/relief.h"
+#include "flow/state.h"
+#include "store/events.h"
+#include "store/jobs.h"
+#include "store/sql.h"
+
+const char *
+si_relief_effect_name(SiReliefEffect effect)
+{
+    static const char *const names[] = {
+        [SI_RELIEF_MOVED] = "moved", [SI_RELIEF_WAITING] = "waiting", [SI_RELIEF_OVER_COMMITTED] = "over_committed"};
+
+    return names[effect];
+}
+
+/* Whether the namespace as a whole has promised more than it has in some slot that the reservation touches. */
+static bool
+is_over_committed(const SiNamespace *namespace, const SiReservation *r, TimestampTz from, TimestampTz until)
+{
+    SiPoolRef pool = {*namespace, NULL, NULL};
+    int64 step = namespace->step_usecs;
+    int64 first = si_slot_floor(Max(r->starts_at, from), step);
+    int64 last = si_slot_ceil(Min(r->ends_at, until), step);
+    SiSlots total;
+    SiSlots allocated;
+
+    if (first >= last)
+        return false;
+    si_occupancy(&pool, first, (int32) (last - first), &total, &allocated);
+    for (int i = 0; i < total.n; i++)
+        if (allocated.cpu[i] > total.cpu[i] || allocated.mem[i] > total.mem[i])
+            return true;
+    return false;
+}
+
+/* Plans a run anew. False when it is not to be had: it runs, or somebody is at it. */
+static bool
+replan(SiRelieved *r, const char *actor, const char *cause, TimestampTz now)
+{
+    SiJob job;
+
+    if (!si_execution_load(&r->e.execution_id, false, &r->e) || r->e.state != SI_SCHEDULED ||
+        !si_job_load_if_free(&r->e.job_id, &job) || !si_execution_load_if_free(&r->e.execution_id, &r->e) ||
+        r->e.state != SI_SCHEDULED)
+        return false;
+    si_admission_undo(&r->e, now);
+    r->e.waiting_reason = pstrdup(cause);
+    si_execution_set_plan(&r->e);
+    si_execution_move(&r->e, SI_WAITING, actor, cause);
+    r->effect = si_admit_again(&job, &r->e, actor, cause, now) ? SI_RELIEF_MOVED : SI_RELIEF_WAITING;
+    return true;
+}
+
+int
+si_relieve(const SiNamespace *namespace, TimestampTz from, TimestampTz until, const char *actor, const char *cause,
+           bool tell, TimestampTz now, SiRelieved **out)
+{
+    SiVictim *victims;
+    int count = si_executions_in(namespace->name, from, until, &victims);
+    int n = 0;
+
+    *out = palloc((count + 1) * sizeof(SiRelieved));
+    for (int i = 0; i < count; i++)
+    {
+        SiRelieved *r = &(*out)[n];
+
+        CHECK_FOR_INTERRUPTS();
+        memset(r, 0, sizeof(*r));
+        if (!si_reservation_load(&victims[i].reservation_id, false, &r->reservation) || !r->reservation.active ||
+            !is_over_committed(namespace, &r->reservation, from, until))
+            continue;
+        r->has_execution = victims[i].has_execution;
+        r->e.execution_id = victims[i].execution_id;
+        if (!r->has_execution || !replan(r, actor, cause, now))
+        {
+            r->effect = SI_RELIEF_OVER_COMMITTED;
+            if (tell)
+                si_event("reservation.over_committed", &r->reservation.tenant_id, r->has_execution ? &r->e.job_id : NULL,
+                         r->has_execution ? &r->e.execution_id : NULL, actor, cause, NULL, NULL);
+        }
+        n++;
+    }
+    return n;
+}

@@ -1,0 +1,35 @@
+/*
+ * relief.h: less supply than was promised: what no longer fits is planned anew, with least harm (C9).
+ */
+#ifndef SI_FLOW_RELIEF_H
+#define SI_FLOW_RELIEF_H
+
+#include "store/executions.h"
+#include "store/reservations.h"
+
+typedef enum SiReliefEffect
+{
+    SI_RELIEF_MOVED,         /* has another place or time */
+    SI_RELIEF_WAITING,       /* has none yet */
+    SI_RELIEF_OVER_COMMITTED /* cannot be moved: it runs, is held by its tenant, or is being changed by somebody */
+} SiReliefEffect;
+
+typedef struct SiRelieved
+{
+    bool has_execution;
+    SiExecution e;             /* when it has one */
+    SiReservation reservation; /* as it was */
+    SiReliefEffect effect;
+} SiRelieved;
+
+extern const char *si_relief_effect_name(SiReliefEffect effect);
+
+/*
+ * Looks at a namespace over an interval and moves reservations off its over-committed slots: not started first, low
+ * priority before high, late before early. Every victim that is moved gets an event with the cause; what cannot be moved is
+ * told by an event when `tell`. Returns who was affected, palloc'd. Waits for nobody's job or execution.
+ */
+extern int si_relieve(const SiNamespace *namespace, TimestampTz from, TimestampTz until, const char *actor, const char *cause,
+                      bool tell, TimestampTz now, SiRelieved **out);
+
+#endif

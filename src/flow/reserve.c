@@ -1,0 +1,139 @@
+/*
+ * reserve.c: reservations that applications make themselves.
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "flow/reserve.h"
+#include "guc.h"
+#include "pg/errors.h"
+#include "pg/json.h"
+#include "pg/quantities.h"
+#include "pg/times.h"
+#include "pg/wake.h"
+#include "store/events.h"
+#include "store/executions.h"
+#include "store/jobs.h"
+#include "store/sql.h"
+
+int64
+si_longest_reservation(void)
+{
+    return si_guc_horizon_days * USECS_PER_DAY;
+}
+
+static char *
+describe(const SiReservation *r)
+{
+    StringInfoData buf;
+
+    initStringInfo(&buf);
+    appendStringInfoChar(&buf, '{');
+    si_json_put_text(&buf, "reservation_id", si_uuid_text(&r->reservation_id));
+    si_json_put_text(&buf, "namespace", r->namespace_name);
+    si_json_put_quantity(&buf, "cpu_cores", r->cpu_millicores, 1000);
+    si_json_put_quantity(&buf, "memory_gb", r->memory_mib, 1024);
+    si_json_put_raw(&buf, "starts_at", si_time_json(r->starts_at));
+    si_json_put_raw(&buf, "ends_at", si_time_json(r->ends_at));
+    appendStringInfoChar(&buf, '}');
+    return buf.data;
+}
+
+void
+si_reserve_now(const SiCaller *caller, const SiNeed *need, TimestampTz now, SiPlacement *out)
+{
+    SiReservation reservation;
+
+    si_place(need, now, out);
+    if (!out->placed)
+        return;
+    if (!si_reservation_load(&out->reservation_id, false, &reservation))
+        elog(ERROR, "a new reservation is missing");
+    si_event("reservation.created", &need->tenant_id, NULL, NULL, caller->name, NULL, NULL, describe(&reservation));
+}
+
+void
+si_reserve_refuse(const SiNeed *need, const SiPlacement *placement)
+{
+    if (placement->lacks_balance && placement->earliest == SI_NO_TIME)
+        ereport(ERROR, (errcode(ERRCODE_SI_BALANCE), errmsg("no capacity that the tenant may use: %s", placement->reason),
+                        errdetail("%s vCPU-hours are missing.", si_hours_text(placement->lacking)),
+                        errhint("Purchase vcpu_hours or dedicated_units.")));
+    ereport(ERROR, (errcode(ERRCODE_SI_CAPACITY), errmsg("%s", placement->reason),
+                    placement->earliest == SI_NO_TIME ? errdetail("Nothing fits within the horizon.")
+                                                      : errdetail("The earliest start is %s, the earliest finish %s.",
+                                                                  pstrdup(timestamptz_to_str(placement->earliest)),
+                                                                  pstrdup(timestamptz_to_str(placement->earliest +
+                                                                                             need->duration_usecs))),
+                    errhint("Ask for less or a longer sla_window; try_reserve() answers without an error.")));
+}
+
+void
+si_reservation_lock_owner(const SiReservation *reservation)
+{
+    pg_uuid_t execution_id;
+    SiExecution e;
+    SiJob job;
+
+    if (!si_execution_of_reservation(&reservation->reservation_id, &execution_id))
+        return;
+    if (!si_execution_load(&execution_id, false, &e) || !si_job_load(&e.job_id, true, &job) ||
+        !si_execution_load(&execution_id, true, &e))
+        elog(ERROR, "owner of a reservation is missing");
+}
+
+bool
+si_release_now(const SiCaller *caller, const SiReservation *reservation, TimestampTz now)
+{
+    if (!reservation->active)
+        return false;
+    if (reservation->has_execution)
+        ereport(ERROR, (errcode(ERRCODE_SI_STATE),
+                        errmsg("reservation \"%s\" belongs to an execution", si_uuid_text(&reservation->reservation_id)),
+                        errhint("sparkingest.cancel_execution() releases it.")));
+    if (!si_unplace(&reservation->reservation_id, now))
+        return false;
+    si_event("reservation.released", &reservation->tenant_id, NULL, NULL, caller->name, NULL, describe(reservation), NULL);
+    return true;
+}
+
+/* The execution that owns a reservation follows it, as long as nobody has acted on its plan. */
+static void
+move_execution(const SiReservation *reservation)
+{
+    pg_uuid_t execution_id;
+    SiExecution e;
+
+    if (!si_execution_of_reservation(&reservation->reservation_id, &execution_id) ||
+        !si_execution_load(&execution_id, true, &e))
+        return;
+    if (e.state != SI_SCHEDULED)
+        ereport(ERROR, (errcode(ERRCODE_SI_STATE), errmsg("the reservation's execution \"%s\" is %s",
+                                                          si_uuid_text(&execution_id), si_state_name(e.state)),
+                        errhint("Only a run that has not been claimed can be moved.")));
+    e.planned_start = reservation->starts_at;
+    e.planned_end = reservation->ends_at;
+    si_execution_set_plan(&e);
+    si_wake_at_commit();
+}
+
+void
+si_move_now(const SiCaller *caller, SiReservation *reservation, TimestampTz starts_at, TimestampTz now)
+{
+    char *before = describe(reservation);
+
+    if (!reservation->active)
+        ereport(ERROR, (errcode(ERRCODE_SI_STATE),
+                        errmsg("reservation \"%s\" was released", si_uuid_text(&reservation->reservation_id))));
+    si_require_horizon("starts_at", starts_at, now);
+    if (starts_at < now - USECS_PER_DAY)
+        si_bad_value("starts_at", timestamptz_to_str(starts_at), "must not be in the past");
+    if (!si_place_again(reservation, starts_at, now))
+        ereport(ERROR, (errcode(ERRCODE_SI_CAPACITY),
+                        errmsg("the reservation does not fit at %s", timestamptz_to_str(starts_at)),
+                        errhint("sparkingest.find_slot() tells the earliest start that fits.")));
+    if (reservation->has_execution)
+        move_execution(reservation);
+    si_event("reservation.moved", &reservation->tenant_id, NULL, NULL, caller->name, NULL, before, describe(reservation));
+}

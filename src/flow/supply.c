@@ -1,0 +1,77 @@
+/*
+ * supply.c: capacity as it is shown, and changes of what a namespace has.
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "flow/supply.h"
+#include "guc.h"
+#include "pg/errors.h"
+#include "pg/json.h"
+#include "pg/quantities.h"
+#include "pg/times.h"
+#include "store/events.h"
+#include "store/sql.h"
+
+void
+si_supply_slots(const SiPoolRef *pool, TimestampTz from, TimestampTz until, TimestampTz now, SiSlots *total,
+                SiSlots *allocated)
+{
+    int64 step = pool->namespace.step_usecs;
+    int64 first = si_slot_floor(from, step);
+    int64 last = si_slot_ceil(until, step);
+
+    si_require_horizon("the end of during", until, now);
+    if (until - from > si_guc_horizon_days * USECS_PER_DAY)
+        si_bad_value("during", (char *) NULL,
+                     psprintf("must be at most %d days long (sparkingest.horizon_days)", si_guc_horizon_days));
+    si_occupancy(pool, first, (int32) (last - first), total, allocated);
+}
+
+char *
+si_slot_id(const SiNamespace *namespace, TimestampTz at)
+{
+    char *quoted = si_time_json(at);
+
+    return psprintf("%s/%.*s", namespace->name, (int) strlen(quoted) - 2, quoted + 1);
+}
+
+/* Others may not place into what shrinks meanwhile. A dedicated namespace's override is the gate of all of its pools. */
+static void
+lock(const SiNamespace *namespace)
+{
+    SiPoolRef common = {*namespace, NULL, NULL};
+
+    if (namespace->purpose == SI_NS_DEDICATED)
+        si_pools_lock(namespace->name);
+    else
+        (void) si_availability_lock(&common);
+}
+
+int
+si_supply_set(const SiCaller *caller, const SiNamespace *namespace, const SiSupplyChange *change, TimestampTz now,
+              SiRelieved **out)
+{
+    StringInfoData after;
+
+    if (change->until <= now)
+        si_bad_value("during", (char *) NULL, "must not be over");
+    lock(namespace);
+    si_override_insert(namespace->name, change->from, change->until, change->cpu_millicores, change->memory_mib,
+                       caller->name, now);
+    initStringInfo(&after);
+    appendStringInfoChar(&after, '{');
+    si_json_put_text(&after, "namespace", namespace->name);
+    si_json_put_quantity(&after, "cpu_cores", change->cpu_millicores, 1000);
+    si_json_put_quantity(&after, "memory_gb", change->memory_mib, 1024);
+    si_json_put_raw(&after, "from", si_time_json(change->from));
+    si_json_put_raw(&after, "until", si_time_json(change->until));
+    appendStringInfoChar(&after, '}');
+    si_event("capacity.set", NULL, NULL, NULL, caller->name, NULL, NULL, after.data);
+    return si_relieve(namespace, Max(change->from, now), change->until, caller->name,
+                      psprintf("capacity of namespace \"%s\" was set to %s cores and %s GiB by %s", namespace->name,
+                               si_quantity_text(change->cpu_millicores, 1000), si_quantity_text(change->memory_mib, 1024),
+                               caller->name),
+                      true, now, out);
+}

@@ -1,0 +1,184 @@
+/*
+ * ticks.c: the ticks. One row that fails blocks itself with a reason, never the tick (J12).
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "flow/admit.h"
+#include "flow/availability.h"
+#include "flow/fires.h"
+#include "flow/overlap.h"
+#include "flow/relief.h"
+#include "flow/ticks.h"
+#include "pg/attempt.h"
+#include "pg/clock.h"
+#include "pg/lock.h"
+#include "store/clusters.h"
+#include "store/metering.h"
+#include "store/reservations.h"
+#include "store/sql.h"
+#include "store/upkeep.h"
+
+#define KEY_LIFE_DAYS 30
+
+/* Which tick a lock is about. */
+enum
+{
+    TICK_PLAN = 1,
+    TICK_MAINTAIN,
+    TICK_ROLL_UP
+};
+
+/* One row of a tick. */
+typedef struct Row
+{
+    pg_uuid_t id;
+    const SiNamespace *namespace;
+    const char *actor;
+    TimestampTz now;
+    int handled;
+} Row;
+
+static void
+materialise(void *arg)
+{
+    Row *row = arg;
+
+    row->handled = Max(si_materialise(&row->id, row->actor, row->now), 0);
+}
+
+static int
+fire_jobs(const char *actor, TimestampTz now)
+{
+    pg_uuid_t *ids;
+    int n = si_jobs_due(now + SI_MATERIALISE_DAYS * USECS_PER_DAY, &ids);
+    int handled = 0;
+
+    for (int i = 0; i < n; i++)
+    {
+        Row row = {ids[i], NULL, actor, now, 0};
+        ErrorData *error;
+
+        CHECK_FOR_INTERRUPTS();
+        error = si_attempt(materialise, &row);
+        if (error == NULL)
+            handled += row.handled;
+        else if (!si_error_is_passing(error))
+            si_job_set_blocked(&ids[i], error->message);
+    }
+    return handled;
+}
+
+static void
+place(void *arg)
+{
+    Row *row = arg;
+    SiExecution e;
+    SiJob job;
+
+    if (!si_execution_load(&row->id, false, &e) || !si_job_load_if_free(&e.job_id, &job) ||
+        !si_execution_load_if_free(&row->id, &e) || e.state != SI_WAITING || job.status != SI_JOB_ACTIVE ||
+        !job.tenant_active)
+        return;
+    /* A run behind an earlier one of its job gets its place when that one ends; one in the future has none before it. */
+    if (e.scheduled_for <= row->now && si_overlap_holds_back(&job, &e))
+        return;
+    row->handled = si_admit_again(&job, &e, row->actor, "capacity is free", row->now);
+}
+
+static int
+place_waiting(const char *actor, TimestampTz now)
+{
+    pg_uuid_t *ids;
+    int n = si_executions_waiting(&ids);
+    int handled = 0;
+
+    for (int i = 0; i < n; i++)
+    {
+        Row row = {ids[i], NULL, actor, now, 0};
+
+        CHECK_FOR_INTERRUPTS();
+        /* Nothing is lost by an error: the row waits on, and what is wrong with its job blocks that. */
+        if (si_attempt(place, &row) == NULL)
+            handled += row.handled;
+    }
+    return handled;
+}
+
+static void
+relieve(void *arg)
+{
+    Row *row = arg;
+    SiRelieved *relieved;
+    int n = si_relieve(row->namespace, row->now, si_horizon(row->now), row->actor,
+                       "the namespace has less capacity than was promised", false, row->now, &relieved);
+
+    /* What cannot be moved was told when it was found; only what was moved is work of this tick. */
+    for (int i = 0; i < n; i++)
+        row->handled += relieved[i].effect != SI_RELIEF_OVER_COMMITTED;
+}
+
+/* Work that somebody had in hand when the capacity shrank is moved by a later tick (C9). */
+static int
+relieve_all(const char *actor, TimestampTz now)
+{
+    int handled = 0;
+
+    for (int purpose = SI_NS_DEDICATED; purpose <= SI_NS_DRAFT; purpose++)
+    {
+        SiNamespace *namespaces;
+        int n = si_namespaces_of((SiPurpose) purpose, &namespaces);
+
+        for (int i = 0; i < n; i++)
+        {
+            SiAmount *overrides;
+            Row row = {{{0}}, &namespaces[i], actor, now, 0};
+
+            if (si_overrides(namespaces[i].name, now, si_horizon(now), &overrides) > 0 && si_attempt(relieve, &row) == NULL)
+                handled += row.handled;
+        }
+    }
+    return handled;
+}
+
+int
+si_tick_plan(const char *actor)
+{
+    TimestampTz now = si_now();
+    int handled;
+
+    if (!si_lock_transaction_try(SI_LOCK_TICK, TICK_PLAN, 0))
+        return 0;
+    handled = relieve_all(actor, now);
+    handled += fire_jobs(actor, now);
+    handled += place_waiting(actor, now);
+    si_worker_beat("plan", MyProcPid, NULL, now);
+    return handled;
+}
+
+int
+si_tick_maintain(const char *actor)
+{
+    TimestampTz now = si_now();
+    int64 handled;
+
+    if (!si_lock_transaction_try(SI_LOCK_TICK, TICK_MAINTAIN, 0))
+        return 0;
+    handled = si_reservations_expire(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY);
+    si_worker_beat("maintain", MyProcPid, NULL, now);
+    return (int) Min(handled, PG_INT32_MAX);
+}
+
+int
+si_tick_roll_up(const char *actor)
+{
+    int64 handled;
+
+    if (!si_lock_transaction_try(SI_LOCK_TICK, TICK_ROLL_UP, 0))
+        return 0;
+    handled = si_usage_roll_up();
+    si_worker_beat("roll_up", MyProcPid, NULL, si_now());
+    return (int) Min(handled, PG_INT32_MAX);
+}

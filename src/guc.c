@@ -1,0 +1,87 @@
+/*
+ * guc.c: every setting of sparkingest, in alphabetical order, with its unit.
+ */
+#include "postgres.h"
+
+#include <float.h>
+
+#include "miscadmin.h"
+#include "utils/guc.h"
+
+#include "guc.h"
+#include "pg/clock.h"
+
+char *si_guc_clock = NULL;
+char *si_guc_database = NULL;
+int si_guc_dispatch_in_flight = 16;
+double si_guc_dispatch_rate = 2.0;
+int si_guc_horizon_days = 35;
+char *si_guc_namespace_prefix = NULL;
+int si_guc_reconcile_interval = 120;
+int si_guc_slot_minutes = 5;
+bool si_guc_tls_verify = true;
+
+/* Kubernetes names allow 63 characters; the longest of our namespaces needs 18 of them. */
+static bool
+check_namespace_prefix(char **newval, void **extra, GucSource source)
+{
+    size_t length = strlen(*newval);
+
+    if (length > 40 || strspn(*newval, "abcdefghijklmnopqrstuvwxyz0123456789-") != length || (*newval)[0] == '-')
+    {
+        GUC_check_errdetail("A prefix has at most 40 lower-case letters, digits and hyphens and does not begin with a hyphen.");
+        return false;
+    }
+    return true;
+}
+
+static bool
+check_slot_minutes(int *newval, void **extra, GucSource source)
+{
+    if (60 % *newval != 0)
+    {
+        GUC_check_errdetail("The slot length must divide an hour: 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30 or 60 minutes.");
+        return false;
+    }
+    return true;
+}
+
+void
+si_guc_init(void)
+{
+    DefineCustomStringVariable("sparkingest.clock",
+                               "Time that decisions and workers go by.",
+                               "Empty: real time. A timestamptz: frozen there. '+2 days' or '-1 hour': shifted.",
+                               &si_guc_clock, "", PGC_SUSET, 0, si_clock_check, si_clock_assign, NULL);
+    DefineCustomStringVariable("sparkingest.database",
+                               "Database in which the dispatcher works.",
+                               "The extension is to be created in this database.",
+                               &si_guc_database, "postgres", PGC_POSTMASTER, 0, NULL, NULL, NULL);
+    DefineCustomIntVariable("sparkingest.dispatch_in_flight",
+                            "Most Kubernetes requests that create applications at the same time, per cluster.", NULL,
+                            &si_guc_dispatch_in_flight, 16, 1, 256, PGC_SIGHUP, 0, NULL, NULL, NULL);
+    DefineCustomRealVariable("sparkingest.dispatch_rate",
+                             "Applications created per second at most, per cluster.",
+                             "The Spark operator starts 2 to 2.5 a second at best.",
+                             &si_guc_dispatch_rate, 2.0, 0.01, 1000.0, PGC_SIGHUP, 0, NULL, NULL, NULL);
+    DefineCustomIntVariable("sparkingest.horizon_days",
+                            "How far ahead capacity can be reserved, in days.", NULL,
+                            &si_guc_horizon_days, 35, 1, 400, PGC_SUSET, 0, NULL, NULL, NULL);
+    DefineCustomStringVariable("sparkingest.namespace_prefix",
+                               "Prefix of the names of Kubernetes namespaces.",
+                               "The Kubernetes name is this prefix followed by the namespace's name.",
+                               &si_guc_namespace_prefix, "", PGC_SIGHUP, 0, check_namespace_prefix, NULL, NULL);
+    DefineCustomIntVariable("sparkingest.reconcile_interval",
+                            "Time between full lists of Kubernetes objects, in seconds.",
+                            "The watch reports changes at once; the list is the safety net.",
+                            &si_guc_reconcile_interval, 120, 5, 3600, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+    DefineCustomIntVariable("sparkingest.slot_minutes",
+                            "Grid step of namespaces that are created from now on, in minutes.",
+                            "Must divide an hour. Existing namespaces keep theirs.",
+                            &si_guc_slot_minutes, 5, 1, 60, PGC_SUSET, 0, check_slot_minutes, NULL, NULL);
+    DefineCustomBoolVariable("sparkingest.tls_verify",
+                             "Verify the certificate of the Kubernetes API.",
+                             "Off is for tests only; the dispatcher warns at each start.",
+                             &si_guc_tls_verify, true, PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+    MarkGUCPrefixReserved("sparkingest");
+}

@@ -1,0 +1,25 @@
+/*
+ * lock.h: transaction-level locks on things that are not rows. They are heavyweight locks of the advisory kind in a
+ * class of their own, so that users' advisory locks never meet them; deadlocks are found by the server.
+ */
+#ifndef SI_PG_LOCK_H
+#define SI_PG_LOCK_H
+
+typedef enum SiLockKind
+{
+    SI_LOCK_POOL = 20501,     /* key1 = pool id; key2 = 0 */
+    SI_LOCK_IDEMPOTENCY_KEY,  /* key1 = hash of the scope, key2 = hash of the key */
+    SI_LOCK_WORKER,           /* key1 = which worker; held by its session */
+    SI_LOCK_TICK              /* key1 = which tick */
+} SiLockKind;
+
+/* Waits; held until the end of the transaction. */
+extern void si_lock_transaction(SiLockKind kind, uint32 key1, uint32 key2);
+
+/* Does not wait: whether it was taken, until the end of the transaction. */
+extern bool si_lock_transaction_try(SiLockKind kind, uint32 key1, uint32 key2);
+
+/* Does not wait: whether it was taken, for the life of the session. */
+extern bool si_lock_session_try(SiLockKind kind, uint32 key1, uint32 key2);
+
+#endif

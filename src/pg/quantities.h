@@ -1,0 +1,16 @@
+/*
+ * quantities.h: quantities as text for messages.
+ */
+#ifndef SI_PG_QUANTITIES_H
+#define SI_PG_QUANTITIES_H
+
+/* value / divisor as an exact decimal (domain/quantity.h), palloc'd. */
+extern char *si_quantity_text(int64 value, int64 divisor);
+
+/* Millionths of a vCPU-hour of millicore-seconds, rounded up. */
+extern int64 si_hours_millionths(int64 millicore_seconds);
+
+/* vCPU-hours of millicore-seconds, rounded up to a millionth, palloc'd. */
+extern char *si_hours_text(int64 millicore_seconds);
+
+#endif

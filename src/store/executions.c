@@ -1,0 +1,459 @@
+/*
+ * executions.c: rows of job_executions.
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "domain/quantity.h"
+#include "store/executions.h"
+#include "store/sql.h"
+
+#define SELECT_EXECUTION                                                                                               \
+    "SELECT job_id, tenant_id, job_version, attempt, state, started_by, is_draft, draft_fallback, namespace, "         \
+    "scheduled_for, planned_start, planned_end, reservation_id, cpu_millicores, memory_mib, executors, "               \
+    "(estimated_runtime_minutes * 60000)::bigint, hard_minutes, waiting_reason, object_name, manifest, "               \
+    "manifest_sha256, object_uid, claimed_at, posted_at, submitted_at, started_at, finished_at, tries, next_try_at, "  \
+    "last_error, stop_requested_at, stop_cause, stop_reason, error_class, cursor_value, exit_code IS NOT NULL, "       \
+    "exit_code, evaluation, held, COALESCE(charged, -1), created_at "                                                  \
+    "FROM sparkingest.job_executions WHERE execution_id = $1"
+
+static SiState
+state_of(const char *word)
+{
+    SiState state;
+
+    if (!si_state_from_name(word, &state))
+        elog(ERROR, "unknown state \"%s\" in job_executions", word);
+    return state;
+}
+
+static void
+execution_from_row(const pg_uuid_t *execution_id, MemoryContext context, SiExecution *out)
+{
+    bool no_reservation;
+
+    memset(out, 0, sizeof(*out));
+    out->execution_id = *execution_id;
+    out->job_id = si_sql_uuid(0, 1, NULL);
+    out->tenant_id = si_sql_uuid(0, 2, NULL);
+    out->job_version = si_sql_int4(0, 3);
+    out->attempt = si_sql_int4(0, 4);
+    out->state = state_of(si_sql_text_copy(0, 5, CurrentMemoryContext));
+    out->started_by = si_sql_text_copy(0, 6, context);
+    out->is_draft = si_sql_bool(0, 7);
+    out->draft_fallback = si_sql_bool(0, 8);
+    strlcpy(out->namespace_name, si_sql_text_copy(0, 9, CurrentMemoryContext), sizeof(out->namespace_name));
+    out->scheduled_for = si_sql_time(0, 10);
+    out->planned_start = si_sql_time(0, 11);
+    out->planned_end = si_sql_time(0, 12);
+    out->reservation_id = si_sql_uuid(0, 13, &no_reservation);
+    out->has_reservation = !no_reservation;
+    out->cpu_millicores = si_sql_int8(0, 14);
+    out->memory_mib = si_sql_int8(0, 15);
+    out->executors = si_sql_int4(0, 16);
+    out->estimated_millis = si_sql_int8(0, 17);
+    out->hard_minutes = si_sql_int4(0, 18);
+    out->waiting_reason = si_sql_text_copy(0, 19, context);
+    out->object_name = si_sql_text_copy(0, 20, context);
+    out->manifest = si_sql_jsonb_copy(0, 21, context);
+    out->manifest_sha256 = si_sql_text_copy(0, 22, context);
+    out->object_uid = si_sql_text_copy(0, 23, context);
+    out->claimed_at = si_sql_time(0, 24);
+    out->posted_at = si_sql_time(0, 25);
+    out->submitted_at = si_sql_time(0, 26);
+    out->started_at = si_sql_time(0, 27);
+    out->finished_at = si_sql_time(0, 28);
+    out->tries = si_sql_int4(0, 29);
+    out->next_try_at = si_sql_time(0, 30);
+    out->last_error = si_sql_text_copy(0, 31, context);
+    out->stop_requested_at = si_sql_time(0, 32);
+    out->stop_cause = si_sql_text_copy(0, 33, context);
+    out->stop_reason = si_sql_text_copy(0, 34, context);
+    out->error_class = si_sql_text_copy(0, 35, context);
+    out->cursor_value = si_sql_text_copy(0, 36, context);
+    out->has_exit_code = si_sql_bool(0, 37);
+    out->exit_code = si_sql_int4(0, 38);
+    out->evaluation = si_sql_jsonb_copy(0, 39, context);
+    out->held = si_sql_int8(0, 40);
+    out->charged = si_sql_int8(0, 41);
+    out->created_at = si_sql_time(0, 42);
+}
+
+static bool
+load(SiStatement *statement, const pg_uuid_t *execution_id, SiExecution *out)
+{
+    MemoryContext context = CurrentMemoryContext;
+    Datum values[] = {UUIDPGetDatum(execution_id)};
+    bool found;
+
+    si_sql_open();
+    found = si_sql_run(statement, values, NULL) > 0;
+    if (found)
+        execution_from_row(execution_id, context, out);
+    si_sql_close();
+    return found;
+}
+
+bool
+si_execution_load(const pg_uuid_t *execution_id, bool for_update, SiExecution *out)
+{
+    static SiStatement find = {SELECT_EXECUTION, 1, {UUIDOID}};
+    static SiStatement find_locked = {SELECT_EXECUTION " FOR NO KEY UPDATE", 1, {UUIDOID}};
+
+    return load(for_update ? &find_locked : &find, execution_id, out);
+}
+
+bool
+si_execution_load_if_free(const pg_uuid_t *execution_id, SiExecution *out)
+{
+    static SiStatement find_free = {SELECT_EXECUTION " FOR NO KEY UPDATE SKIP LOCKED", 1, {UUIDOID}};
+
+    return load(&find_free, execution_id, out);
+}
+
+static Datum
+text_or_null(const char *text, char *null)
+{
+    *null = text ? ' ' : 'n';
+    return text ? si_text_datum(text) : (Datum) 0;
+}
+
+static Datum
+time_or_null(TimestampTz at, char *null)
+{
+    *null = at == SI_NO_TIME ? 'n' : ' ';
+    return TimestampTzGetDatum(at);
+}
+
+static Datum
+count_or_null(int64 count, char *null)
+{
+    *null = count < 0 ? 'n' : ' ';
+    return Int64GetDatum(count);
+}
+
+void
+si_execution_insert(const SiExecution *e)
+{
+    static SiStatement insert = {"INSERT INTO sparkingest.job_executions (execution_id, job_id, tenant_id, job_version, attempt, state, "
+                                 "started_by, is_draft, draft_fallback, namespace, scheduled_for, planned_start, planned_end, "
+                                 "reservation_id, cpu_millicores, memory_mib, executors, estimated_runtime_minutes, hard_minutes, "
+                                 "waiting_reason, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
+                                 "$16, $17, $18::numeric, $19, $20, $21)",
+                                 21,
+                                 {UUIDOID, UUIDOID, UUIDOID, INT4OID, INT4OID, TEXTOID, TEXTOID, BOOLOID, BOOLOID, TEXTOID,
+                                  TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, INT8OID, INT8OID, INT4OID, TEXTOID,
+                                  INT4OID, TEXTOID, TIMESTAMPTZOID}};
+    Datum values[21];
+    char nulls[] = "                     ";
+    char minutes[64];
+
+    si_quantity_print(e->estimated_millis / 60, 1000, minutes, sizeof(minutes));
+    si_sql_open();
+    values[0] = UUIDPGetDatum(&e->execution_id);
+    values[1] = UUIDPGetDatum(&e->job_id);
+    values[2] = UUIDPGetDatum(&e->tenant_id);
+    values[3] = Int32GetDatum(e->job_version);
+    values[4] = Int32GetDatum(e->attempt);
+    values[5] = si_text_datum(si_state_name(e->state));
+    values[6] = si_text_datum(e->started_by);
+    values[7] = BoolGetDatum(e->is_draft);
+    values[8] = BoolGetDatum(e->draft_fallback);
+    values[9] = si_text_datum(e->namespace_name);
+    values[10] = TimestampTzGetDatum(e->scheduled_for);
+    values[11] = time_or_null(e->planned_start, &nulls[11]);
+    values[12] = time_or_null(e->planned_end, &nulls[12]);
+    values[13] = UUIDPGetDatum(&e->reservation_id);
+    nulls[13] = e->has_reservation ? ' ' : 'n';
+    values[14] = Int64GetDatum(e->cpu_millicores);
+    values[15] = Int64GetDatum(e->memory_mib);
+    values[16] = Int32GetDatum(e->executors);
+    values[17] = si_text_datum(minutes);
+    values[18] = Int32GetDatum(e->hard_minutes);
+    values[19] = text_or_null(e->waiting_reason, &nulls[19]);
+    values[20] = TimestampTzGetDatum(e->created_at);
+    si_sql_run(&insert, values, nulls);
+    si_sql_close();
+}
+
+int32
+si_execution_next_attempt(const pg_uuid_t *job_id, TimestampTz scheduled_for)
+{
+    static SiStatement find = {"SELECT COALESCE(pg_catalog.max(attempt), 0) + 1 FROM sparkingest.job_executions "
+                               "WHERE job_id = $1 AND scheduled_for = $2 AND started_by = 'schedule'",
+                               2,
+                               {UUIDOID, TIMESTAMPTZOID}};
+    Datum values[] = {UUIDPGetDatum(job_id), TimestampTzGetDatum(scheduled_for)};
+    int32 attempt;
+
+    si_sql_open();
+    si_sql_run(&find, values, NULL);
+    attempt = si_sql_int4(0, 1);
+    si_sql_close();
+    return attempt;
+}
+
+int
+si_executions_failed(const pg_uuid_t *job_id, TimestampTz scheduled_for)
+{
+    static SiStatement find = {"SELECT FROM sparkingest.job_executions WHERE job_id = $1 AND scheduled_for = $2 "
+                               "AND NOT is_draft AND state IN ('failed', 'timed_out', 'lost')",
+                               2,
+                               {UUIDOID, TIMESTAMPTZOID}};
+    Datum values[] = {UUIDPGetDatum(job_id), TimestampTzGetDatum(scheduled_for)};
+    int n;
+
+    si_sql_open();
+    n = (int) si_sql_run(&find, values, NULL);
+    si_sql_close();
+    return n;
+}
+
+bool
+si_execution_set_state(const pg_uuid_t *execution_id, SiState from, SiState to)
+{
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET state = $3 WHERE execution_id = $1 AND state = $2",
+                                 3,
+                                 {UUIDOID, TEXTOID, TEXTOID}};
+    Datum values[] = {UUIDPGetDatum(execution_id), si_text_datum(si_state_name(from)), si_text_datum(si_state_name(to))};
+    bool moved;
+
+    si_sql_open();
+    moved = si_sql_run(&update, values, NULL) > 0;
+    si_sql_close();
+    return moved;
+}
+
+void
+si_execution_set_plan(const SiExecution *e)
+{
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET namespace = $2, draft_fallback = $3, planned_start = $4, "
+                                 "planned_end = $5, reservation_id = $6, waiting_reason = $7 WHERE execution_id = $1",
+                                 7,
+                                 {UUIDOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, TEXTOID}};
+    char nulls[] = "       ";
+    Datum values[] = {UUIDPGetDatum(&e->execution_id),
+                      si_text_datum(e->namespace_name),
+                      BoolGetDatum(e->draft_fallback),
+                      time_or_null(e->planned_start, &nulls[3]),
+                      time_or_null(e->planned_end, &nulls[4]),
+                      UUIDPGetDatum(&e->reservation_id),
+                      text_or_null(e->waiting_reason, &nulls[6])};
+
+    nulls[5] = e->has_reservation ? ' ' : 'n';
+    si_sql_open();
+    si_sql_run(&update, values, nulls);
+    si_sql_close();
+}
+
+void
+si_execution_set_ending(const pg_uuid_t *execution_id, const SiEnding *ending)
+{
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET started_at = $2, finished_at = $3, exit_code = $4, "
+                                 "error_class = $5, error_message = $6, rows_read = $7, bytes_out = $8, files_written = $9, "
+                                 "cursor_value = $10, metrics = $11, sla_met = $12, waiting_reason = NULL WHERE execution_id = $1",
+                                 12,
+                                 {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, TEXTOID,
+                                  JSONBOID, BOOLOID}};
+    char nulls[] = "            ";
+    Datum values[12] = {UUIDPGetDatum(execution_id),
+                        time_or_null(ending->started_at, &nulls[1]),
+                        time_or_null(ending->finished_at, &nulls[2]),
+                        Int32GetDatum(ending->exit_code),
+                        text_or_null(ending->error_class, &nulls[4]),
+                        text_or_null(ending->error_message, &nulls[5]),
+                        count_or_null(ending->rows_read, &nulls[6]),
+                        count_or_null(ending->bytes_out, &nulls[7]),
+                        count_or_null(ending->files_written, &nulls[8]),
+                        text_or_null(ending->cursor_value, &nulls[9]),
+                        JsonbPGetDatum(ending->metrics),
+                        BoolGetDatum(ending->sla_met == 1)};
+
+    nulls[3] = ending->has_exit_code ? ' ' : 'n';
+    nulls[10] = ending->metrics ? ' ' : 'n';
+    nulls[11] = ending->sla_met < 0 ? 'n' : ' ';
+    si_sql_open();
+    si_sql_run(&update, values, nulls);
+    si_sql_close();
+}
+
+void
+si_execution_set_stop(const pg_uuid_t *execution_id, const char *cause, const char *reason, TimestampTz at)
+{
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET stop_requested_at = $2, stop_cause = $3, stop_reason = $4 "
+                                 "WHERE execution_id = $1",
+                                 4,
+                                 {UUIDOID, TIMESTAMPTZOID, TEXTOID, TEXTOID}};
+    char nulls[] = "    ";
+    Datum values[] = {UUIDPGetDatum(execution_id), TimestampTzGetDatum(at), si_text_datum(cause),
+                      text_or_null(reason, &nulls[3])};
+
+    si_sql_open();
+    si_sql_run(&update, values, nulls);
+    si_sql_close();
+}
+
+void
+si_execution_set_stop_reason(const pg_uuid_t *execution_id, const char *reason)
+{
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET stop_reason = $2 WHERE execution_id = $1", 2, {UUIDOID, TEXTOID}};
+    Datum values[] = {UUIDPGetDatum(execution_id), si_text_datum(reason)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
+}
+
+void
+si_execution_set_evaluation(const pg_uuid_t *execution_id, Jsonb *evaluation)
+{
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET evaluation = $2 WHERE execution_id = $1", 2, {UUIDOID, JSONBOID}};
+    Datum values[] = {UUIDPGetDatum(execution_id), JsonbPGetDatum(evaluation)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
+}
+
+/* Runs a statement whose first column is an id; copies the ids. */
+static int
+list_ids(SiStatement *statement, Datum *values, pg_uuid_t **out)
+{
+    MemoryContext context = CurrentMemoryContext;
+    uint64 n;
+
+    si_sql_open();
+    n = si_sql_run(statement, values, NULL);
+    *out = MemoryContextAlloc(context, (n + 1) * sizeof(pg_uuid_t));
+    for (uint64 i = 0; i < n; i++)
+        (*out)[i] = si_sql_uuid(i, 1, NULL);
+    si_sql_close();
+    return (int) n;
+}
+
+#define OF_JOB(condition)                                                                                              \
+    {                                                                                                                  \
+        "SELECT execution_id FROM sparkingest.job_executions WHERE job_id = $1 AND " condition                         \
+        " ORDER BY scheduled_for, created_at, execution_id",                                                           \
+            1, {UUIDOID}                                                                                               \
+    }
+
+int
+si_executions_of_job(const pg_uuid_t *job_id, SiExecutionGroup group, pg_uuid_t **out)
+{
+    static SiStatement find[] = {
+        [SI_EXECUTIONS_PENDING] = OF_JOB("state IN ('scheduled', 'waiting')"),
+        [SI_EXECUTIONS_PENDING_SCHEDULED] = OF_JOB("state IN ('scheduled', 'waiting') AND started_by = 'schedule'"),
+        [SI_EXECUTIONS_LIVE] = OF_JOB("state IN ('dispatching', 'submitted', 'running') AND stop_requested_at IS NULL"),
+        [SI_EXECUTIONS_WAITING] = OF_JOB("state = 'waiting'"),
+    };
+    Datum values[] = {UUIDPGetDatum(job_id)};
+
+    return list_ids(&find[group], values, out);
+}
+
+int
+si_executions_waiting(pg_uuid_t **out)
+{
+    static SiStatement find = {"SELECT e.execution_id FROM sparkingest.job_executions AS e "
+                               "JOIN sparkingest.ingestion_jobs AS j USING (job_id) JOIN sparkingest.tenants AS t ON t.tenant_id = e.tenant_id "
+                               "WHERE e.state = 'waiting' AND j.status = 'active' AND t.status = 'active' "
+                               "ORDER BY j.priority DESC, e.scheduled_for, e.created_at, e.execution_id",
+                               0};
+
+    return list_ids(&find, NULL, out);
+}
+
+void
+si_executions_count(const pg_uuid_t *job_id, const pg_uuid_t *except, int *active, int *waiting)
+{
+    static SiStatement count = {"SELECT pg_catalog.count(*) FILTER (WHERE state IN ('dispatching', 'submitted', 'running'))::integer, "
+                                "pg_catalog.count(*) FILTER (WHERE state = 'waiting')::integer FROM sparkingest.job_executions "
+                                "WHERE job_id = $1 AND execution_id IS DISTINCT FROM $2 "
+                                "AND state IN ('waiting', 'dispatching', 'submitted', 'running')",
+                                2,
+                                {UUIDOID, UUIDOID}};
+    Datum values[] = {UUIDPGetDatum(job_id), UUIDPGetDatum(except)};
+
+    si_sql_open();
+    si_sql_run(&count, values, except ? NULL : " n");
+    *active = si_sql_int4(0, 1);
+    *waiting = si_sql_int4(0, 2);
+    si_sql_close();
+}
+
+int
+si_draft_runs(const pg_uuid_t *job_id, int32 job_version, int n, pg_uuid_t **out)
+{
+    static SiStatement find = {"SELECT execution_id FROM sparkingest.job_executions WHERE job_id = $1 AND job_version = $2 "
+                               "AND is_draft AND evaluation IS NOT NULL ORDER BY finished_at DESC, created_at DESC, execution_id LIMIT $3",
+                               3,
+                               {UUIDOID, INT4OID, INT4OID}};
+    Datum values[] = {UUIDPGetDatum(job_id), Int32GetDatum(job_version), Int32GetDatum(n)};
+
+    return list_ids(&find, values, out);
+}
+
+bool
+si_execution_is_overtaken(const SiExecution *e, TimestampTz started_at)
+{
+    static SiStatement find = {"SELECT FROM sparkingest.job_executions WHERE job_id = $1 AND job_version = $2 AND execution_id <> $3 "
+                               "AND NOT is_draft AND state = 'succeeded' AND cursor_value IS NOT NULL AND started_at > $4",
+                               4,
+                               {UUIDOID, INT4OID, UUIDOID, TIMESTAMPTZOID}};
+    Datum values[] = {UUIDPGetDatum(&e->job_id), Int32GetDatum(e->job_version), UUIDPGetDatum(&e->execution_id),
+                      TimestampTzGetDatum(started_at)};
+    bool found;
+
+    si_sql_open();
+    found = si_sql_run(&find, values, NULL) > 0;
+    si_sql_close();
+    return found;
+}
+
+bool
+si_execution_of_reservation(const pg_uuid_t *reservation_id, pg_uuid_t *execution_id)
+{
+    static SiStatement find = {"SELECT execution_id FROM sparkingest.job_executions WHERE reservation_id = $1", 1, {UUIDOID}};
+    Datum values[] = {UUIDPGetDatum(reservation_id)};
+    bool found;
+
+    si_sql_open();
+    found = si_sql_run(&find, values, NULL) > 0;
+    if (found)
+        *execution_id = si_sql_uuid(0, 1, NULL);
+    si_sql_close();
+    return found;
+}
+
+int
+si_executions_in(const char *namespace_name, TimestampTz from, TimestampTz until, SiVictim **out)
+{
+    static SiStatement find = {"SELECT r.reservation_id, e.execution_id FROM sparkingest.reservations AS r "
+                               "LEFT JOIN sparkingest.job_executions AS e USING (reservation_id) "
+                               "LEFT JOIN sparkingest.ingestion_jobs AS j USING (job_id) "
+                               "WHERE r.namespace = $1 AND r.status = 'active' AND r.ends_at > $2 AND r.starts_at < $3 "
+                               "ORDER BY COALESCE(e.state = 'scheduled', false) DESC, COALESCE(j.priority, 0), r.starts_at DESC, "
+                               "r.created_at DESC, r.reservation_id",
+                               3,
+                               {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+    MemoryContext context = CurrentMemoryContext;
+    Datum values[] = {si_text_datum(namespace_name), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};
+    uint64 n;
+
+    si_sql_open();
+    n = si_sql_run_latest(&find, values, NULL);
+    *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiVictim));
+    for (uint64 i = 0; i < n; i++)
+    {
+        bool none;
+
+        (*out)[i].reservation_id = si_sql_uuid(i, 1, NULL);
+        (*out)[i].execution_id = si_sql_uuid(i, 2, &none);
+        (*out)[i].has_execution = !none;
+    }
+    si_sql_close();
+    return (int) n;
+}

@@ -1,0 +1,144 @@
+/*
+ * executions.h: rows of job_executions. States are moved by flow/state.h only (J5).
+ */
+#ifndef SI_STORE_EXECUTIONS_H
+#define SI_STORE_EXECUTIONS_H
+
+#include "datatype/timestamp.h"
+#include "utils/jsonb.h"
+#include "utils/uuid.h"
+
+#include "domain/state.h"
+
+typedef struct SiExecution
+{
+    pg_uuid_t execution_id;
+    pg_uuid_t job_id;
+    pg_uuid_t tenant_id;
+    int32 job_version;
+    int32 attempt;
+    SiState state;
+    char *started_by; /* run_job, schedule, auto_draft */
+    bool is_draft;
+    bool draft_fallback;
+    char namespace_name[64];
+    TimestampTz scheduled_for;
+    TimestampTz planned_start; /* times: SI_NO_TIME = not yet */
+    TimestampTz planned_end;
+    bool has_reservation;
+    pg_uuid_t reservation_id;
+    int64 cpu_millicores;
+    int64 memory_mib;
+    int32 executors;
+    int64 estimated_millis;
+    int32 hard_minutes;
+    char *waiting_reason;
+    char *object_name;
+    Jsonb *manifest;
+    char *manifest_sha256;
+    char *object_uid;
+    TimestampTz claimed_at;
+    TimestampTz posted_at;
+    TimestampTz submitted_at;
+    TimestampTz started_at;
+    TimestampTz finished_at;
+    int32 tries;
+    TimestampTz next_try_at;
+    char *last_error;
+    TimestampTz stop_requested_at;
+    char *stop_cause; /* cancelled, timed_out, preempted */
+    char *stop_reason;
+    char *error_class;
+    char *cursor_value;
+    bool has_exit_code;
+    int32 exit_code;
+    Jsonb *evaluation; /* NULL = none */
+    int64 held;
+    int64 charged; /* -1 = not final */
+    TimestampTz created_at;
+} SiExecution;
+
+/* How an execution ended, as written into its row. */
+typedef struct SiEnding
+{
+    TimestampTz started_at; /* SI_NO_TIME = never ran */
+    TimestampTz finished_at;
+    bool has_exit_code;
+    int32 exit_code;
+    const char *error_class;
+    const char *error_message;
+    int64 rows_read; /* -1 = not known, as the next two */
+    int64 bytes_out;
+    int64 files_written;
+    const char *cursor_value;
+    Jsonb *metrics;
+    int sla_met; /* 1, 0, or -1 = NULL */
+} SiEnding;
+
+/* Whether it exists; for_update locks the row until the end of the transaction. Lock the job first. */
+extern bool si_execution_load(const pg_uuid_t *execution_id, bool for_update, SiExecution *out);
+
+/* The same with the lock, but false when someone else holds it. */
+extern bool si_execution_load_if_free(const pg_uuid_t *execution_id, SiExecution *out);
+
+/* Whether a reservation belongs to an execution; which. */
+extern bool si_execution_of_reservation(const pg_uuid_t *reservation_id, pg_uuid_t *execution_id);
+
+/*
+ * Reservations of a namespace that touch [from, until), and the executions that own them: those that harm least when
+ * they move come first: not started before started, low priority before high, late before early (C9).
+ */
+typedef struct SiVictim
+{
+    pg_uuid_t reservation_id;
+    bool has_execution;
+    pg_uuid_t execution_id;
+} SiVictim;
+
+/* palloc'd; returns how many. */
+extern int si_executions_in(const char *namespace_name, TimestampTz from, TimestampTz until, SiVictim **out);
+
+/* Inserts with what admission decides. */
+extern void si_execution_insert(const SiExecution *execution);
+
+/* Attempt number that a new execution of a job for a scheduled time gets: one above those there are. */
+extern int32 si_execution_next_attempt(const pg_uuid_t *job_id, TimestampTz scheduled_for);
+
+/* Executions of a job for a scheduled time that failed, timed out or were lost (J7). */
+extern int si_executions_failed(const pg_uuid_t *job_id, TimestampTz scheduled_for);
+
+/* Whether the row was in state `from` and is in state `to` now. */
+extern bool si_execution_set_state(const pg_uuid_t *execution_id, SiState from, SiState to);
+
+/* Writes namespace, draft_fallback, planned_start, planned_end, reservation and waiting_reason. */
+extern void si_execution_set_plan(const SiExecution *execution);
+
+extern void si_execution_set_ending(const pg_uuid_t *execution_id, const SiEnding *ending);
+extern void si_execution_set_stop(const pg_uuid_t *execution_id, const char *cause, const char *reason, TimestampTz at);
+extern void si_execution_set_stop_reason(const pg_uuid_t *execution_id, const char *reason);
+extern void si_execution_set_evaluation(const pg_uuid_t *execution_id, Jsonb *evaluation);
+
+typedef enum SiExecutionGroup
+{
+    SI_EXECUTIONS_PENDING,           /* scheduled or waiting */
+    SI_EXECUTIONS_PENDING_SCHEDULED, /* of them those that the schedule started */
+    SI_EXECUTIONS_LIVE,              /* dispatching, submitted or running, no stop asked for */
+    SI_EXECUTIONS_WAITING            /* waiting */
+} SiExecutionGroup;
+
+/* Ids of a job's executions of a group, by scheduled time. Returns how many. */
+extern int si_executions_of_job(const pg_uuid_t *job_id, SiExecutionGroup group, pg_uuid_t **out);
+
+/* Waiting executions of jobs and tenants that are active: by priority, scheduled time, age (C15). */
+extern int si_executions_waiting(pg_uuid_t **out);
+
+/* Other executions of the job: claimed ones that have not ended, and waiting ones. */
+extern void si_executions_count(const pg_uuid_t *job_id, const pg_uuid_t *except, int *active, int *waiting);
+
+/* The latest finished draft runs of a job version that ran or failed to, newest first; up to n. Returns how many. */
+extern int si_draft_runs(const pg_uuid_t *job_id, int32 job_version, int n, pg_uuid_t **out);
+
+/* Whether a successful production run of the same version that started later has a cursor: ours must not go back to it. */
+extern bool si_execution_is_overtaken(const SiExecution *execution, TimestampTz started_at);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * jobs.h: rows of ingestion_jobs, and the SLA tiers that they name.
+ */
+#ifndef SI_STORE_JOBS_H
+#define SI_STORE_JOBS_H
+
+#include "datatype/timestamp.h"
+#include "utils/jsonb.h"
+#include "utils/uuid.h"
+
+#include "domain/misfire.h"
+#include "domain/spill.h"
+
+typedef enum SiJobStatus
+{
+    SI_JOB_ACTIVE,
+    SI_JOB_PAUSED,
+    SI_JOB_DROPPED
+} SiJobStatus;
+
+typedef struct SiJob
+{
+    pg_uuid_t job_id;
+    pg_uuid_t tenant_id;
+    char *job_name;
+    bool draft; /* stage */
+    SiJobStatus status;
+    int32 version;
+    char *source_type;
+    Jsonb *source_config;
+    Jsonb *destination_config;
+    int64 cpu_millicores;
+    int64 memory_mib;
+    int32 executors;
+    int64 estimated_millis; /* multiple of 60: thousandths of a minute */
+    char *schedule_cron;    /* NULL = none */
+    char *time_zone;
+    TimestampTz next_fire_at; /* SI_NO_TIME = none */
+    Jsonb *sla_requirements;
+    char *tier;
+    int32 priority;
+    int64 sla_window_millihours;
+    int32 max_runtime_minutes; /* 0 = not stated */
+    SiOnNoCapacity on_no_capacity;
+    SiOverlapPolicy overlap_policy;
+    SiMisfire misfire_policy;
+    int64 catchup_usecs;
+    Jsonb *options;
+    char *watermark;
+    char *target_namespace; /* NULL while draft */
+    Oid owner;
+    char *blocked_reason;
+    TimestampTz created_at;
+    TimestampTz updated_at;
+    /* Of the tenant and the owner; loaded only. */
+    bool tenant_active;
+    char *tenant_status;
+    bool owner_exists;
+} SiJob;
+
+typedef struct SiTier
+{
+    int64 high_permille;
+    int64 medium_permille;
+    int64 adjustment_permille;
+    int32 required_successes;
+    int32 of_last;
+} SiTier;
+
+extern const char *si_job_status_name(SiJobStatus status);
+
+/* Whether it exists; for_update locks the row until the end of the transaction (the job's lock comes before its executions'). */
+extern bool si_job_load(const pg_uuid_t *job_id, bool for_update, SiJob *out);
+
+/* The same with the lock, but false when someone else holds it. */
+extern bool si_job_load_if_free(const pg_uuid_t *job_id, SiJob *out);
+
+/* Raises 42710 when the tenant has a job of that name. */
+extern void si_job_insert(const SiJob *job);
+
+/* Writes all that may change of a job whose row is locked. Raises 42710 when the name is another job's. */
+extern void si_job_update(const SiJob *job);
+
+/* Why plan() could not handle it, NULL = nothing wrong. */
+extern void si_job_set_blocked(const pg_uuid_t *job_id, const char *reason);
+
+/* Active production jobs of active tenants with next_fire_at not after `until`, most important first. Returns how many. */
+extern int si_jobs_due(TimestampTz until, pg_uuid_t **out);
+
+/* Whether the tier exists. */
+extern bool si_tier_load(const char *tier, SiTier *out);
+
+#endif

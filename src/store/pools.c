@@ -1,0 +1,209 @@
+/*
+ * pools.c: rows of namespaces, capacity_overrides and pools.
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "domain/types.h"
+#include "pg/lock.h"
+#include "store/pools.h"
+#include "store/sql.h"
+
+static SiPurpose
+purpose_of(const char *word)
+{
+    if (strcmp(word, "dedicated") == 0)
+        return SI_NS_DEDICATED;
+    if (strcmp(word, "shared") == 0)
+        return SI_NS_SHARED;
+    Assert(strcmp(word, "draft") == 0);
+    return SI_NS_DRAFT;
+}
+
+static const char *
+purpose_word(SiPurpose purpose)
+{
+    static const char *const words[] = {[SI_NS_DEDICATED] = "dedicated", [SI_NS_SHARED] = "shared", [SI_NS_DRAFT] = "draft"};
+
+    return words[purpose];
+}
+
+static void
+namespace_from_row(uint64 row, SiNamespace *out)
+{
+    strlcpy(out->name, si_sql_text_copy(row, 1, CurrentMemoryContext), sizeof(out->name));
+    out->purpose = purpose_of(si_sql_text_copy(row, 2, CurrentMemoryContext));
+    out->cpu_millicores = si_sql_int8(row, 3);
+    out->memory_mib = si_sql_int8(row, 4);
+    out->tenant_cpu_millicores = si_sql_int8(row, 5);
+    out->tenant_memory_mib = si_sql_int8(row, 6);
+    out->step_usecs = si_sql_int4(row, 7) * SI_USECS_PER_MIN;
+    out->memory_mib_per_core = si_sql_int8(row, 8);
+}
+
+#define SELECT_NAMESPACE                                                                                               \
+    "SELECT namespace, purpose, cpu_millicores, memory_mib, COALESCE(tenant_cpu_millicores, -1), "                     \
+    "COALESCE(tenant_memory_mib, -1), slot_minutes, memory_mib_per_core FROM sparkingest.namespaces "
+
+bool
+si_namespace_load(const char *name, SiNamespace *out)
+{
+    static SiStatement find = {SELECT_NAMESPACE "WHERE namespace = $1", 1, {TEXTOID}};
+    Datum values[] = {si_text_datum(name)};
+    bool found;
+
+    si_sql_open();
+    found = si_sql_run(&find, values, NULL) > 0;
+    if (found)
+        namespace_from_row(0, out);
+    si_sql_close();
+    return found;
+}
+
+int
+si_namespaces_of(SiPurpose purpose, SiNamespace **out)
+{
+    static SiStatement find = {SELECT_NAMESPACE "WHERE purpose = $1 ORDER BY namespace", 1, {TEXTOID}};
+    MemoryContext context = CurrentMemoryContext;
+    Datum values[] = {si_text_datum(purpose_word(purpose))};
+    uint64 n;
+
+    si_sql_open();
+    n = si_sql_run(&find, values, NULL);
+    *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiNamespace));
+    for (uint64 i = 0; i < n; i++)
+        namespace_from_row(i, &(*out)[i]);
+    si_sql_close();
+    return (int) n;
+}
+
+int32
+si_pool_find(const char *namespace_name, const pg_uuid_t *tenant_id)
+{
+    static SiStatement find = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id IS NOT DISTINCT FROM $2",
+                               2,
+                               {TEXTOID, UUIDOID}};
+    Datum values[] = {si_text_datum(namespace_name), UUIDPGetDatum(tenant_id)};
+    int32 pool_id;
+
+    si_sql_open();
+    pool_id = si_sql_run_latest(&find, values, tenant_id ? NULL : " n") > 0 ? si_sql_int4(0, 1) : 0;
+    si_sql_close();
+    return pool_id;
+}
+
+int32
+si_pool_get(const char *namespace_name, const pg_uuid_t *tenant_id)
+{
+    static SiStatement insert = {"INSERT INTO sparkingest.pools (namespace, tenant_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                                 2,
+                                 {TEXTOID, UUIDOID}};
+    Datum values[] = {si_text_datum(namespace_name), UUIDPGetDatum(tenant_id)};
+    int32 pool_id = si_pool_find(namespace_name, tenant_id);
+
+    if (pool_id == 0)
+    {
+        si_sql_open();
+        si_sql_run(&insert, values, tenant_id ? NULL : " n");
+        si_sql_close();
+        pool_id = si_pool_find(namespace_name, tenant_id);
+    }
+    Assert(pool_id != 0);
+    return pool_id;
+}
+
+void
+si_pool_lock(int32 pool_id)
+{
+    si_lock_transaction(SI_LOCK_POOL, (uint32) pool_id, 0);
+}
+
+void
+si_namespace_lock(const char *namespace_name)
+{
+    si_lock_transaction(SI_LOCK_POOL, 0, hash_bytes((const unsigned char *) namespace_name, strlen(namespace_name)));
+}
+
+void
+si_pools_lock(const char *namespace_name)
+{
+    static SiStatement find = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 ORDER BY pool_id", 1, {TEXTOID}};
+    Datum values[] = {si_text_datum(namespace_name)};
+    uint64 n;
+
+    si_namespace_lock(namespace_name);
+    si_sql_open();
+    n = si_sql_run_latest(&find, values, NULL);
+    for (uint64 i = 0; i < n; i++)
+        si_pool_lock(si_sql_int4(i, 1));
+    si_sql_close();
+}
+
+/* Rows of (from, until, cpu, memory) from the current result. */
+static int
+amounts_from_rows(uint64 n, MemoryContext context, SiAmount **out)
+{
+    *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiAmount));
+    for (uint64 i = 0; i < n; i++)
+        (*out)[i] = (SiAmount){si_sql_time(i, 1), si_sql_time(i, 2), si_sql_int8(i, 3), si_sql_int8(i, 4), true};
+    return (int) n;
+}
+
+int
+si_overrides(const char *namespace_name, TimestampTz from, TimestampTz until, SiAmount **out)
+{
+    static SiStatement find = {"SELECT pg_catalog.lower(during), pg_catalog.upper(during), cpu_millicores, memory_mib "
+                               "FROM sparkingest.capacity_overrides WHERE namespace = $1 "
+                               "AND during && pg_catalog.tstzrange($2, $3) ORDER BY override_id",
+                               3,
+                               {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+    MemoryContext context = CurrentMemoryContext;
+    Datum values[] = {si_text_datum(namespace_name), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};
+    int n;
+
+    si_sql_open();
+    n = amounts_from_rows(si_sql_run_latest(&find, values, NULL), context, out);
+    si_sql_close();
+    return n;
+}
+
+void
+si_override_insert(const char *namespace_name, TimestampTz from, TimestampTz until, int64 cpu_millicores, int64 memory_mib,
+                   const char *actor, TimestampTz now)
+{
+    static SiStatement insert = {"INSERT INTO sparkingest.capacity_overrides "
+                                 "(namespace, during, cpu_millicores, memory_mib, created_at, created_by) "
+                                 "VALUES ($1, pg_catalog.tstzrange($2, $3), $4, $5, $6, $7)",
+                                 7,
+                                 {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8OID, TIMESTAMPTZOID, TEXTOID}};
+    Datum values[] = {si_text_datum(namespace_name), TimestampTzGetDatum(from), TimestampTzGetDatum(until),
+                      Int64GetDatum(cpu_millicores), Int64GetDatum(memory_mib), TimestampTzGetDatum(now),
+                      si_text_datum(actor)};
+
+    si_sql_open();
+    si_sql_run(&insert, values, NULL);
+    si_sql_close();
+}
+
+int
+si_dedicated_supply(const char *namespace_name, const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz until,
+                    SiAmount **out)
+{
+    static SiStatement find = {"SELECT starts_at, ends_at, cpu_millicores, memory_mib FROM sparkingest.grants "
+                               "WHERE resource_type = 'dedicated_units' AND namespace = $1 "
+                               "AND ($2::uuid IS NULL OR tenant_id = $2) AND ends_at > $3 AND starts_at < $4",
+                               4,
+                               {TEXTOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+    MemoryContext context = CurrentMemoryContext;
+    Datum values[] = {si_text_datum(namespace_name), UUIDPGetDatum(tenant_id), TimestampTzGetDatum(from),
+                      TimestampTzGetDatum(until)};
+    int n;
+
+    si_sql_open();
+    n = amounts_from_rows(si_sql_run_latest(&find, values, tenant_id ? NULL : " n  "), context, out);
+    si_sql_close();
+    return n;
+}

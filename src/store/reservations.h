@@ -1,0 +1,44 @@
+/*
+ * reservations.h: rows of reservations; the demand side of capacity.
+ */
+#ifndef SI_STORE_RESERVATIONS_H
+#define SI_STORE_RESERVATIONS_H
+
+#include "store/pools.h"
+
+typedef struct SiReservation
+{
+    pg_uuid_t reservation_id;
+    int32 pool_id;
+    char namespace_name[64];
+    pg_uuid_t tenant_id;
+    int64 cpu_millicores;
+    int64 memory_mib;
+    TimestampTz starts_at;
+    TimestampTz ends_at;
+    bool active;
+    bool borrowed;
+    bool draft_fallback;
+    bool has_execution; /* loaded only */
+} SiReservation;
+
+/* Whether it exists; for_update locks the row. */
+extern bool si_reservation_load(const pg_uuid_t *reservation_id, bool for_update, SiReservation *out);
+extern void si_reservation_insert(const SiReservation *reservation, const char *actor, TimestampTz now);
+extern void si_reservation_move(const pg_uuid_t *reservation_id, TimestampTz starts_at, TimestampTz ends_at);
+
+/* Whether it was active. */
+extern bool si_reservation_release(const pg_uuid_t *reservation_id, TimestampTz now);
+
+/*
+ * Active reservations touching [from, until) in a pool, or, with pool_id 0, in all pools of the namespace; newest
+ * committed state and own changes, at any isolation level. `own` tells those of the tenant (may be NULL). `except` (may
+ * be NULL) is left out.
+ */
+extern int si_demand(int32 pool_id, const char *namespace_name, const pg_uuid_t *tenant_id, const pg_uuid_t *except,
+                     TimestampTz from, TimestampTz until, SiAmount **out);
+
+/* Releases reservations that no execution owns and that ended before now; returns how many. */
+extern int64 si_reservations_expire(TimestampTz now);
+
+#endif

@@ -1,0 +1,177 @@
+/*
+ * sql.c: prepared statements of the store.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "utils/snapmgr.h"
+
+#include "store/sql.h"
+
+void
+si_sql_open(void)
+{
+    if (SPI_connect() != SPI_OK_CONNECT)
+        elog(ERROR, "SPI_connect failed");
+}
+
+void
+si_sql_close(void)
+{
+    if (SPI_finish() != SPI_OK_FINISH)
+        elog(ERROR, "SPI_finish failed");
+}
+
+static void
+prepare(SiStatement *statement)
+{
+    SPIPlanPtr plan;
+
+    if (statement->plan != NULL)
+        return;
+    plan = SPI_prepare(statement->text, statement->nargs, statement->types);
+    if (plan == NULL)
+        elog(ERROR, "could not prepare \"%s\": %s", statement->text, SPI_result_code_string(SPI_result));
+    if (SPI_keepplan(plan) != 0)
+        elog(ERROR, "could not keep the plan of \"%s\"", statement->text);
+    statement->plan = plan;
+}
+
+uint64
+si_sql_run(SiStatement *statement, Datum *values, const char *nulls)
+{
+    int code;
+
+    prepare(statement);
+    code = SPI_execute_plan(statement->plan, values, nulls, false, 0);
+    if (code < 0)
+        elog(ERROR, "could not run \"%s\": %s", statement->text, SPI_result_code_string(code));
+    return SPI_processed;
+}
+
+uint64
+si_sql_run_latest(SiStatement *statement, Datum *values, const char *nulls)
+{
+    int code;
+
+    prepare(statement);
+    /* Own changes so far must be visible too: the newest snapshot carries the current command id. */
+    CommandCounterIncrement();
+    code = SPI_execute_snapshot(statement->plan, values, nulls, GetLatestSnapshot(), InvalidSnapshot, true, false, 0);
+    if (code < 0)
+        elog(ERROR, "could not run \"%s\": %s", statement->text, SPI_result_code_string(code));
+    return SPI_processed;
+}
+
+Datum
+si_sql_get(uint64 row, int column, bool *isnull)
+{
+    Assert(row < SPI_processed);
+    return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+int64
+si_sql_int8(uint64 row, int column)
+{
+    bool isnull;
+    Datum value = si_sql_get(row, column, &isnull);
+
+    Assert(SPI_gettypeid(SPI_tuptable->tupdesc, column) == INT8OID);
+    return isnull ? 0 : DatumGetInt64(value);
+}
+
+int32
+si_sql_int4(uint64 row, int column)
+{
+    bool isnull;
+    Datum value = si_sql_get(row, column, &isnull);
+
+    Assert(SPI_gettypeid(SPI_tuptable->tupdesc, column) == INT4OID);
+    return isnull ? 0 : DatumGetInt32(value);
+}
+
+bool
+si_sql_bool(uint64 row, int column)
+{
+    bool isnull;
+    Datum value = si_sql_get(row, column, &isnull);
+
+    Assert(SPI_gettypeid(SPI_tuptable->tupdesc, column) == BOOLOID);
+    return !isnull && DatumGetBool(value);
+}
+
+TimestampTz
+si_sql_time(uint64 row, int column)
+{
+    bool isnull;
+    Datum value = si_sql_get(row, column, &isnull);
+
+    Assert(SPI_gettypeid(SPI_tuptable->tupdesc, column) == TIMESTAMPTZOID);
+    return isnull ? SI_NO_TIME : DatumGetTimestampTz(value);
+}
+
+pg_uuid_t
+si_sql_uuid(uint64 row, int column, bool *isnull)
+{
+    bool null;
+    Datum value = si_sql_get(row, column, &null);
+    pg_uuid_t id = {{0}};
+
+    Assert(SPI_gettypeid(SPI_tuptable->tupdesc, column) == UUIDOID);
+    if (!null)
+        id = *DatumGetUUIDP(value);
+    if (isnull)
+        *isnull = null;
+    return id;
+}
+
+char *
+si_sql_text_copy(uint64 row, int column, MemoryContext context)
+{
+    char *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+
+    return value ? MemoryContextStrdup(context, value) : NULL;
+}
+
+Jsonb *
+si_sql_jsonb_copy(uint64 row, int column, MemoryContext context)
+{
+    bool isnull;
+    Datum value = si_sql_get(row, column, &isnull);
+    MemoryContext previous;
+    Jsonb *copy;
+
+    if (isnull)
+        return NULL;
+    previous = MemoryContextSwitchTo(context);
+    copy = DatumGetJsonbPCopy(value);
+    MemoryContextSwitchTo(previous);
+    return copy;
+}
+
+pg_uuid_t
+si_uuid_new(void)
+{
+    pg_uuid_t id;
+
+    if (!pg_strong_random(id.data, UUID_LEN))
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
+    id.data[6] = (id.data[6] & 0x0f) | 0x40; /* version 4 */
+    id.data[8] = (id.data[8] & 0x3f) | 0x80; /* variant of RFC 4122 */
+    return id;
+}
+
+bool
+si_uuid_equal(const pg_uuid_t *a, const pg_uuid_t *b)
+{
+    return memcmp(a->data, b->data, UUID_LEN) == 0;
+}
+
+char *
+si_uuid_text(const pg_uuid_t *id)
+{
+    return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
+}

@@ -1,0 +1,104 @@
+/*
+ * tenants.c: rows of tenants and tenant_roles.
+ */
+#include "postgres.h"
+
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "utils/syscache.h"
+
+#include "store/sql.h"
+#include "store/tenants.h"
+
+bool
+si_tenant_load(const pg_uuid_t *tenant_id, SiTenant *out)
+{
+    static SiStatement find = {"SELECT tenant_name, time_zone, status FROM sparkingest.tenants WHERE tenant_id = $1", 1, {UUIDOID}};
+    MemoryContext context = CurrentMemoryContext;
+    Datum values[] = {UUIDPGetDatum(tenant_id)};
+    bool found;
+
+    si_sql_open();
+    found = si_sql_run(&find, values, NULL) > 0;
+    if (found)
+    {
+        out->tenant_id = *tenant_id;
+        out->tenant_name = si_sql_text_copy(0, 1, context);
+        out->time_zone = si_sql_text_copy(0, 2, context);
+        out->status = si_sql_text_copy(0, 3, context);
+    }
+    si_sql_close();
+    return found;
+}
+
+void
+si_tenant_insert(const SiTenant *tenant, TimestampTz now)
+{
+    static SiStatement insert = {"INSERT INTO sparkingest.tenants (tenant_id, tenant_name, time_zone, status, created_at) "
+                                 "VALUES ($1, $2, $3, 'active', $4) ON CONFLICT (tenant_name) DO NOTHING",
+                                 4,
+                                 {UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}};
+    Datum values[] = {UUIDPGetDatum(&tenant->tenant_id), si_text_datum(tenant->tenant_name),
+                      si_text_datum(tenant->time_zone), TimestampTzGetDatum(now)};
+
+    si_sql_open();
+    if (si_sql_run(&insert, values, NULL) == 0)
+        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("tenant \"%s\" already exists", tenant->tenant_name)));
+    si_sql_close();
+}
+
+void
+si_tenant_set_status(const pg_uuid_t *tenant_id, const char *status)
+{
+    static SiStatement update = {"UPDATE sparkingest.tenants SET status = $2 WHERE tenant_id = $1", 2, {UUIDOID, TEXTOID}};
+    Datum values[] = {UUIDPGetDatum(tenant_id), si_text_datum(status)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
+}
+
+bool
+si_tenant_has_role(const pg_uuid_t *tenant_id, Oid role)
+{
+    static SiStatement roles = {"SELECT role_oid FROM sparkingest.tenant_roles WHERE tenant_id = $1", 1, {UUIDOID}};
+    Datum values[] = {UUIDPGetDatum(tenant_id)};
+    uint64 n;
+    bool found = false;
+
+    si_sql_open();
+    n = si_sql_run(&roles, values, NULL);
+    for (uint64 i = 0; i < n && !found; i++)
+    {
+        bool isnull;
+        Oid acting = DatumGetObjectId(si_sql_get(i, 1, &isnull));
+
+        /* A dropped role gives nobody anything (J12). */
+        found = SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(acting)) && has_privs_of_role(role, acting);
+    }
+    si_sql_close();
+    return found;
+}
+
+void
+si_tenant_role_insert(const pg_uuid_t *tenant_id, Oid role)
+{
+    static SiStatement insert = {"INSERT INTO sparkingest.tenant_roles VALUES ($1, $2) ON CONFLICT DO NOTHING", 2, {UUIDOID, OIDOID}};
+    Datum values[] = {UUIDPGetDatum(tenant_id), ObjectIdGetDatum(role)};
+
+    si_sql_open();
+    si_sql_run(&insert, values, NULL);
+    si_sql_close();
+}
+
+void
+si_tenant_role_delete(const pg_uuid_t *tenant_id, Oid role)
+{
+    static SiStatement delete = {"DELETE FROM sparkingest.tenant_roles WHERE tenant_id = $1 AND role_oid = $2", 2, {UUIDOID, OIDOID}};
+    Datum values[] = {UUIDPGetDatum(tenant_id), ObjectIdGetDatum(role)};
+
+    si_sql_open();
+    si_sql_run(&delete, values, NULL);
+    si_sql_close();
+}

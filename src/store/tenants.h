@@ -1,0 +1,31 @@
+/*
+ * tenants.h: rows of tenants and tenant_roles.
+ */
+#ifndef SI_STORE_TENANTS_H
+#define SI_STORE_TENANTS_H
+
+#include "utils/uuid.h"
+
+typedef struct SiTenant
+{
+    pg_uuid_t tenant_id;
+    char *tenant_name;
+    char *time_zone;
+    char *status; /* active, suspended, closed */
+} SiTenant;
+
+/* Whether it exists. */
+extern bool si_tenant_load(const pg_uuid_t *tenant_id, SiTenant *out);
+
+/* Raises 42710 when the name is taken. */
+extern void si_tenant_insert(const SiTenant *tenant, TimestampTz now);
+
+extern void si_tenant_set_status(const pg_uuid_t *tenant_id, const char *status);
+
+/* Whether the role, or one that it is a member of, acts for the tenant. */
+extern bool si_tenant_has_role(const pg_uuid_t *tenant_id, Oid role);
+
+extern void si_tenant_role_insert(const pg_uuid_t *tenant_id, Oid role);
+extern void si_tenant_role_delete(const pg_uuid_t *tenant_id, Oid role);
+
+#endif

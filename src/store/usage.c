@@ -1,0 +1,59 @@
+/*
+ * usage.c: what a tenant bought, holds and has used.
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "store/sql.h"
+#include "store/usage.h"
+
+int
+si_grant_balances(const pg_uuid_t *tenant_id, TimestampTz at, SiGrantBalance **out)
+{
+    static SiStatement find = {"SELECT g.purchase_id, g.grant_id, g.starts_at, g.ends_at, g.granted, g.held, g.spent "
+                               "FROM sparkingest.grants AS g JOIN sparkingest.resource_purchases AS p USING (purchase_id) "
+                               "WHERE g.tenant_id = $1 AND g.resource_type = 'vcpu_hours' AND g.starts_at <= $2 AND g.ends_at > $2 "
+                               "ORDER BY g.priority, g.ends_at, p.created_at, g.grant_id",
+                               2,
+                               {UUIDOID, TIMESTAMPTZOID}};
+    MemoryContext context = CurrentMemoryContext;
+    Datum values[] = {UUIDPGetDatum(tenant_id), TimestampTzGetDatum(at)};
+    uint64 n;
+
+    si_sql_open();
+    n = si_sql_run(&find, values, NULL);
+    *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiGrantBalance));
+    for (uint64 i = 0; i < n; i++)
+        (*out)[i] = (SiGrantBalance){si_sql_uuid(i, 1, NULL), si_sql_uuid(i, 2, NULL), si_sql_time(i, 3), si_sql_time(i, 4),
+                                     si_sql_int8(i, 5),       si_sql_int8(i, 6),       si_sql_int8(i, 7)};
+    si_sql_close();
+    return (int) n;
+}
+
+void
+si_holdings(const pg_uuid_t *tenant_id, TimestampTz at, SiHoldings *out)
+{
+    static SiStatement find = {
+        "SELECT COALESCE(g.cpu, 0)::bigint, COALESCE(g.memory, 0)::bigint, COALESCE(r.cpu, 0)::bigint, "
+        "COALESCE(r.memory, 0)::bigint, e.scheduled, e.waiting, e.running FROM "
+        "(SELECT pg_catalog.sum(cpu_millicores) AS cpu, pg_catalog.sum(memory_mib) AS memory FROM sparkingest.grants "
+        "WHERE tenant_id = $1 AND resource_type = 'dedicated_units' AND starts_at <= $2 AND ends_at > $2) AS g, "
+        "(SELECT pg_catalog.sum(r.cpu_millicores) AS cpu, pg_catalog.sum(r.memory_mib) AS memory "
+        "FROM sparkingest.reservations AS r JOIN sparkingest.pools AS p USING (pool_id) WHERE p.tenant_id = $1 "
+        "AND r.status = 'active' AND r.starts_at <= $2 AND r.ends_at > $2) AS r, "
+        "(SELECT pg_catalog.count(*) FILTER (WHERE state = 'scheduled') AS scheduled, "
+        "pg_catalog.count(*) FILTER (WHERE state = 'waiting') AS waiting, "
+        "pg_catalog.count(*) FILTER (WHERE state IN ('dispatching', 'submitted', 'running')) AS running "
+        "FROM sparkingest.job_executions WHERE tenant_id = $1 "
+        "AND state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running')) AS e",
+        2,
+        {UUIDOID, TIMESTAMPTZOID}};
+    Datum values[] = {UUIDPGetDatum(tenant_id), TimestampTzGetDatum(at)};
+
+    si_sql_open();
+    si_sql_run(&find, values, NULL);
+    *out = (SiHoldings){si_sql_int8(0, 1), si_sql_int8(0, 2), si_sql_int8(0, 3), si_sql_int8(0, 4),
+                        si_sql_int8(0, 5), si_sql_int8(0, 6), si_sql_int8(0, 7)};
+    si_sql_close();
+}

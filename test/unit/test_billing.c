@@ -1,0 +1,214 @@
+/*
+ * Costs and payment: M4, M5, M6, M7.
+ */
+#include "unit.h"
+
+#include "domain/billing.h"
+
+#define SECOND SI_USECS_PER_SEC
+
+TEST(M7_at_least_60_seconds_and_rounded_up)
+{
+    SiTime start = 700 * SECOND;
+
+    assert_int_equal(si_billed_seconds(start, start), 60);
+    assert_int_equal(si_billed_seconds(start, start + 1), 60);
+    assert_int_equal(si_billed_seconds(start, start + 60 * SECOND), 60);
+    assert_int_equal(si_billed_seconds(start, start + 60 * SECOND + 1), 61);
+    assert_int_equal(si_billed_seconds(start, start + 61 * SECOND), 61);
+    assert_int_equal(si_billed_seconds(start, start + 3600 * SECOND), 3600);
+    assert_int_equal(si_billed_seconds(-5 * SECOND, 3600 * SECOND - 1), 3605);
+}
+
+/* A node's clock may be behind: what ended before it began counts as nothing. */
+TEST(M7_end_before_start_is_the_minimum)
+{
+    assert_int_equal(si_billed_seconds(5, 4), 60);
+    assert_int_equal(si_billed_seconds(INT64_MAX, INT64_MIN), 60);
+}
+
+TEST(M7_no_overflow_over_all_of_time)
+{
+    /* INT64_MAX / 1,000,000 = 9,223,372,036,854.775807, rounded up. */
+    assert_int_equal(si_billed_seconds(INT64_MIN, INT64_MAX), INT64_C(9223372036855));
+    assert_int_equal(si_billed_seconds(0, INT64_MAX), INT64_C(9223372036855));
+}
+
+TEST(M6_memory_is_not_free)
+{
+    /* Pool of 2 GiB a core, as units are: 4 vCPU and 8 GiB. */
+    assert_int_equal(si_billable_millicores(4000, 8192, 2048), 4000);
+    assert_int_equal(si_billable_millicores(4000, 4096, 2048), 4000);
+    assert_int_equal(si_billable_millicores(1000, 8192, 2048), 4000);
+    /* 8193 MiB are 4.00048828125 cores. */
+    assert_int_equal(si_billable_millicores(4000, 8193, 2048), 4001);
+    assert_int_equal(si_billable_millicores(1, 1, 2048), 1);
+    assert_int_equal(si_billable_millicores(0, 0, 2048), 0);
+    assert_int_equal(si_billable_millicores(999, 1000, 1000), 1000);
+}
+
+TEST(M6_no_overflow)
+{
+    assert_int_equal(si_billable_millicores(1, INT64_MAX, 1), INT64_MAX);
+    assert_int_equal(si_billable_millicores(SI_MAX_CPU_MILLICORES, SI_MAX_MEMORY_MIB, 1), SI_MAX_MEMORY_MIB * 1000);
+}
+
+TEST(M8_cost_is_exact_or_refused)
+{
+    int64_t cost = -1;
+
+    /* One vCPU for an hour is one vCPU-hour. */
+    assert_true(si_cost(1000, 3600, &cost));
+    assert_int_equal(cost, SI_MILLICORE_SECONDS_PER_HOUR);
+    /* A million cores for a century: 10^9 * 3,155,760,000. */
+    assert_true(si_cost(SI_MAX_CPU_MILLICORES, INT64_C(3155760000), &cost));
+    assert_int_equal(cost, INT64_C(3155760000000000000));
+    assert_true(si_cost(INT64_MAX, 1, &cost));
+    assert_int_equal(cost, INT64_MAX);
+    assert_false(si_cost(INT64_MAX, 2, &cost));
+}
+
+TEST(M5_draws_in_order)
+{
+    const int64_t available[] = {100, 0, 50, 70};
+    int64_t take[4];
+
+    assert_int_equal(si_draw(available, 4, 120, take), 0);
+    assert_int_equal(take[0], 100);
+    assert_int_equal(take[1], 0);
+    assert_int_equal(take[2], 20);
+    assert_int_equal(take[3], 0);
+}
+
+TEST(M5_tells_what_is_not_covered)
+{
+    const int64_t available[] = {3, 4};
+    int64_t take[2];
+
+    assert_int_equal(si_draw(available, 2, 10, take), 3);
+    assert_int_equal(take[0], 3);
+    assert_int_equal(take[1], 4);
+    assert_int_equal(si_draw(available, 2, 7, take), 0);
+    assert_int_equal(si_draw(available, 0, 7, take), 7);
+}
+
+/* A grant that was cut below what it has spent gives nothing, and takes nothing from the others. */
+TEST(M5_overdrawn_account_gives_nothing)
+{
+    const int64_t available[] = {-40, 50};
+    int64_t take[2];
+
+    assert_int_equal(si_draw(available, 2, 60, take), 10);
+    assert_int_equal(take[0], 0);
+    assert_int_equal(take[1], 50);
+}
+
+TEST(M5_nothing_needed_takes_nothing)
+{
+    const int64_t available[] = {5, INT64_MAX};
+    int64_t take[2] = {-1, -1};
+
+    assert_int_equal(si_draw(available, 2, 0, take), 0);
+    assert_int_equal(take[0], 0);
+    assert_int_equal(take[1], 0);
+}
+
+TEST(M4_settles_from_holds_first)
+{
+    const int64_t held[] = {60, 40};
+    const int64_t available[] = {10, 20};
+    int64_t from_held[2];
+    int64_t from_available[2];
+
+    /* Cheaper than planned: the rest of the hold stays with its grants. */
+    assert_int_equal(si_settle(held, available, 2, 70, from_held, from_available), 0);
+    assert_int_equal(from_held[0], 60);
+    assert_int_equal(from_held[1], 10);
+    assert_int_equal(from_available[0], 0);
+    assert_int_equal(from_available[1], 0);
+
+    /* Dearer: what is above the hold is drawn in order. */
+    assert_int_equal(si_settle(held, available, 2, 115, from_held, from_available), 0);
+    assert_int_equal(from_held[0], 60);
+    assert_int_equal(from_held[1], 40);
+    assert_int_equal(from_available[0], 10);
+    assert_int_equal(from_available[1], 5);
+
+    /* Dearer than all there is. */
+    assert_int_equal(si_settle(held, available, 2, 150, from_held, from_available), 20);
+    assert_int_equal(from_available[0], 10);
+    assert_int_equal(from_available[1], 20);
+}
+
+/* available + held + spent = granted, whatever is held and settled in whatever order. */
+TEST(M4_nothing_is_made_or_lost)
+{
+    for (int round = 0; round < 3000; round++)
+    {
+        int64_t granted[6];
+        int64_t available[6];
+        int64_t held[6] = {0};
+        int64_t spent[6] = {0};
+        int64_t hold[6];
+        int64_t from_held[6];
+        int64_t from_available[6];
+        int n = (int) random_in(1, 6);
+        int64_t total = 0;
+
+        for (int i = 0; i < n; i++)
+        {
+            granted[i] = available[i] = random_below(random_bool() ? 50 : INT64_C(1000000000000));
+            total += granted[i];
+        }
+        for (int run = 0; run < 5; run++)
+        {
+            int64_t need = random_below(total / 2 + 2);
+            int64_t actual = random_below(total / 2 + 2);
+            int64_t taken = 0;
+            int64_t paid = 0;
+            int64_t short_of = si_draw(available, n, need, hold);
+            int64_t unpaid;
+
+            for (int i = 0; i < n; i++)
+            {
+                assert_in_range(hold[i], 0, available[i]);
+                /* A later grant is touched only when the earlier ones are empty. */
+                assert_true(i == 0 || hold[i] == 0 || hold[i - 1] == available[i - 1]);
+                taken += hold[i];
+                available[i] -= hold[i];
+                held[i] += hold[i];
+            }
+            assert_int_equal(taken + short_of, need);
+
+            unpaid = si_settle(hold, available, n, actual, from_held, from_available);
+            for (int i = 0; i < n; i++)
+            {
+                assert_in_range(from_held[i], 0, hold[i]);
+                assert_in_range(from_available[i], 0, available[i]);
+                paid += from_held[i] + from_available[i];
+                held[i] -= hold[i];
+                available[i] += hold[i] - from_held[i] - from_available[i];
+                spent[i] += from_held[i] + from_available[i];
+                assert_int_equal(available[i] + held[i] + spent[i], granted[i]);
+            }
+            assert_int_equal(paid + unpaid, actual);
+        }
+    }
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(M7_at_least_60_seconds_and_rounded_up),
+    cmocka_unit_test(M7_end_before_start_is_the_minimum),
+    cmocka_unit_test(M7_no_overflow_over_all_of_time),
+    cmocka_unit_test(M6_memory_is_not_free),
+    cmocka_unit_test(M6_no_overflow),
+    cmocka_unit_test(M8_cost_is_exact_or_refused),
+    cmocka_unit_test(M5_draws_in_order),
+    cmocka_unit_test(M5_tells_what_is_not_covered),
+    cmocka_unit_test(M5_overdrawn_account_gives_nothing),
+    cmocka_unit_test(M5_nothing_needed_takes_nothing),
+    cmocka_unit_test(M4_settles_from_holds_first),
+    cmocka_unit_test(M4_nothing_is_made_or_lost),
+};
+
+UNIT_MAIN(tests)
