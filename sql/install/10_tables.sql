@@ -571,17 +571,17 @@ SELECT pg_catalog.pg_extension_config_dump('sparkingest.clusters', $$WHERE clust
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.sla_tiers', $$WHERE tier NOT IN ('standard', 'strict')$$);
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.namespaces', $$WHERE namespace NOT IN ('dedicated-cpu-ns', 'vcpu-hours-ns', 'draft-ingestion-ns')$$);
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.pools', $$WHERE tenant_id IS NOT NULL$$);
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.capacity_overrides', ''),
-       pg_catalog.pg_extension_config_dump('sparkingest.tenants', ''),
-       pg_catalog.pg_extension_config_dump('sparkingest.tenant_roles', ''),
-       pg_catalog.pg_extension_config_dump('sparkingest.resource_purchases', ''),
-       pg_catalog.pg_extension_config_dump('sparkingest.grants', ''),
-       pg_catalog.pg_extension_config_dump('sparkingest.ingestion_jobs', ''),
-       pg_catalog.pg_extension_config_dump('sparkingest.reservations', ''),
-       pg_catalog.pg_extension_config_dump('sparkingest.job_executions', ''),
-       pg_catalog.pg_extension_config_dump('sparkingest.balance_entries', ''),
-       pg_catalog.pg_extension_config_dump('sparkingest.resource_consumption', ''),
-       pg_catalog.pg_extension_config_dump('sparkingest.estimation_observations', ''),
-       pg_catalog.pg_extension_config_dump('sparkingest.events', ''),
-       pg_catalog.pg_extension_config_dump('sparkingest.idempotency_keys', ''),
-       pg_catalog.pg_extension_config_dump('sparkingest.usage_hourly', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.capacity_overrides', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.tenants', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.tenant_roles', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_purchases', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.grants', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.ingestion_jobs', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.reservations', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.job_executions', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_entries', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_consumption', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.estimation_observations', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.events', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.idempotency_keys', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.usage_hourly', '');
