@@ -294,6 +294,7 @@ CREATE TABLE sparkingest.job_executions (
     tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
     job_version integer NOT NULL,
     attempt integer NOT NULL DEFAULT 1 CHECK (attempt BETWEEN 1 AND 999),
+    run_id uuid NOT NULL,
     state text NOT NULL CHECK (state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running',
                                          'succeeded', 'failed', 'cancelled', 'timed_out', 'preempted', 'lost')),
     started_by text NOT NULL CHECK (started_by IN ('run_job', 'schedule', 'auto_draft')),
@@ -353,6 +354,7 @@ COMMENT ON COLUMN sparkingest.job_executions.job_id IS 'Job';
 COMMENT ON COLUMN sparkingest.job_executions.tenant_id IS 'Tenant';
 COMMENT ON COLUMN sparkingest.job_executions.job_version IS 'Version of the job that runs';
 COMMENT ON COLUMN sparkingest.job_executions.attempt IS 'Attempt number, from 1';
+COMMENT ON COLUMN sparkingest.job_executions.run_id IS 'Execution of the first attempt: all attempts write to its directory, so that a retry replaces what an earlier one left (J7)';
 COMMENT ON COLUMN sparkingest.job_executions.state IS 'scheduled: capacity reserved; waiting: none yet; dispatching: claimed by the dispatcher; submitted: exists in Kubernetes; running: driver runs; then one of six ends';
 COMMENT ON COLUMN sparkingest.job_executions.started_by IS 'run_job, schedule or auto_draft';
 COMMENT ON COLUMN sparkingest.job_executions.is_draft IS 'A draft run: metered and free (M9)';

@@ -13,6 +13,8 @@ typedef struct SiManifestInput
     const char *job_id;
     const char *tenant_id;
     int32_t attempt;
+    const char *run_id; /* execution of the first attempt */
+    bool is_draft;
     const char *namespace_name; /* without the prefix */
     int64_t cpu_millicores;     /* over all pods (C7) */
     int64_t memory_mib;

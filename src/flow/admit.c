@@ -185,6 +185,7 @@ init(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecutio
     e->tenant_id = job->tenant_id;
     e->job_version = job->version;
     e->attempt = admission->attempt;
+    e->run_id = admission->run_id ? *admission->run_id : e->execution_id;
     e->started_by = pstrdup(admission->started_by);
     e->is_draft = job->draft;
     e->scheduled_for = admission->scheduled_for;

@@ -13,6 +13,7 @@ typedef struct SiAdmission
     TimestampTz not_before;    /* no earlier start than this; SI_NO_TIME = scheduled_for */
     const char *started_by;    /* run_job, schedule, auto_draft */
     int32 attempt;
+    const pg_uuid_t *run_id; /* of the first attempt; NULL = this is it */
     int64 memory_mib; /* 0 = the job's */
     bool insist;      /* raise SI002, and SI001 where on_no_capacity is reject, rather than wait or refuse */
     const char *actor;

@@ -57,6 +57,7 @@ si_retry(const SiJob *job, const SiExecution *e, const char *actor, TimestampTz 
     backoff = USECS_PER_MINUTE << (failed - 1);
     admission.not_before = now + backoff + (int64) (pg_prng_double(&pg_global_prng_state) * backoff / 4);
     admission.attempt = e->attempt + 1;
+    admission.run_id = &e->run_id;
     admission.cause = psprintf("attempt %d of %d after %s", failed + 1, options.max_attempts,
                                e->error_class ? e->error_class : si_state_name(e->state));
     if (e->error_class != NULL && strcmp(e->error_class, "out_of_memory") == 0)

@@ -78,6 +78,23 @@ put_members(StringInfo buf, Jsonb *object, const char *const *except, bool as_te
     }
 }
 
+/*
+ * A draft run writes below the destination, where readers of the lake do not look (names that begin with '_'), so that its
+ * rows never count twice. jsonb keeps the last of equal keys.
+ */
+static void
+put_draft_place(StringInfo buf, Jsonb *destination)
+{
+    char *uri = si_document_text(destination, "uri");
+    const char *key = uri ? "uri" : "path";
+    char *place = uri ? uri : si_document_text(destination, "path");
+    int length = place ? (int) strlen(place) : 0;
+
+    while (length > 0 && place[length - 1] == '/')
+        length--;
+    si_json_put_text(buf, key, psprintf("%.*s/_draft", length, place ? place : ""));
+}
+
 /* What ingest.py reads; secrets only by environment, since arguments are logged. */
 static char *
 make_spec(const SiManifestInput *input, Jsonb *source, Jsonb *destination)
@@ -91,7 +108,8 @@ make_spec(const SiManifestInput *input, Jsonb *source, Jsonb *destination)
 
     initStringInfo(&spec);
     appendStringInfoChar(&spec, '{');
-    si_json_put_text(&spec, "execution_id", input->execution_id);
+    /* Output is told apart by the first attempt, so that a retry replaces what an earlier attempt left. */
+    si_json_put_text(&spec, "execution_id", input->run_id);
     si_json_put_raw(&spec, "attempt", psprintf("%d", input->attempt));
 
     initStringInfo(&part);
@@ -115,6 +133,8 @@ make_spec(const SiManifestInput *input, Jsonb *source, Jsonb *destination)
     resetStringInfo(&part);
     appendStringInfoChar(&part, '{');
     put_members(&part, destination, destination_except, false);
+    if (input->is_draft)
+        put_draft_place(&part, destination);
     appendStringInfoChar(&part, '}');
     si_json_put_raw(&spec, "destination", part.data);
     appendStringInfoChar(&spec, '}');

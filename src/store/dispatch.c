@@ -103,7 +103,7 @@ si_dispatch_manifest_input(const pg_uuid_t *execution_id, SiManifestInput *out)
 {
     static SiStatement find = {
         "SELECT e.execution_id, e.job_id, e.tenant_id, e.attempt, e.namespace, e.cpu_millicores, e.memory_mib, e.executors, "
-        "j.source_type, j.source_config, j.destination_config, j.options, n.spark_profile, j.watermark "
+        "j.source_type, j.source_config, j.destination_config, j.options, n.spark_profile, j.watermark, e.run_id, e.is_draft "
         "FROM sparkingest.job_executions e JOIN sparkingest.ingestion_jobs j ON j.job_id = e.job_id "
         "JOIN sparkingest.namespaces n ON n.namespace = e.namespace WHERE e.execution_id = $1",
         1,
@@ -130,6 +130,8 @@ si_dispatch_manifest_input(const pg_uuid_t *execution_id, SiManifestInput *out)
         out->options = si_sql_text_copy(0, 12, context);
         out->spark_profile = si_sql_text_copy(0, 13, context);
         out->watermark = si_sql_text_copy(0, 14, context);
+        out->run_id = si_sql_text_copy(0, 15, context);
+        out->is_draft = si_sql_bool(0, 16);
     }
     si_sql_close();
     return found;

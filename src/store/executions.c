@@ -16,7 +16,7 @@
     "(estimated_runtime_minutes * 60000)::bigint, hard_minutes, waiting_reason, object_name, manifest, "               \
     "manifest_sha256, object_uid, claimed_at, posted_at, submitted_at, started_at, finished_at, tries, next_try_at, "  \
     "last_error, stop_requested_at, stop_cause, stop_reason, error_class, cursor_value, exit_code IS NOT NULL, "       \
-    "exit_code, evaluation, held, COALESCE(charged, -1), created_at "                                                  \
+    "exit_code, evaluation, held, COALESCE(charged, -1), created_at, run_id "                                                  \
     "FROM sparkingest.job_executions WHERE execution_id = $1"
 
 static SiState
@@ -79,6 +79,7 @@ execution_from_row(const pg_uuid_t *execution_id, MemoryContext context, SiExecu
     out->held = si_sql_int8(0, 40);
     out->charged = si_sql_int8(0, 41);
     out->created_at = si_sql_time(0, 42);
+    out->run_id = si_sql_uuid(0, 43, NULL);
 }
 
 static bool
@@ -140,14 +141,14 @@ si_execution_insert(const SiExecution *e)
     static SiStatement insert = {"INSERT INTO sparkingest.job_executions (execution_id, job_id, tenant_id, job_version, attempt, state, "
                                  "started_by, is_draft, draft_fallback, namespace, scheduled_for, planned_start, planned_end, "
                                  "reservation_id, cpu_millicores, memory_mib, executors, estimated_runtime_minutes, hard_minutes, "
-                                 "waiting_reason, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
-                                 "$16, $17, $18::numeric, $19, $20, $21)",
-                                 21,
+                                 "waiting_reason, created_at, run_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
+                                 "$16, $17, $18::numeric, $19, $20, $21, $22)",
+                                 22,
                                  {UUIDOID, UUIDOID, UUIDOID, INT4OID, INT4OID, TEXTOID, TEXTOID, BOOLOID, BOOLOID, TEXTOID,
                                   TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, INT8OID, INT8OID, INT4OID, TEXTOID,
-                                  INT4OID, TEXTOID, TIMESTAMPTZOID}};
-    Datum values[21];
-    char nulls[] = "                     ";
+                                  INT4OID, TEXTOID, TIMESTAMPTZOID, UUIDOID}};
+    Datum values[22];
+    char nulls[] = "                      ";
     char minutes[64];
 
     si_quantity_print(e->estimated_millis / 60, 1000, minutes, sizeof(minutes));
@@ -174,6 +175,7 @@ si_execution_insert(const SiExecution *e)
     values[18] = Int32GetDatum(e->hard_minutes);
     values[19] = text_or_null(e->waiting_reason, &nulls[19]);
     values[20] = TimestampTzGetDatum(e->created_at);
+    values[21] = UUIDPGetDatum(&e->run_id);
     si_sql_run(&insert, values, nulls);
     si_sql_close();
 }

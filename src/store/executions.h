@@ -17,6 +17,7 @@ typedef struct SiExecution
     pg_uuid_t tenant_id;
     int32 job_version;
     int32 attempt;
+    pg_uuid_t run_id; /* execution of the first attempt */
     SiState state;
     char *started_by; /* run_job, schedule, auto_draft */
     bool is_draft;

@@ -107,15 +107,25 @@ si_live_remove(SiLive *live)
     hash_search(table, &key, HASH_REMOVE, NULL);
 }
 
+/* Keys first: a visit may end transactions, which ends the scan of a hash table, and entries may vanish meanwhile. */
 void
 si_live_each(void (*visit)(SiLive *live, void *argument), void *argument)
 {
+    pg_uuid_t *keys = palloc(sizeof(pg_uuid_t) * Max(si_live_count(), 1));
     HASH_SEQ_STATUS scan;
     SiLive *live;
+    int n = 0;
 
     hash_seq_init(&scan, table);
     while ((live = hash_seq_search(&scan)) != NULL)
-        visit(live, argument);
+        keys[n++] = live->execution_id;
+    for (int i = 0; i < n; i++)
+    {
+        live = si_live_find(&keys[i]);
+        if (live)
+            visit(live, argument);
+    }
+    pfree(keys);
 }
 
 int
