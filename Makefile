@@ -30,3 +30,11 @@ sparkingest--$(EXTVERSION).sql: $(sort $(wildcard sql/install/*.sql))
 exports.txt: $(OBJS:.o=.c)
 	{ echo Pg_magic_func; echo _PG_init; echo si_dispatcher_main; \
 	  sed -n 's/^PG_FUNCTION_INFO_V1(\(.*\));/\1\npg_finfo_\1/p' $^ | sort; } | awk '{ print $$1, NR }' > $@
+
+quickstart:
+	test/quickstart/run
+
+quickstart-stop:
+	test/quickstart/run stop
+
+.PHONY: quickstart quickstart-stop

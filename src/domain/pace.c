@@ -9,31 +9,29 @@
 void
 si_bucket_init(SiBucket *bucket, int burst, int64_t now_millis)
 {
-    bucket->millitokens = (int64_t) burst * 1000;
+    bucket->tokens = burst;
     bucket->filled_at = now_millis;
 }
 
 int64_t
 si_bucket_take(SiBucket *bucket, double rate, int burst, int64_t now_millis)
 {
-    double gained = (double) (now_millis - bucket->filled_at) * rate;
+    double per_milli = rate / 1000.0;
 
-    /* Leave fractions of a token in the time, so that slow rates lose nothing. */
-    if (gained >= 1.0)
+    /* Fractions are kept: a slow rate, or one asked for often, loses nothing. */
+    if (now_millis > bucket->filled_at)
     {
-        int64_t full = (int64_t) burst * 1000;
-
-        bucket->millitokens = gained >= (double) full ? full : bucket->millitokens + (int64_t) gained;
-        if (bucket->millitokens > full)
-            bucket->millitokens = full;
+        bucket->tokens += (double) (now_millis - bucket->filled_at) * per_milli;
         bucket->filled_at = now_millis;
     }
-    if (bucket->millitokens >= 1000)
+    if (bucket->tokens > burst)
+        bucket->tokens = burst;
+    if (bucket->tokens >= 1.0)
     {
-        bucket->millitokens -= 1000;
+        bucket->tokens -= 1.0;
         return 0;
     }
-    return (int64_t) ((double) (1000 - bucket->millitokens) / rate) + 1;
+    return (int64_t) ((1.0 - bucket->tokens) / per_milli) + 1;
 }
 
 int64_t

@@ -6,17 +6,17 @@
 
 #include "domain/types.h"
 
-/* Tokens in thousandths; times in milliseconds of any clock that does not step back. */
+/* Times in milliseconds of any clock that does not step back. */
 typedef struct SiBucket
 {
-    int64_t millitokens;
+    double tokens;
     int64_t filled_at;
 } SiBucket;
 
 /* Full bucket of `burst` tokens. */
 void si_bucket_init(SiBucket *bucket, int burst, int64_t now_millis);
 
-/* Takes a token: 0, or the milliseconds after which one will be there. rate: tokens per second, above 0. */
+/* Takes a token: 0, or the milliseconds after which one will be there. rate: tokens per second, 0.01 to 1000. */
 int64_t si_bucket_take(SiBucket *bucket, double rate, int burst, int64_t now_millis);
 
 /* Full-jitter backoff: unit_random (0 to 1) of min(30 s, 0.5 s * 2^tries), at least 500 ms. tries from 0. */

@@ -80,10 +80,10 @@ put_members(StringInfo buf, Jsonb *object, const char *const *except, bool as_te
 
 /*
  * A draft run writes below the destination, where readers of the lake do not look (names that begin with '_'), so that its
- * rows never count twice. jsonb keeps the last of equal keys.
+ * rows never count twice, each to a place of its own, so that mode error works. jsonb keeps the last of equal keys.
  */
 static void
-put_draft_place(StringInfo buf, Jsonb *destination)
+put_draft_place(StringInfo buf, Jsonb *destination, const char *run_id)
 {
     char *uri = si_document_text(destination, "uri");
     const char *key = uri ? "uri" : "path";
@@ -92,7 +92,7 @@ put_draft_place(StringInfo buf, Jsonb *destination)
 
     while (length > 0 && place[length - 1] == '/')
         length--;
-    si_json_put_text(buf, key, psprintf("%.*s/_draft", length, place ? place : ""));
+    si_json_put_text(buf, key, psprintf("%.*s/_draft/%s", length, place ? place : "", run_id));
 }
 
 /* What ingest.py reads; secrets only by environment, since arguments are logged. */
@@ -134,7 +134,7 @@ make_spec(const SiManifestInput *input, Jsonb *source, Jsonb *destination)
     appendStringInfoChar(&part, '{');
     put_members(&part, destination, destination_except, false);
     if (input->is_draft)
-        put_draft_place(&part, destination);
+        put_draft_place(&part, destination, input->run_id);
     appendStringInfoChar(&part, '}');
     si_json_put_raw(&spec, "destination", part.data);
     appendStringInfoChar(&spec, '}');
