@@ -189,6 +189,9 @@ si_quantity_print(int64_t value, int64_t divisor, char *buf, size_t size)
         buf[length++] = (char) ('0' + rest / (uint64_t) divisor);
         rest %= (uint64_t) divisor;
     }
+    /* Where the places ran out. */
+    while (buf[length - 1] == '0')
+        length--;
     buf[length] = '\0';
 }
 

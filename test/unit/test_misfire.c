@@ -80,37 +80,37 @@ TEST(J3_nothing_due)
 
 TEST(J4_alone_it_runs)
 {
-    assert_int_equal(si_overlap_decide(SI_OVERLAP_FORBID, 0, 0, 0), SI_RUN);
-    assert_int_equal(si_overlap_decide(SI_OVERLAP_QUEUE_ONE, 0, 0, 0), SI_RUN);
-    assert_int_equal(si_overlap_decide(SI_OVERLAP_ALLOW, 1, 0, 0), SI_RUN);
-    assert_int_equal(si_overlap_decide(SI_OVERLAP_REPLACE, 0, 0, 0), SI_RUN);
+    assert_int_equal(si_overlap_decide(SI_OVERLAP_FORBID, 0, 0, 0), SI_OVERLAP_RUN);
+    assert_int_equal(si_overlap_decide(SI_OVERLAP_QUEUE_ONE, 0, 0, 0), SI_OVERLAP_RUN);
+    assert_int_equal(si_overlap_decide(SI_OVERLAP_ALLOW, 1, 0, 0), SI_OVERLAP_RUN);
+    assert_int_equal(si_overlap_decide(SI_OVERLAP_REPLACE, 0, 0, 0), SI_OVERLAP_RUN);
 }
 
 TEST(J4_forbid_skips)
 {
-    assert_int_equal(si_overlap_decide(SI_OVERLAP_FORBID, 0, 1, 0), SI_SKIP);
-    assert_int_equal(si_overlap_decide(SI_OVERLAP_FORBID, 9, 1, 0), SI_SKIP);
+    assert_int_equal(si_overlap_decide(SI_OVERLAP_FORBID, 0, 1, 0), SI_OVERLAP_SKIP);
+    assert_int_equal(si_overlap_decide(SI_OVERLAP_FORBID, 9, 1, 0), SI_OVERLAP_SKIP);
 }
 
 TEST(J4_queue_one_queues_one)
 {
-    assert_int_equal(si_overlap_decide(SI_OVERLAP_QUEUE_ONE, 0, 1, 0), SI_QUEUE);
-    assert_int_equal(si_overlap_decide(SI_OVERLAP_QUEUE_ONE, 0, 1, 1), SI_SKIP);
-    assert_int_equal(si_overlap_decide(SI_OVERLAP_QUEUE_ONE, 0, 2, 3), SI_SKIP);
+    assert_int_equal(si_overlap_decide(SI_OVERLAP_QUEUE_ONE, 0, 1, 0), SI_OVERLAP_QUEUE);
+    assert_int_equal(si_overlap_decide(SI_OVERLAP_QUEUE_ONE, 0, 1, 1), SI_OVERLAP_SKIP);
+    assert_int_equal(si_overlap_decide(SI_OVERLAP_QUEUE_ONE, 0, 2, 3), SI_OVERLAP_SKIP);
 }
 
 TEST(J4_allow_n)
 {
-    assert_int_equal(si_overlap_decide(SI_OVERLAP_ALLOW, 3, 2, 0), SI_RUN);
-    assert_int_equal(si_overlap_decide(SI_OVERLAP_ALLOW, 3, 3, 0), SI_SKIP);
-    assert_int_equal(si_overlap_decide(SI_OVERLAP_ALLOW, 3, 4, 0), SI_SKIP);
-    assert_int_equal(si_overlap_decide(SI_OVERLAP_ALLOW, 1, 1, 0), SI_SKIP);
+    assert_int_equal(si_overlap_decide(SI_OVERLAP_ALLOW, 3, 2, 0), SI_OVERLAP_RUN);
+    assert_int_equal(si_overlap_decide(SI_OVERLAP_ALLOW, 3, 3, 0), SI_OVERLAP_SKIP);
+    assert_int_equal(si_overlap_decide(SI_OVERLAP_ALLOW, 3, 4, 0), SI_OVERLAP_SKIP);
+    assert_int_equal(si_overlap_decide(SI_OVERLAP_ALLOW, 1, 1, 0), SI_OVERLAP_SKIP);
 }
 
 TEST(J4_replace)
 {
-    assert_int_equal(si_overlap_decide(SI_OVERLAP_REPLACE, 0, 1, 0), SI_REPLACE);
-    assert_int_equal(si_overlap_decide(SI_OVERLAP_REPLACE, 0, 7, 2), SI_REPLACE);
+    assert_int_equal(si_overlap_decide(SI_OVERLAP_REPLACE, 0, 1, 0), SI_OVERLAP_SUPERSEDE);
+    assert_int_equal(si_overlap_decide(SI_OVERLAP_REPLACE, 0, 7, 2), SI_OVERLAP_SUPERSEDE);
 }
 
 static const struct CMUnitTest tests[] = {

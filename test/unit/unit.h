@@ -8,6 +8,8 @@
 #ifndef UNIT_H
 #define UNIT_H
 
+#define _GNU_SOURCE 1 /* timegm, strptime */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>

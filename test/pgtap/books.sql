@@ -1,0 +1,141 @@
+-- books.sql: independent checks of what the tables say together. Every test ends with
+--     SELECT * FROM books.differences();
+-- and no row means that the books are right. Loaded once into each test database by test/server-tests.sh. Nothing here
+-- uses functions of the extension: it would only agree with itself.
+\set ON_ERROR_STOP on
+CREATE SCHEMA books;
+
+-- What each namespace has at an instant: the newest override that covers it, else the base (C9).
+CREATE FUNCTION books.total(of_namespace text, at timestamptz, OUT cpu bigint, OUT memory bigint) LANGUAGE sql STABLE AS $$
+SELECT COALESCE(o.cpu_millicores, n.cpu_millicores), COALESCE(o.memory_mib, n.memory_mib)
+  FROM sparkingest.namespaces AS n
+  LEFT JOIN LATERAL (SELECT * FROM sparkingest.capacity_overrides AS c WHERE c.namespace = n.namespace AND c.during @> at
+                      ORDER BY c.override_id DESC LIMIT 1) AS o ON true
+ WHERE n.namespace = of_namespace
+$$;
+
+-- Demand rises only where a reservation starts, supply falls only where a grant or an override begins or ends.
+CREATE FUNCTION books.instants() RETURNS TABLE (namespace text, at timestamptz) LANGUAGE sql STABLE AS $$
+SELECT r.namespace, r.starts_at FROM sparkingest.reservations AS r WHERE r.status = 'active'
+UNION SELECT g.namespace, g.starts_at FROM sparkingest.grants AS g WHERE g.namespace IS NOT NULL
+UNION SELECT g.namespace, g.ends_at FROM sparkingest.grants AS g WHERE g.namespace IS NOT NULL
+UNION SELECT o.namespace, lower(o.during) FROM sparkingest.capacity_overrides AS o
+UNION SELECT o.namespace, upper(o.during) FROM sparkingest.capacity_overrides AS o
+$$;
+
+-- No pool holds more than it has, in any slot and for any resource (C1, C3, C9), nor a tenant more than its cap (S2).
+CREATE FUNCTION books.over_commitments() RETURNS TABLE (what text, at timestamptz, cpu bigint, memory bigint) LANGUAGE sql STABLE AS $$
+WITH held AS (
+    SELECT i.namespace, i.at, r.tenant_id, sum(r.cpu_millicores) AS cpu, sum(r.memory_mib) AS memory
+      FROM books.instants() AS i JOIN sparkingest.reservations AS r ON r.namespace = i.namespace AND r.status = 'active'
+           AND r.starts_at <= i.at AND r.ends_at > i.at
+     GROUP BY 1, 2, 3)
+SELECT 'namespace ' || h.namespace, h.at, sum(h.cpu)::bigint, sum(h.memory)::bigint
+  FROM held AS h, LATERAL books.total(h.namespace, h.at) AS t
+ GROUP BY h.namespace, h.at, t.cpu, t.memory HAVING sum(h.cpu) > t.cpu OR sum(h.memory) > t.memory
+UNION ALL
+SELECT 'units of ' || t.tenant_name || ' in ' || h.namespace, h.at, h.cpu::bigint, h.memory::bigint
+  FROM held AS h JOIN sparkingest.namespaces AS n ON n.namespace = h.namespace AND n.purpose = 'dedicated'
+  JOIN sparkingest.tenants AS t ON t.tenant_id = h.tenant_id
+  LEFT JOIN LATERAL (SELECT sum(g.cpu_millicores) AS cpu, sum(g.memory_mib) AS memory FROM sparkingest.grants AS g
+                      WHERE g.namespace = h.namespace AND g.tenant_id = h.tenant_id AND g.starts_at <= h.at AND g.ends_at > h.at) AS s ON true
+ WHERE h.cpu > COALESCE(s.cpu, 0) OR h.memory > COALESCE(s.memory, 0)
+UNION ALL
+SELECT 'cap of ' || t.tenant_name || ' in ' || h.namespace, h.at, h.cpu::bigint, h.memory::bigint
+  FROM held AS h JOIN sparkingest.namespaces AS n ON n.namespace = h.namespace
+  JOIN sparkingest.tenants AS t ON t.tenant_id = h.tenant_id
+ WHERE h.cpu > n.tenant_cpu_millicores OR h.memory > n.tenant_memory_mib
+UNION ALL
+SELECT 'units sold in ' || i.namespace, i.at, sum(g.cpu_millicores)::bigint, sum(g.memory_mib)::bigint
+  FROM books.instants() AS i JOIN sparkingest.namespaces AS n USING (namespace)
+  JOIN sparkingest.grants AS g ON g.namespace = i.namespace AND g.starts_at <= i.at AND g.ends_at > i.at
+ GROUP BY i.namespace, i.at, n.cpu_millicores, n.memory_mib
+HAVING sum(g.cpu_millicores) > n.cpu_millicores OR sum(g.memory_mib) > n.memory_mib
+$$;
+
+-- The moves of J5, written down a second time.
+CREATE FUNCTION books.may_become(state text) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+SELECT CASE state
+    WHEN 'scheduled' THEN ARRAY['waiting', 'dispatching', 'cancelled']
+    WHEN 'waiting' THEN ARRAY['scheduled', 'cancelled']
+    WHEN 'dispatching' THEN ARRAY['scheduled', 'submitted', 'running', 'succeeded', 'failed', 'cancelled', 'timed_out', 'preempted', 'lost']
+    WHEN 'submitted' THEN ARRAY['running', 'succeeded', 'failed', 'cancelled', 'timed_out', 'preempted', 'lost']
+    WHEN 'running' THEN ARRAY['succeeded', 'failed', 'cancelled', 'timed_out', 'preempted', 'lost']
+    ELSE '{}' END
+$$;
+
+CREATE FUNCTION books.differences() RETURNS TABLE (book text, detail text) LANGUAGE sql STABLE AS $$
+SELECT 'over-committed', format('%s at %s: %s millicores, %s MiB', o.what, o.at, o.cpu, o.memory) FROM books.over_commitments() AS o
+UNION ALL
+SELECT 'reservation off its grid, or in another pool than it says', r.reservation_id::text
+  FROM sparkingest.reservations AS r JOIN sparkingest.pools AS p USING (pool_id) JOIN sparkingest.namespaces AS n ON n.namespace = p.namespace
+ WHERE r.namespace <> p.namespace OR (n.purpose = 'dedicated') <> (p.tenant_id IS NOT NULL) OR p.tenant_id <> r.tenant_id
+    OR extract(epoch FROM r.starts_at)::numeric % (n.slot_minutes * 60) <> 0 OR extract(epoch FROM r.ends_at)::numeric % (n.slot_minutes * 60) <> 0
+UNION ALL
+-- M4: available + held + spent = granted, and each is what the entries add up to.
+SELECT 'grant and its entries', format('%s: granted %s, held %s, spent %s; entries %s, %s, %s', g.grant_id, g.granted, g.held, g.spent, e.granted, e.held, e.spent)
+  FROM sparkingest.grants AS g LEFT JOIN LATERAL (
+       SELECT COALESCE(sum(b.amount) FILTER (WHERE b.entry_type = 'grant'), 0) AS granted,
+              COALESCE(sum(CASE b.entry_type WHEN 'hold' THEN b.amount WHEN 'release' THEN -b.amount WHEN 'charge' THEN -b.amount END), 0) AS held,
+              COALESCE(sum(b.amount) FILTER (WHERE b.entry_type = 'charge'), 0) AS spent
+         FROM sparkingest.balance_entries AS b WHERE b.grant_id = g.grant_id) AS e ON true
+ WHERE g.granted <> e.granted OR g.held <> e.held OR g.spent <> e.spent OR g.held + g.spent > g.granted
+UNION ALL
+SELECT 'entry of another tenant''s grant', b.entry_id::text
+  FROM sparkingest.balance_entries AS b JOIN sparkingest.grants AS g USING (grant_id) LEFT JOIN sparkingest.job_executions AS e USING (execution_id)
+ WHERE b.tenant_id <> g.tenant_id OR b.tenant_id <> e.tenant_id
+UNION ALL
+SELECT 'execution and its entries', format('%s %s: held %s, charged %s; entries %s, %s', e.execution_id, e.state, e.held, e.charged, b.held, b.charged)
+  FROM sparkingest.job_executions AS e LEFT JOIN LATERAL (
+       SELECT COALESCE(sum(CASE b.entry_type WHEN 'hold' THEN b.amount ELSE -b.amount END), 0) AS held,
+              COALESCE(sum(b.amount) FILTER (WHERE b.entry_type = 'charge'), 0) AS charged
+         FROM sparkingest.balance_entries AS b WHERE b.execution_id = e.execution_id) AS b ON true
+ WHERE e.held <> b.held OR COALESCE(e.charged, 0) <> b.charged
+    OR (books.may_become(e.state) = '{}') <> (e.charged IS NOT NULL) OR (books.may_become(e.state) = '{}' AND e.held <> 0)
+UNION ALL
+-- Only a covered run starts (M4); draft runs and dedicated capacity are not paid by the hour (M9).
+SELECT 'admitted without a hold', e.execution_id::text
+  FROM sparkingest.job_executions AS e JOIN sparkingest.namespaces AS n USING (namespace)
+ WHERE e.state IN ('scheduled', 'dispatching', 'submitted', 'running') AND NOT e.is_draft AND (n.purpose = 'shared' OR e.draft_fallback) AND e.held = 0
+UNION ALL
+-- Capacity is held exactly while a run is on its way or runs.
+SELECT 'execution and its reservation', format('%s %s: reservation %s', e.execution_id, e.state, COALESCE(r.status, 'none'))
+  FROM sparkingest.job_executions AS e LEFT JOIN sparkingest.reservations AS r USING (reservation_id)
+ WHERE (e.state IN ('scheduled', 'dispatching', 'submitted', 'running')) <> (r.status IS NOT DISTINCT FROM 'active')
+    OR (r.status = 'active' AND (r.cpu_millicores, r.memory_mib, r.namespace, r.tenant_id, r.draft_fallback)
+                                IS DISTINCT FROM (e.cpu_millicores, e.memory_mib, e.namespace, e.tenant_id, e.draft_fallback))
+    OR (e.state = 'scheduled' AND NOT (e.planned_start >= r.starts_at AND e.planned_start < r.ends_at AND e.planned_end = r.ends_at))
+UNION ALL
+SELECT 'reservation of two executions', e.reservation_id::text
+  FROM sparkingest.job_executions AS e WHERE e.reservation_id IS NOT NULL GROUP BY e.reservation_id HAVING count(*) > 1
+UNION ALL
+-- J5: events tell every move, in order, from the beginning to the present state.
+SELECT 'state and its events', format('%s: from %s to %s, before it %s', s.execution_id, s.came_from, s.state, s.previous)
+  FROM (SELECT v.execution_id, v.event_id, v.before ->> 'state' AS came_from, v.after ->> 'state' AS state,
+               lag(v.after ->> 'state') OVER (PARTITION BY v.execution_id ORDER BY v.event_id) AS previous
+          FROM sparkingest.events AS v WHERE v.event_type = 'execution.state') AS s
+ WHERE s.came_from IS DISTINCT FROM s.previous
+    OR NOT COALESCE(s.state = ANY (books.may_become(s.came_from)), s.state IN ('scheduled', 'waiting'))
+UNION ALL
+SELECT 'state and its last event', format('%s: %s', e.execution_id, e.state)
+  FROM sparkingest.job_executions AS e
+ WHERE e.state IS DISTINCT FROM (SELECT v.after ->> 'state' FROM sparkingest.events AS v
+                                  WHERE v.execution_id = e.execution_id AND v.event_type = 'execution.state' ORDER BY v.event_id DESC LIMIT 1)
+UNION ALL
+-- M7, M8: what ran is metered, once, and nothing else is.
+SELECT 'execution and its metering', e.execution_id::text
+  FROM sparkingest.job_executions AS e LEFT JOIN sparkingest.resource_consumption AS c USING (execution_id)
+ WHERE (books.may_become(e.state) = '{}' AND e.started_at IS NOT NULL) <> (c.execution_id IS NOT NULL)
+    OR (c.tenant_id, c.job_id, c.namespace, c.charged, c.cpu_millicore_seconds, c.memory_mib_seconds)
+       <> (e.tenant_id, e.job_id, e.namespace, e.charged, e.cpu_millicores * c.billed_seconds, e.memory_mib * c.billed_seconds)
+    OR (c.charged > 0 AND c.charge_to <> 'vcpu_hours')
+UNION ALL
+SELECT 'job that fires though it should not, or has no place', j.job_name
+  FROM sparkingest.ingestion_jobs AS j
+ WHERE (j.next_fire_at IS NOT NULL AND (j.stage = 'draft' OR j.status <> 'active' OR j.schedule_cron IS NULL))
+    OR (j.stage = 'draft') <> (j.target_namespace IS NULL)
+UNION ALL
+SELECT 'draft or dropped job that keeps scheduled production runs', e.execution_id::text
+  FROM sparkingest.job_executions AS e JOIN sparkingest.ingestion_jobs AS j USING (job_id)
+ WHERE e.state IN ('scheduled', 'waiting') AND (j.status = 'dropped' OR (j.stage = 'draft' AND NOT e.is_draft) OR (j.status = 'paused' AND e.started_by = 'schedule'))
+$$;
