@@ -38,3 +38,8 @@ quickstart-stop:
 	test/quickstart/run stop
 
 .PHONY: quickstart quickstart-stop
+
+test:
+	test/run
+
+.PHONY: test

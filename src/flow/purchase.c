@@ -65,10 +65,11 @@ period_boundaries(SiPurchase *purchase, const char *time_zone, TimestampTz **out
     *out = palloc((SI_MAX_GRANTS + 2) * sizeof(TimestampTz));
     if (purchase->valid_until == SI_NO_TIME)
     {
-        n = si_period_boundaries(purchase->valid_from, DT_NOEND, purchase->time_period, time_zone, 2, *out);
-        Assert(n == 2);
+        /* One more than needed, in case that the zone left a day out. */
+        n = si_period_boundaries(purchase->valid_from, DT_NOEND, purchase->time_period, time_zone, 3, *out);
+        Assert(n >= 2);
         purchase->valid_until = (*out)[1];
-        return n;
+        return 2;
     }
     if (purchase->valid_until <= purchase->valid_from)
         si_bad_value("valid_until", timestamptz_to_str(purchase->valid_until), "must be after valid_from");

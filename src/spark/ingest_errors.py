@@ -97,7 +97,7 @@ def java_code(error, causes, phase):
 
 
 def classify(error, phase):
-    """(exit code, message) of an exception. phase is what was being done: start, target, source or write."""
+    """(exit code, message) of an exception. phase: see Report in ingest.py."""
     if isinstance(error, Failure):
         return error.code, str(error)
     try:
@@ -107,7 +107,7 @@ def classify(error, phase):
             return code, summary(cause)
     except Exception as second:
         return OTHER, f"{type(error).__name__}, and the JVM does not answer: {type(second).__name__}"
-    if isinstance(error, OSError) and phase in ("target", "write"):
+    if isinstance(error, OSError) and phase in ("target", "write", "publish"):
         return CANNOT_WRITE, f"cannot write: {error}"
     return OTHER, f"{type(error).__name__}: {error}"
 

@@ -16,13 +16,14 @@ int
 si_period_boundaries(TimestampTz valid_from, TimestampTz until, const char *time_period, const char *time_zone, int max,
                      TimestampTz *out)
 {
-    /* Calendar periods are counted on the local clock from the first start; hours are absolute. */
+    /* Calendar periods are counted on the local clock from the first start; hours are absolute. A day that the zone left
+     * out is no period. */
     static SiStatement boundaries = {
-        "SELECT b.boundary FROM pg_catalog.generate_series(0, $5 - 1) AS k, LATERAL (SELECT CASE "
+        "SELECT DISTINCT b.boundary FROM pg_catalog.generate_series(0, $5 - 1) AS k, LATERAL (SELECT CASE "
         "WHEN k = 0 THEN $1 WHEN $3 = 'hourly' THEN $1 + k * '1 hour'::interval "
         "ELSE (($1 AT TIME ZONE $4) + k * CASE $3 WHEN 'daily' THEN '1 day'::interval "
         "WHEN 'monthly' THEN '1 month'::interval ELSE '1 year'::interval END) AT TIME ZONE $4 END) AS b (boundary) "
-        "WHERE b.boundary <= $2 ORDER BY k",
+        "WHERE b.boundary <= $2 ORDER BY 1",
         5,
         {TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID, TEXTOID, INT4OID}};
     Datum values[] = {TimestampTzGetDatum(valid_from), TimestampTzGetDatum(until), si_text_datum(time_period),

@@ -177,12 +177,12 @@ class Cluster:
             self.wait_ready(processes, state)
         except BaseException:
             if not only:
-                self.stop()
+                self.stop(seconds=1)
             raise
         print(f"cluster ready in {time.monotonic() - began:.1f} s: {state['server']}, KUBECONFIG={self.folder}/admin.kubeconfig")
 
-    def stop(self, only=None):
-        """Ends the processes, kube-apiserver before the etcd that it needs; those that do not go are killed."""
+    def stop(self, only=None, seconds=STOP_SECONDS):
+        """Ends the processes, kube-apiserver before the etcd that it needs; those that do not go in time are killed."""
         stopped = []
         for name in reversed(ORDER):
             pid = pid_of(self.folder, name)
@@ -191,7 +191,7 @@ class Cluster:
             for number in (signal.SIGTERM, signal.SIGCONT):  # a stopped process must wake up to end
                 os.kill(pid, number)
             try:
-                poll(lambda name=name: pid_of(self.folder, name) is None, STOP_SECONDS, name, 0.05)
+                poll(lambda name=name: pid_of(self.folder, name) is None, seconds, name, 0.05)
             except Problem:
                 os.kill(pid, signal.SIGKILL)
                 poll(lambda name=name: pid_of(self.folder, name) is None, STOP_SECONDS, f"{name} to be gone")

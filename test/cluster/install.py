@@ -27,6 +27,11 @@ def tools(folder):
     return programs / "kubectl", programs.parent / "crd" / "sparkoperator.k8s.io_sparkapplications.yaml"
 
 
+def established(kubectl):
+    answer = kubectl.try_run("get", "crd", CRD, "-o", "jsonpath={.status.conditions[?(@.type=='Established')].status}")
+    return answer.stdout.strip() == "True"
+
+
 def with_prefix(text, prefix):
     """The manifests with another name for each namespace."""
     names = "|".join(map(re.escape, (*NAMESPACES, SYSTEM_NAMESPACE)))
@@ -66,7 +71,8 @@ def install(folder, options):
         print(f"{CRD}: there already, left as it is")
     else:
         kubectl(*APPLY, str(crd))
-        kubectl("wait", "--for=condition=Established", f"crd/{CRD}", "--timeout=60s")
+        # kubectl wait fails on an object that has no conditions yet.
+        poll(lambda: established(kubectl), 60, f"{CRD} to be established")
         print(f"{CRD}: installed")
     for name in ("namespaces.yaml", "rbac.yaml"):
         kubectl(*APPLY, "-", stdin=with_prefix((DEPLOY / name).read_text(), options.prefix))

@@ -5,9 +5,11 @@ processes of this machine (spark-submit in local mode), and reports what the rea
   runner.py --kubeconfig K [--namespaces A,B] --map local:///opt/sparkingest/ingest.py=src/spark/ingest.py
 
 It runs with an administrator's kubeconfig, as any operating system user. SIGTERM stops the applications and ends it. After
-kill -9 the next runner with the same --state-dir takes over what still runs. One line per change on standard output.
+kill -9 the next runner with the same --state-dir takes over what still runs. One line per change on standard output; the
+first one with "runner ready" says that it is at work.
 """
 import argparse
+import fcntl
 import os
 import queue
 import shutil
@@ -40,7 +42,7 @@ def parse():
     add("--namespaces", default=",".join(NAMESPACES), help="namespaces to serve, without prefix (default: %(default)s)")
     add("--prefix", default="", help="put before each namespace (sparkingest.namespace_prefix)")
     add("--node", default="sparkingest-runner", help="name of the node that it plays (default: %(default)s)")
-    add("--state-dir", default=".runner", help="what it must find again after a restart (default: %(default)s)")
+    add("--state-dir", required=True, help="what it must find again after a restart, and runner.pid")
     add("--log-dir", help="Spark's logs, NAMESPACE.POD.log (default: STATE_DIR/logs)")
     add("--map", action="append", default=[], metavar="URI=FILE", help="file here that stands for one of the image's; repeatable")
     add("--jars", default="", help="jar files for every application, separated by commas")
@@ -71,6 +73,20 @@ def parse():
     return options
 
 
+def claim(folder):
+    """Writes runner.pid; one runner at a time may use a folder. The file must stay open."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = open(folder / "runner.pid", "a+")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        raise Problem(f"a runner uses {folder} already: kill {file.read().strip()}, or give another --state-dir") from None
+    file.truncate(0)
+    print(os.getpid(), file=file, flush=True)
+    return file
+
+
 class Runner:
     """One thread decides; others only tell it what to look at."""
 
@@ -78,7 +94,7 @@ class Runner:
         self.options = options
         self.stopping = threading.Event()
         self.queue = queue.SimpleQueue()  # may be used in a signal handler
-        options.state_dir.mkdir(parents=True, exist_ok=True)
+        self.pid_file = claim(options.state_dir)
         options.log_dir.mkdir(parents=True, exist_ok=True)
         cache = options.state_dir / "discovery.json"
         cache.unlink(missing_ok=True)

@@ -11,12 +11,11 @@ SELECT tenant_name, time_zone, status, created_at FROM sparkingest.tenants ORDER
 
 -- Names are unique and fit to be shown.
 SELECT * FROM fixture.refusal($$SELECT sparkingest.create_tenant('Acme')$$);
-SELECT name, r.code, r.message FROM (VALUES (''), (' Acme'), ('Acme '), (E'A\tB'), (E'A\nB'), (E'A\x7f'), (repeat('x', 201)), (repeat('ü', 201))) AS v (name),
+SELECT left(name, 12) AS name, r.code, r.message FROM (VALUES (''), (' Acme'), ('Acme '), (E'A\tB'), (E'A\nB'), (E'A\x7f'), (repeat('x', 201)), (repeat('ü', 201))) AS v (name),
     LATERAL fixture.refusal(format('SELECT sparkingest.create_tenant(%L)', name)) AS r;
 SELECT * FROM fixture.refusal($$SELECT sparkingest.create_tenant(NULL)$$);
-SELECT length(tenant_name) FROM sparkingest.tenants
- WHERE tenant_id IN (sparkingest.create_tenant(repeat('ü', 200)), sparkingest.create_tenant('Robert''); DROP TABLE tenants; --'));
-SELECT tenant_name FROM sparkingest.tenants WHERE tenant_name LIKE 'Robert%';
+SELECT sparkingest.create_tenant(name) IS NOT NULL AS created FROM (VALUES (repeat('ü', 200)), ('Robert''); DROP TABLE tenants; --')) AS v (name);
+SELECT length(tenant_name) FROM sparkingest.tenants WHERE tenant_name ~ '^(ü|Robert)' ORDER BY 1;
 
 -- Zones are IANA names: no offsets, no POSIX rules, no paths.
 SELECT zone, r.code, r.message FROM (VALUES (''), ('Mars/Olympus'), ('+02'), ('UTC+2'), ('EST5EDT4,M3.2.0,M11.1.0'), ('CET'), ('<+03>-3'), ('posix/Europe/Berlin'),

@@ -1,0 +1,134 @@
+-- vCPU-hours: held at admission, charged at the end, never below nothing (M3 to M7, M9).
+\getenv here PG_ABS_SRCDIR
+\set begin :here '/sql/include/begin.psql'
+\set end :here '/sql/include/end.psql'
+\i :begin
+
+CREATE FUNCTION pg_temp.books_of(tenant text) RETURNS TABLE (period tstzrange, granted numeric, available numeric, held numeric, spent numeric) LANGUAGE sql AS
+$$ SELECT period, granted, available, held, spent FROM sparkingest.balance(fixture.tenant(tenant)) $$;
+CREATE FUNCTION pg_temp.entries_of(execution uuid) RETURNS TABLE (entry_type text, hours numeric, grant_ends timestamptz) LANGUAGE sql AS $$
+SELECT b.entry_type, trim_scale(b.amount / 3600000.0), g.ends_at FROM sparkingest.balance_entries AS b JOIN sparkingest.grants AS g USING (grant_id)
+ WHERE b.execution_id = execution ORDER BY b.entry_id $$;
+SELECT sparkingest.create_tenant('Acme') IS NOT NULL AS created;
+-- 4 cores for 25 minutes, planned with a fifth more (C14): 30 minutes, 2 vCPU-hours.
+SELECT fixture.production_job('Acme', 'copy');
+
+-- The draft run that led to the promotion was free (M9). Without a balance no production run is admitted (M4), and nothing is left behind.
+SELECT count(*) AS entries FROM sparkingest.balance_entries;
+SELECT * FROM fixture.refusal($$SELECT sparkingest.run_job(fixture.job('copy'))$$);
+SELECT sparkingest.run_job(fixture.job('copy'));
+SELECT state, count(*) FROM sparkingest.job_executions WHERE NOT is_draft GROUP BY 1;
+SELECT status, count(*) FROM sparkingest.reservations GROUP BY 1;
+
+-- One hour is not enough for two; two are, once.
+SELECT sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 1) IS NOT NULL AS bought;
+SELECT * FROM fixture.refusal($$SELECT sparkingest.run_job(fixture.job('copy'))$$);
+SELECT sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 1, idempotency_key => 'second') IS NOT NULL AS bought;
+SELECT sparkingest.run_job(fixture.job('copy')) AS run \gset
+SELECT state, namespace, planned_start, held / 3600000.0 AS held FROM sparkingest.job_executions WHERE execution_id = :'run';
+SELECT * FROM pg_temp.books_of('Acme');
+SELECT * FROM fixture.refusal($$SELECT sparkingest.run_job(fixture.job('copy'))$$);
+
+-- Cancelled before its start: all of it comes back at once (J6).
+SELECT sparkingest.cancel_execution(:'run');
+SELECT * FROM pg_temp.books_of('Acme');
+SELECT entry_type, hours FROM pg_temp.entries_of(:'run');
+SELECT held, charged FROM sparkingest.job_executions WHERE execution_id = :'run';
+
+-- Quicker than planned: the actual cost is charged, the rest returned, in one go.
+SELECT sparkingest.run_job(fixture.job('copy')) AS run \gset
+SELECT fixture.run(:'run', '12 minutes');
+SELECT entry_type, hours FROM pg_temp.entries_of(:'run');
+SELECT * FROM pg_temp.books_of('Acme');
+SELECT billed_seconds, cpu_millicore_seconds, memory_mib_seconds, charge_to, charged / 3600000.0 AS hours FROM sparkingest.resource_consumption WHERE execution_id = :'run';
+-- 1.2 hours are left: not enough for the next. Seconds count: 12 minutes and 1 ms are 721 s (M7).
+SELECT * FROM fixture.refusal($$SELECT sparkingest.run_job(fixture.job('copy'))$$);
+SELECT sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 2) IS NOT NULL AS bought;
+SELECT sparkingest.run_job(fixture.job('copy')) AS run \gset
+SELECT fixture.run(:'run', '12 minutes 1 millisecond');
+SELECT billed_seconds, charged FROM sparkingest.resource_consumption WHERE execution_id = :'run';
+-- At least a minute (M7).
+SELECT sparkingest.run_job(fixture.job('copy')) AS run \gset
+SELECT fixture.run(:'run', '3 seconds', 'failed', 1, 'user_code');
+SELECT billed_seconds, charge_to, charged / 1000 AS core_seconds FROM sparkingest.resource_consumption WHERE execution_id = :'run';
+-- What the platform broke is free (M7).
+SELECT sparkingest.run_job(fixture.job('copy')) AS run \gset
+SELECT fixture.run(:'run', '10 minutes', 'failed', NULL, 'node_lost', true);
+SELECT billed_seconds, charge_to, charged FROM sparkingest.resource_consumption WHERE execution_id = :'run';
+SELECT entry_type, hours FROM pg_temp.entries_of(:'run');
+
+-- Slower than planned: what was held, and then what is there; a charge is never more than was held for it.
+SELECT sparkingest.create_tenant('Slow') IS NOT NULL AS created;
+SELECT sparkingest.purchase(fixture.tenant('Slow'), 'vcpu_hours', 3) IS NOT NULL AS bought;
+SELECT fixture.production_job('Slow', 'slow');
+SELECT sparkingest.run_job(fixture.job('slow')) AS run \gset
+SELECT fixture.run(:'run', '40 minutes');
+SELECT entry_type, hours FROM pg_temp.entries_of(:'run');
+SELECT * FROM pg_temp.books_of('Slow');
+SELECT * FROM books.differences();
+-- What nothing covers is not charged: no debt.
+SELECT sparkingest.create_tenant('Broke') IS NOT NULL AS created;
+SELECT sparkingest.purchase(fixture.tenant('Broke'), 'vcpu_hours', 2) IS NOT NULL AS bought;
+SELECT fixture.production_job('Broke', 'broke');
+SELECT sparkingest.run_job(fixture.job('broke')) AS run \gset
+SELECT fixture.run(:'run', '1 hour');
+SELECT * FROM pg_temp.books_of('Broke');
+SELECT billed_seconds, charged / 3600000.0 AS hours FROM sparkingest.resource_consumption WHERE execution_id = :'run';
+
+-- M5: priority first, then the earliest end, then the oldest; one line per grant touched.
+SELECT sparkingest.create_tenant('Order') IS NOT NULL AS created;
+SELECT fixture.production_job('Order', 'order', cpu_cores => 10, memory_gb => 20, minutes => 50);
+SET sparkingest.clock = '2026-03-02 09:00:01+00';
+SELECT sparkingest.purchase(fixture.tenant('Order'), 'vcpu_hours', 3, 'yearly') IS NOT NULL AS third;
+SET sparkingest.clock = '2026-03-02 09:00:02+00';
+SELECT sparkingest.purchase(fixture.tenant('Order'), 'vcpu_hours', 2, 'monthly', valid_from => '2026-03-02 09:00:00+00', options => '{"priority": 50}') IS NOT NULL AS first,
+       sparkingest.purchase(fixture.tenant('Order'), 'vcpu_hours', 4, 'monthly', valid_from => '2026-03-02 09:00:00+00') IS NOT NULL AS second;
+SET sparkingest.clock = '2026-03-02 09:00:03+00';
+SELECT sparkingest.purchase(fixture.tenant('Order'), 'vcpu_hours', 9, 'yearly', valid_from => '2026-03-02 09:00:01+00') IS NOT NULL AS fourth;
+SELECT sparkingest.run_job(fixture.job('order')) AS run \gset
+SELECT granted, available, held FROM sparkingest.balance(fixture.tenant('Order'));
+SELECT entry_type, hours, grant_ends FROM pg_temp.entries_of(:'run');
+-- The charge takes the same way: 5.5 hours.
+SELECT fixture.run(:'run', '33 minutes');
+SELECT entry_type, hours, grant_ends FROM pg_temp.entries_of(:'run') OFFSET 4;
+SET sparkingest.clock = '2026-03-02 09:00:00+00';
+
+-- M6: memory is not free: 2 cores with 16 GiB are billed as 8.
+SELECT sparkingest.create_tenant('Memory') IS NOT NULL AS created;
+SELECT sparkingest.purchase(fixture.tenant('Memory'), 'vcpu_hours', 100) IS NOT NULL AS bought;
+SELECT fixture.production_job('Memory', 'memory', cpu_cores => 2, memory_gb => 16);
+SELECT sparkingest.run_job(fixture.job('memory')) AS run \gset
+SELECT held / 3600000.0 AS held FROM sparkingest.job_executions WHERE execution_id = :'run';
+SELECT fixture.run(:'run', '30 minutes');
+SELECT cpu_millicore_seconds / 3600000.0 AS vcpu_hours, charged / 3600000.0 AS charged FROM sparkingest.resource_consumption WHERE execution_id = :'run';
+
+-- M3: a run that is running when its period ends keeps its hold; a run after it needs a period of its own.
+SELECT sparkingest.create_tenant('Edge') IS NOT NULL AS created;
+SELECT sparkingest.purchase(fixture.tenant('Edge'), 'vcpu_hours', 5, 'hourly') IS NOT NULL AS bought;
+SELECT fixture.production_job('Edge', 'edge');
+SELECT sparkingest.run_job(fixture.job('edge'), at => '2026-03-02 09:50:00+00') AS run \gset
+SELECT * FROM fixture.refusal($$SELECT sparkingest.run_job(fixture.job('edge'), at => '2026-03-02 10:00:00+00')$$);
+SET sparkingest.clock = '2026-03-02 09:50:00+00';
+SELECT fixture.claim(:'run');
+SELECT fixture.start(:'run', '2026-03-02 09:50:10+00');
+SET sparkingest.clock = '2026-03-02 10:05:00+00';
+SELECT count(*) AS periods_now FROM sparkingest.balance(fixture.tenant('Edge'));
+SELECT fixture.finish(:'run', 'succeeded', '2026-03-02 10:05:10+00');
+SELECT period, granted, available, held, spent FROM sparkingest.balance(fixture.tenant('Edge'), '2026-03-02 09:59:59+00');
+SET sparkingest.clock = '2026-03-02 09:00:00+00';
+
+-- What is shown adds up to the last millionth, however it falls.
+SELECT sparkingest.create_tenant('Thirds') IS NOT NULL AS created;
+SELECT sparkingest.purchase(fixture.tenant('Thirds'), 'vcpu_hours', 7) IS NOT NULL AS bought;
+SELECT fixture.production_job('Thirds', 'thirds', cpu_cores => 1.001, memory_gb => 2, minutes => 1.999);
+SELECT sparkingest.run_job(fixture.job('thirds')) AS run \gset
+SELECT fixture.run(:'run', '61 seconds');
+SELECT sparkingest.run_job(fixture.job('thirds')) AS run \gset
+SELECT granted, available, held, spent, available + held + spent = granted AS adds_up FROM sparkingest.balance(fixture.tenant('Thirds'));
+SELECT sparkingest.usage(fixture.tenant('Thirds')) -> 'vcpu_hours' AS vcpu_hours;
+
+SELECT * FROM fixture.refusal($$SELECT * FROM sparkingest.balance(NULL)$$);
+SELECT * FROM fixture.refusal($$SELECT * FROM sparkingest.balance(fixture.tenant('Acme'), NULL)$$);
+SELECT * FROM fixture.refusal($$SELECT * FROM sparkingest.balance(fixture.tenant('Acme'), 'infinity')$$);
+SELECT * FROM fixture.refusal($$SELECT * FROM sparkingest.balance(gen_random_uuid())$$);
+\i :end
