@@ -280,21 +280,20 @@ days_to_date(int64_t days)
 static uint64_t
 days_that_match(const SiCron *cron, int year, int month)
 {
-    uint64_t by_day = 0;
+    bool both = cron->any_day || cron->any_weekday;
+    int length = days_in(year, month);
+    uint64_t by_day = cron->days & (bit(length + 1) - 1);
     uint64_t by_weekday = 0;
     int64_t weekday;
 
-    if (!(cron->months & bit(month)))
+    if (!(cron->months & bit(month)) || (both && by_day == 0))
         return 0;
-    /* 1970-01-01 was a Thursday. */
+    /* 0000-03-01 was a Wednesday. */
     weekday = (date_to_days((Date){year, month, 1}) + UNIX_EPOCH_DAYS + 3) % 7;
-    for (int day = 1; day <= days_in(year, month); day++, weekday = (weekday + 1) % 7)
-    {
-        by_day |= cron->days & bit(day);
+    for (int day = 1; day <= length; day++, weekday = (weekday + 1) % 7)
         if (cron->weekdays & bit((int) weekday))
             by_weekday |= bit(day);
-    }
-    return cron->any_day || cron->any_weekday ? by_day & by_weekday : by_day | by_weekday;
+    return both ? by_day & by_weekday : by_day | by_weekday;
 }
 
 /* Moves to the first day that matches, this one or a later one; false when there is none. */

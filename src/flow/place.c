@@ -26,6 +26,7 @@ typedef struct Window
     int64 latest;     /* last slot to start in */
     int32 length;     /* slots that the need touches when it starts on the grid */
     bool begun;       /* `earliest` is the present slot: work starts late in it and needs one slot more */
+    bool over;        /* the last start was before the present slot */
 } Window;
 
 static Window
@@ -40,6 +41,7 @@ window_of(const SiNeed *need, int64 step, TimestampTz now, TimestampTz latest_st
     w.begun = w.earliest <= w.present;
     if (w.begun)
         w.earliest = w.present;
+    w.over = si_slot_floor(last, step) < w.present;
     w.latest = Max(si_slot_floor(last, step), w.earliest);
     w.length = (int32) si_slot_ceil(need->duration_usecs, step);
     return w;
@@ -63,6 +65,8 @@ search(const SiPoolRef *pool, const SiNeed *need, TimestampTz now, TimestampTz l
     int64 start = SI_NO_SLOT;
 
     CHECK_FOR_INTERRUPTS();
+    if (w.over)
+        return SI_NO_SLOT;
     si_availability(pool, w.earliest, (int32) (w.latest - w.earliest + w.length + 1), &free_slots);
     if (w.begun)
     {
@@ -189,11 +193,22 @@ no_fit_reason(const SiNeed *need, const char *tried, bool lacks_balance, bool an
 
     si_quantity_print(need->cpu_millicores, 1000, cores, sizeof(cores));
     si_quantity_print(need->memory_mib, 1024, gib, sizeof(gib));
-    if (!any && lacks_balance)
-        return psprintf("the tenant owns no dedicated units for %s cores and %s GiB then, and its vCPU-hours do not cover the run",
-                        cores, gib);
+    if (!any)
+        return psprintf("the tenant owns no dedicated units for %s cores and %s GiB then%s", cores, gib,
+                        lacks_balance ? ", and its vCPU-hours do not cover the run" : "");
     return psprintf("no start with %s cores and %s GiB free for the whole duration in %s within the window%s", cores, gib,
                     tried, lacks_balance ? "; vCPU-hours do not cover the run elsewhere" : "");
+}
+
+/* Whether the tenant has units there at any time of the window: else the namespace is not to be blamed. */
+static bool
+has_supply(const SiPoolRef *pool, const SiNeed *need)
+{
+    SiAmount *grants;
+
+    return pool->namespace.purpose != SI_NS_DEDICATED ||
+           si_dedicated_supply(pool->namespace.name, pool->tenant_id, need->not_before,
+                               need->not_before + need->window_usecs + need->duration_usecs, &grants) > 0;
 }
 
 void
@@ -229,7 +244,8 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
         open_to[i] = true;
         if (take(&pools[i], need, now, fallback[i], out))
             return;
-        appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", pools[i].namespace.name);
+        if (has_supply(&pools[i], need))
+            appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", pools[i].namespace.name);
     }
 
     /* No fit: say when there will be one, looking as far as the horizon. */

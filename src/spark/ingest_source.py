@@ -119,12 +119,33 @@ KINDS = {
 }
 
 
-class Column:
-    """name; type as the database calls it, in lower case; kind: one of NUMBERS and TIMES, None for other types."""
+# What PostgreSQL's infinite dates and timestamps become, as Spark does it for some of them.
+LAST = {"date": "9999-12-31", "timestamp": "9999-12-31 23:59:59.999999", "timestamptz": "9999-12-31 23:59:59.999999+00"}
+FIRST = {"date": "0001-01-01", "timestamp": "0001-01-01", "timestamptz": "0001-01-01 00:00:00+00"}
 
-    def __init__(self, name, sql_type, type_name, precision, scale):
-        self.name, self.type, self.precision, self.scale = name, type_name.lower(), precision, scale
-        self.kind = "timestamptz" if self.type == "timestamptz" else KINDS.get(sql_type)
+
+class Column:
+    """
+    name; type as the database calls it, in lower case; kind: one of NUMBERS and TIMES, None for other types; origin:
+    (schema, table, column) of a PostgreSQL array that comes from a table as it is.
+    """
+
+    def __init__(self, data, i, is_postgres):
+        self.name, self.type = data.getColumnLabel(i), data.getColumnTypeName(i).lower()
+        self.precision, self.scale = data.getPrecision(i), data.getScale(i)
+        self.kind = "timestamptz" if self.type == "timestamptz" else KINDS.get(data.getColumnType(i))
+        self.origin = self.is_nested = None
+        if is_postgres and self.type.startswith("_") and data.getBaseTableName(i):
+            self.origin = data.getBaseSchemaName(i), data.getBaseTableName(i), data.getBaseColumnName(i)
+
+
+DIMENSIONS = """SELECT max(a.attndims) FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = {} AND c.relname = {} AND a.attname = {}"""
+
+
+def text_literal(text):
+    """PostgreSQL's, whatever standard_conforming_strings says."""
+    return "E'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 class Database:
@@ -212,12 +233,12 @@ class Database:
         statement = connection.createStatement()
         try:
             data = statement.executeQuery(f"SELECT * FROM {self.relation()} WHERE 1 = 0").getMetaData()
-            found = [
-                Column(data.getColumnLabel(i), data.getColumnType(i), data.getColumnTypeName(i), data.getPrecision(i), data.getScale(i))
-                for i in range(1, data.getColumnCount() + 1)
-            ]
+            found = [Column(data, i, self.is_postgres) for i in range(1, data.getColumnCount() + 1)]
         finally:
             statement.close()
+        for column in found:
+            if column.origin:
+                column.is_nested = int(self.ask(connection, DIMENSIONS.format(*map(text_literal, column.origin)))[0]) > 1
         names = [column.name for column in found]
         if not names:
             raise Failure(BAD_SPEC, "the source has no columns")
@@ -231,7 +252,13 @@ class Database:
         sql, kind = "q." + self.quote(column.name), column.type
         if self.is_mysql:
             return f"CAST({sql} AS CHAR)" if kind == "time" else sql
-        if not self.is_postgres or kind in EXACT or (kind[:1] == "_" and kind[1:] in ARRAYS):
+        if not self.is_postgres:
+            return sql
+        if column.is_nested:
+            return f"pg_catalog.array_to_json({sql})::text"
+        if kind in LAST:
+            return f"CASE {sql} WHEN 'infinity' THEN '{LAST[kind]}' WHEN '-infinity' THEN '{FIRST[kind]}' ELSE {sql} END"
+        if kind in EXACT or (kind[:1] == "_" and kind[1:] in ARRAYS):
             return sql
         if kind in ("numeric", "_numeric") and 0 < column.precision <= 38 and 0 <= column.scale <= column.precision:
             return sql

@@ -102,26 +102,32 @@ si_balance_hold(const pg_uuid_t *tenant_id, const pg_uuid_t *execution_id, int64
     return missing;
 }
 
+/* Grants that a settlement may touch, in the order of drawing down. $1 execution, $2 now, $3 whether it costs. */
+#define TOUCHED_GRANTS                                                                                                 \
+    "FROM sparkingest.grants AS g JOIN sparkingest.resource_purchases AS p USING (purchase_id) WHERE g.grant_id IN "   \
+    "(SELECT grant_id FROM sparkingest.balance_entries WHERE execution_id = $1) OR ($3 AND g.resource_type = 'vcpu_hours' " \
+    "AND g.starts_at <= $2 AND g.ends_at > $2 AND g.tenant_id = "                                                      \
+    "(SELECT tenant_id FROM sparkingest.job_executions WHERE execution_id = $1)) "                                     \
+    "ORDER BY g.priority, g.ends_at, p.created_at, g.grant_id"
+
 void
 si_balance_settle(const pg_uuid_t *execution_id, int64 actual, TimestampTz now)
 {
-    /* What is held = holds so far less releases and charges; an execution settles once, so holds are all there is. */
-    static SiStatement lock = {"SELECT FROM sparkingest.grants WHERE grant_id IN "
-                               "(SELECT grant_id FROM sparkingest.balance_entries WHERE execution_id = $1) "
-                               "ORDER BY grant_id FOR UPDATE",
-                               1,
-                               {UUIDOID}};
-    static SiStatement holds = {"SELECT g.grant_id, g.tenant_id, h.held, g.granted - g.held - g.spent "
-                                "FROM sparkingest.grants AS g JOIN "
-                                "(SELECT grant_id, pg_catalog.sum(amount)::bigint AS held FROM sparkingest.balance_entries "
-                                "WHERE execution_id = $1 AND entry_type = 'hold' GROUP BY grant_id) AS h USING (grant_id) "
-                                "ORDER BY g.priority, g.ends_at, g.grant_id",
-                                1,
-                                {UUIDOID}};
+    /*
+     * What is held = holds so far less releases and charges; an execution settles once, so holds are all there is. What
+     * goes beyond them is drawn as a hold is: from every grant of the day, locked in the same order (M5).
+     */
+    static SiStatement lock = {"SELECT " TOUCHED_GRANTS " FOR UPDATE OF g", 3, {UUIDOID, TIMESTAMPTZOID, BOOLOID}};
+    static SiStatement holds = {"SELECT g.grant_id, g.tenant_id, "
+                                "COALESCE((SELECT pg_catalog.sum(b.amount) FROM sparkingest.balance_entries AS b "
+                                "WHERE b.execution_id = $1 AND b.grant_id = g.grant_id AND b.entry_type = 'hold'), 0)::bigint, "
+                                "g.granted - g.held - g.spent " TOUCHED_GRANTS,
+                                3,
+                                {UUIDOID, TIMESTAMPTZOID, BOOLOID}};
     static SiStatement note = {"UPDATE sparkingest.job_executions SET held = 0, charged = $2 WHERE execution_id = $1",
                                2,
                                {UUIDOID, INT8OID}};
-    Datum values[] = {UUIDPGetDatum(execution_id)};
+    Datum values[] = {UUIDPGetDatum(execution_id), TimestampTzGetDatum(now), BoolGetDatum(actual > 0)};
     Datum note_values[] = {UUIDPGetDatum(execution_id), 0};
     Account *accounts;
     int64 *held;
@@ -151,6 +157,8 @@ si_balance_settle(const pg_uuid_t *execution_id, int64 actual, TimestampTz now)
         int64 charge = from_held[i] + from_available[i];
 
         change(&accounts[i], -held[i], charge);
+        /* A charge takes what was held, so that the entries of a grant add up to it. */
+        enter(&accounts[i], execution_id, "hold", from_available[i], now);
         enter(&accounts[i], execution_id, "charge", charge, now);
         enter(&accounts[i], execution_id, "release", held[i] - from_held[i], now);
     }

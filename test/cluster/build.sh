@@ -114,6 +114,10 @@ build() {
 }
 
 key=$(cat "$here/go/go.mod" "$here/go/go.sum" "$here/go/operator/go.sum" | sha256sum | cut -c 1-16)
+if [ "${1:-all}" = client ] && [ -d "$cache/kube-$key" ]; then
+    echo "$cache/kube-$key/bin" # the whole was built before
+    exit
+fi
 found=()
 if [ "${SPARKINGEST_BUILD_KUBE:-0}" != 1 ]; then
     for program in "${programs[@]}"; do

@@ -46,6 +46,7 @@ class Kubelet:
         self.containers = {}  # uid: Container
         self.names = {}  # uid: (namespace, name) of those
         self.waits_for_secret = {}  # uid: since when
+        self.queued = {}  # uid: (namespace, name) of drivers that wait for one of max_running to end, oldest first
 
     def known(self):
         return set(self.names.values())
@@ -72,6 +73,7 @@ class Kubelet:
 
     def forget(self, uid):
         self.waits_for_secret.pop(uid, None)
+        self.queued.pop(uid, None)
         self.names.pop(uid, None)
         container = self.containers.pop(uid, None)
         if container:
@@ -131,6 +133,7 @@ class Kubelet:
         if container is None:
             if going:
                 self.api.pods.delete(pod, now=True)
+                self.forget(uid)
                 return None
             if pod.get("status", {}).get("phase") == "Running":
                 self.finish(pod, LOST_EXIT, "ContainerStatusUnknown", "The container could not be located when the pod was terminated")
@@ -138,6 +141,8 @@ class Kubelet:
             return self.start(pod)
         if not container.alive():
             self.ended(pod, container)
+            for known in list(self.queued.values())[:max(self.free(), 0)]:
+                self.changed(*known)
             return None
         if going:
             container.stop(pod["metadata"].get("deletionGracePeriodSeconds", 30))
@@ -170,10 +175,17 @@ class Kubelet:
             self.report(pod, "Running", {"running": {"startedAt": started}})
         return self.ensure_executors(pod, self.submit_of(pod))
 
+    def free(self):
+        return self.options.max_running - sum(container.alive() for container in self.containers.values())
+
     def start(self, pod):
         uid, submit = pod["metadata"]["uid"], self.submit_of(pod)
-        if sum(container.alive() for container in self.containers.values()) >= self.options.max_running:
-            return 1
+        if self.free() <= 0:
+            if uid not in self.queued:
+                self.log(pod, f"driver waits: {self.options.max_running} run already (--max-running)")
+                self.queued[uid] = (pod["metadata"]["namespace"], pod["metadata"]["name"])
+            return None
+        self.queued.pop(uid, None)
         try:
             values = self.environment(pod)
         except MissingSecret as missing:

@@ -102,6 +102,7 @@ class Runner:
         self.node = Node(self.api, options.node)
         self.operator = Operator(self.api, options.node, say)
         self.kubelet = Kubelet(self.api, options, lambda *name: self.queue.put(("pod", *name)), say)
+        self.seen = {}  # (namespace, name) of a pod: its version at the last look
         self.due = {}  # (what, namespace, name): monotonic time of the next look
 
     def follow(self, what, kind, namespace, fields=None):
@@ -128,8 +129,12 @@ class Runner:
             pod = self.api.pods.get(namespace, name)
             seconds = self.kubelet.reconcile(namespace, name, pod)
             app = pod["metadata"].get("labels", {}).get(APP_LABEL) if pod else name.removesuffix("-driver")
-            if app:
+            version = pod and pod["metadata"]["resourceVersion"]
+            if app and (pod is None or self.seen.get((namespace, name)) != version):
                 self.due.setdefault(("app", namespace, app), 0)
+            self.seen[namespace, name] = version
+            if pod is None:
+                del self.seen[namespace, name]
             return seconds
         except Unreachable:
             return RETRY_SECONDS

@@ -115,7 +115,7 @@ SELECT 'state and its events', format('%s: from %s to %s, before it %s', s.execu
                lag(v.after ->> 'state') OVER (PARTITION BY v.execution_id ORDER BY v.event_id) AS previous
           FROM sparkingest.events AS v WHERE v.event_type = 'execution.state') AS s
  WHERE s.came_from IS DISTINCT FROM s.previous
-    OR NOT COALESCE(s.state = ANY (books.may_become(s.came_from)), s.state IN ('scheduled', 'waiting'))
+    OR NOT CASE WHEN s.came_from IS NULL THEN s.state IN ('scheduled', 'waiting') ELSE s.state = ANY (books.may_become(s.came_from)) END
 UNION ALL
 SELECT 'state and its last event', format('%s: %s', e.execution_id, e.state)
   FROM sparkingest.job_executions AS e

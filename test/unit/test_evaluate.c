@@ -139,6 +139,11 @@ TEST(S3_whole_amounts_are_not_rounded_further)
     si_evaluate(&trial, &verdict);
     assert_int_equal(verdict.cpu_millicores, 13000);
     assert_int_equal(verdict.memory_mib, 13312);
+    /* 999.001 cores * 1.001 are 1000.000001 cores. */
+    trial.adjustment_permille = 1001;
+    trial.cpu_millicores = 999001;
+    si_evaluate(&trial, &verdict);
+    assert_int_equal(verdict.cpu_millicores, 1001000);
 }
 
 /* The bound decides, not the rounded ratio: 1200.0001 permille of a long estimate is over. */

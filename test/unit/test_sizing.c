@@ -102,6 +102,7 @@ TEST(default_executors)
     assert_int_equal(si_sizing_default_executors(4000, 8192), 1);
     assert_int_equal(si_sizing_default_executors(8000, 16384), 1);
     assert_int_equal(si_sizing_default_executors(8001, 8192), 2);
+    assert_int_equal(si_sizing_default_executors(4000, 16385), 2);
     assert_int_equal(si_sizing_default_executors(4000, 24576), 2);
     assert_int_equal(si_sizing_default_executors(40000, 1048576), 127);
     /* As many as have room: 5 pods of 100 millicores, 3 pods of 896 MiB. */

@@ -134,13 +134,19 @@ TEST(least_of_two)
 
     make_grid(&a, 7, 3, 5, 5);
     make_grid(&b, 7, 3, 5, 5);
-    a.cpu[0] = 1;
-    b.cpu[1] = 2;
+    b.cpu[0] = 2;
+    a.cpu[1] = 1;
+    b.cpu[2] = 6;
+    b.mem[0] = 6;
     a.mem[2] = 9;
     b.mem[2] = 8;
-    b.mem[0] = 6;
+    /* What lies behind is none of its business. */
+    a.cpu[3] = a.mem[3] = 4711;
+    b.cpu[3] = b.mem[3] = 0;
     si_slots_min(&a.slots, &b.slots);
-    check_slots(&a, (const int64_t[]){1, 2, 5}, (const int64_t[]){5, 5, 8});
+    check_slots(&a, (const int64_t[]){2, 1, 5}, (const int64_t[]){5, 5, 8});
+    assert_int_equal(a.cpu[3], 4711);
+    assert_int_equal(a.mem[3], 4711);
 }
 
 TEST(C8_earliest_fit)

@@ -7,8 +7,8 @@ use warnings FATAL => 'all';
 use Carp;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname basename);
-use File::Path qw(rmtree);
 use HTTP::Tiny;
+use IPC::Run ();
 use JSON::PP;
 use POSIX qw(strftime);
 use PostgreSQL::Test::Utils ();
@@ -161,7 +161,8 @@ sub say_state
 	my ($self, $app, $state, %more) = @_;
 	my $error = delete $more{error};
 	$self->merge($self->app_path($app) . '/status',
-		{ status => { applicationState => { state => $state, errorMessage => $error }, %more } });
+		{ status => { applicationState => { state => $state, errorMessage => $error },
+			driverInfo => { podName => "$app->{metadata}{name}-driver" }, %more } });
 	return;
 }
 
@@ -278,22 +279,20 @@ sub asked
 	return ($sum->('coreRequest'), $sum->(qw(memory memoryOverhead)));
 }
 
-# Ends what was started; the shared cluster stays, without the namespaces of this test.
-sub close
+# Ends what was started here; the shared cluster goes on.
+sub stop
 {
 	my ($self) = @_;
-	return unless $self->{folder};
-	if ($self->{own}) { eval { run_quietly($cluster_py, 'stop', '--dir', $self->{cluster}, '--delete') } }
-	else { $self->request('DELETE', '/api/v1/namespaces/' . $self->namespace($_)) for @NAMESPACES, 'sparkingest-system' }
 	$self->{kubectl}->kill_kill if $self->{kubectl};
-	delete $self->{folder};
+	run_quietly($cluster_py, 'stop', '--dir', $self->{cluster}, '--delete') if $self->{own};
+	delete @$self{qw(kubectl own)};
 	return;
 }
 
 END
 {
 	my $status = $?;
-	$_->close for @open;
+	eval { $_->stop; 1 } or warn $@ for @open;
 	$? = $status;
 }
 
