@@ -44,13 +44,54 @@ add_supply(SiSlots *slots, const SiAmount *amounts, int n, int64 step)
     }
 }
 
-/* An override replaces the total of every slot that it touches; the newest is set last and wins (C9). */
+/* What the namespace has at an instant: the newest override that covers it, else its base. Lowers *cpu and *mem to it. */
 static void
-set_overrides(SiSlots *slots, const SiAmount *amounts, int n, int64 step)
+lower_to_total_at(TimestampTz at, const SiNamespace *namespace, const SiAmount *amounts, int n, int64 *cpu, int64 *mem)
 {
+    int newest = n - 1;
+
+    while (newest >= 0 && !(amounts[newest].from <= at && at < amounts[newest].until))
+        newest--;
+    *cpu = Min(*cpu, newest < 0 ? namespace->cpu_millicores : amounts[newest].cpu_millicores);
+    *mem = Min(*mem, newest < 0 ? namespace->memory_mib : amounts[newest].memory_mib);
+}
+
+/* A slot in which an override begins or ends has what it has at its poorest instant. */
+static void
+set_poorest(SiSlots *slots, int64 slot, const SiNamespace *namespace, const SiAmount *amounts, int n)
+{
+    TimestampTz begin = si_slot_time(slot, namespace->step_usecs);
+    TimestampTz end = si_slot_time(slot + 1, namespace->step_usecs);
+    int64 cpu = PG_INT64_MAX;
+    int64 mem = PG_INT64_MAX;
+
+    lower_to_total_at(begin, namespace, amounts, n, &cpu, &mem);
+    for (int i = 0; i < n; i++)
+    {
+        if (amounts[i].from > begin && amounts[i].from < end)
+            lower_to_total_at(amounts[i].from, namespace, amounts, n, &cpu, &mem);
+        if (amounts[i].until > begin && amounts[i].until < end)
+            lower_to_total_at(amounts[i].until, namespace, amounts, n, &cpu, &mem);
+    }
+    si_slots_set(slots, slot, slot + 1, cpu, mem);
+}
+
+/* An override replaces the total of the slots that it covers; the newest is set last and wins (C9). */
+static void
+set_overrides(SiSlots *slots, const SiNamespace *namespace, const SiAmount *amounts, int n)
+{
+    int64 step = namespace->step_usecs;
+
     for (int i = 0; i < n; i++)
         si_slots_set(slots, si_slot_floor(amounts[i].from, step), si_slot_ceil(amounts[i].until, step),
                      amounts[i].cpu_millicores, amounts[i].memory_mib);
+    for (int i = 0; i < n; i++)
+    {
+        if (amounts[i].from % step != 0)
+            set_poorest(slots, si_slot_floor(amounts[i].from, step), namespace, amounts, n);
+        if (amounts[i].until % step != 0)
+            set_poorest(slots, si_slot_floor(amounts[i].until, step), namespace, amounts, n);
+    }
 }
 
 /* Physical total of a namespace: its base with overrides. Returns whether any override touches the slots. */
@@ -63,7 +104,7 @@ physical_total(const SiNamespace *namespace, SiSlots *total)
     int n = si_overrides(namespace->name, from, until, &overrides);
 
     si_slots_fill(total, namespace->cpu_millicores, namespace->memory_mib);
-    set_overrides(total, overrides, n, namespace->step_usecs);
+    set_overrides(total, namespace, overrides, n);
     return n > 0;
 }
 

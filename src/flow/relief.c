@@ -10,6 +10,7 @@
 #include "flow/availability.h"
 #include "flow/relief.h"
 #include "flow/state.h"
+#include "pg/json.h"
 #include "store/events.h"
 #include "store/jobs.h"
 #include "store/sql.h"
@@ -61,6 +62,19 @@ replan(SiRelieved *r, const char *actor, const char *cause, TimestampTz now)
     return true;
 }
 
+/* Applications' own reservations are known by nothing else. */
+static char *
+name_it(const SiReservation *r)
+{
+    StringInfoData text;
+
+    initStringInfo(&text);
+    appendStringInfoChar(&text, '{');
+    si_json_put_text(&text, "reservation_id", si_uuid_text(&r->reservation_id));
+    appendStringInfoChar(&text, '}');
+    return text.data;
+}
+
 int
 si_relieve(const SiNamespace *namespace, TimestampTz from, TimestampTz until, const char *actor, const char *cause,
            bool tell, TimestampTz now, SiRelieved **out)
@@ -86,7 +100,7 @@ si_relieve(const SiNamespace *namespace, TimestampTz from, TimestampTz until, co
             r->effect = SI_RELIEF_OVER_COMMITTED;
             if (tell)
                 si_event("reservation.over_committed", &r->reservation.tenant_id, r->has_execution ? &r->e.job_id : NULL,
-                         r->has_execution ? &r->e.execution_id : NULL, actor, cause, NULL, NULL);
+                         r->has_execution ? &r->e.execution_id : NULL, actor, cause, name_it(&r->reservation), NULL);
         }
         n++;
     }

@@ -45,8 +45,9 @@ static void
 materialise(void *arg)
 {
     Row *row = arg;
+    int made = si_materialise(&row->id, row->actor, row->now);
 
-    row->handled = Max(si_materialise(&row->id, row->actor, row->now), 0);
+    row->handled = Max(made, 0);
 }
 
 static int

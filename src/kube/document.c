@@ -21,23 +21,47 @@ replace_zero(char *text)
             memcpy(c + 2, "fffd", 4);
 }
 
-Jsonb *
-si_document_parse(const char *text, size_t length)
+static Jsonb *
+parse(const char *text, size_t length)
 {
-    JsonLexContext *lex;
+    char *copy = pnstrdup(text, length);
     Jsonb *document;
-    char *copy;
 
-    if (length == 0 || length > PG_INT32_MAX || !pg_verify_mbstr(PG_UTF8, text, (int) length, true))
-        return NULL;
-    copy = pnstrdup(text, length);
     replace_zero(copy);
-    lex = makeJsonLexContextCstringLen(copy, (int) length, PG_UTF8, false);
-    if (pg_parse_json(lex, &nullSemAction) != JSON_SUCCESS)
+    if (pg_parse_json(makeJsonLexContextCstringLen(copy, (int) length, PG_UTF8, false), &nullSemAction) != JSON_SUCCESS)
         return NULL;
     /* The server's encoding may be another one; jsonb_in expects it. */
     document = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(pg_any_to_server(copy, (int) length, PG_UTF8))));
     return JB_ROOT_IS_OBJECT(document) ? document : NULL;
+}
+
+/*
+ * jsonb does not hold all that is JSON: half a surrogate pair, 1e999999, a character that the server's encoding lacks. It
+ * raises then, and what a driver leaves behind must not. Nothing but input functions runs inside, which need no cleaning up.
+ */
+Jsonb *
+si_document_parse(const char *text, size_t length)
+{
+    MemoryContext context = CurrentMemoryContext;
+    Jsonb *volatile document = NULL;
+
+    if (length == 0 || length > PG_INT32_MAX || !pg_verify_mbstr(PG_UTF8, text, (int) length, true))
+        return NULL;
+    PG_TRY();
+    {
+        document = parse(text, length);
+    }
+    PG_CATCH();
+    {
+        int category = ERRCODE_TO_CATEGORY(geterrcode());
+
+        if (category != ERRCODE_DATA_EXCEPTION && category != ERRCODE_PROGRAM_LIMIT_EXCEEDED)
+            PG_RE_THROW();
+        MemoryContextSwitchTo(context);
+        FlushErrorState();
+    }
+    PG_END_TRY();
+    return document;
 }
 
 /* Walks all keys of path but hands back the last value as it is. */

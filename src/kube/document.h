@@ -8,8 +8,8 @@
 #include "utils/jsonb.h"
 
 /*
- * Parses an object; NULL when the text is not a JSON object. Checked with pg_parse_json first, which returns errors;
- * what jsonb cannot hold although it is JSON (too many elements, a character that the server's encoding lacks) still raises.
+ * Parses an object; NULL when the text is not a JSON object, or one that jsonb cannot hold (half a surrogate pair, a number
+ * out of range, too deep, a character that the server's encoding lacks). Raises nothing but out of memory.
  */
 extern Jsonb *si_document_parse(const char *text, size_t length);
 

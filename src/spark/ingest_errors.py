@@ -89,11 +89,10 @@ def java_code(error, causes, phase):
     condition = getattr(error, "getCondition", lambda: None)() or ""
     if condition.startswith(("PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA")):
         return BAD_SPEC, causes[-1]
-    if any(is_instance(cause, "java.io.IOException") for cause in causes):
-        if phase == "source":
-            return UNREACHABLE, causes[-1]
-        return OTHER if re.search(r"FAILED_READ_FILE|CANNOT_READ_FILE", texts) else CANNOT_WRITE, causes[-1]
-    return OTHER, causes[-1]
+    if "MALFORMED_RECORD" in texts or not any(is_instance(cause, "java.io.IOException") for cause in causes):
+        return OTHER, causes[-1]
+    is_reading = phase == "source" or "FAILED_READ_FILE" in texts
+    return UNREACHABLE if is_reading else CANNOT_WRITE, causes[-1]
 
 
 def classify(error, phase):

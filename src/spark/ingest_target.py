@@ -177,10 +177,10 @@ class ObjectTarget:
 
 # --- rows -------------------------------------------------------------------------------------------------------------
 
-# Spark's defaults would cut microseconds off.
+# Spark's defaults would cut microseconds off, and spaces at the ends of a text.
 TIMES = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX", "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"}
 FORMAT_OPTIONS = {
-    "csv": {"header": "true", "escape": '"', **TIMES},
+    "csv": {"header": "true", "escape": '"', "ignoreLeadingWhiteSpace": "false", "ignoreTrailingWhiteSpace": "false", **TIMES},
     "json": {"ignoreNullFields": "false", **TIMES},
 }
 NULL_DIRECTORY = "__HIVE_DEFAULT_PARTITION__"

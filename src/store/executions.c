@@ -34,8 +34,11 @@ execution_from_row(const pg_uuid_t *execution_id, MemoryContext context, SiExecu
 {
     bool no_reservation;
 
+    /* The id may be a part of what is filled. */
+    const pg_uuid_t id = *execution_id;
+
     memset(out, 0, sizeof(*out));
-    out->execution_id = *execution_id;
+    out->execution_id = id;
     out->job_id = si_sql_uuid(0, 1, NULL);
     out->tenant_id = si_sql_uuid(0, 2, NULL);
     out->job_version = si_sql_int4(0, 3);

@@ -55,8 +55,11 @@ job_from_row(const pg_uuid_t *job_id, MemoryContext context, SiJob *out)
 {
     bool isnull;
 
+    /* The id may be a part of what is filled. */
+    const pg_uuid_t id = *job_id;
+
     memset(out, 0, sizeof(*out));
-    out->job_id = *job_id;
+    out->job_id = id;
     out->tenant_id = si_sql_uuid(0, 1, NULL);
     out->job_name = si_sql_text_copy(0, 2, context);
     out->draft = si_sql_bool(0, 3);

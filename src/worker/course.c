@@ -305,16 +305,10 @@ answer_found(SiLive *live, SiAnswer *answer)
             fail(live, SI_FAILED, "rejected", true,
                  psprintf("name_conflict: an object \"%s\" that is not ours is in namespace \"%s\" already", live->object_name,
                           si_fleet_namespace(live->namespace_name)));
-        else if (!live->stop_cause[0] && si_record_posted(live, application.uid))
+        else if (si_record_posted(live, application.uid)) /* also when it is to be stopped: it may have ended already */
         {
             live->adopting = false;
             (void) si_live_see(live, &application);
-        }
-        else
-        {
-            (void) si_live_see(live, &application);
-            if (live->deleted)
-                pause_for(live);
         }
         return;
     }

@@ -88,7 +88,8 @@ class Kind:
         if now:
             options["gracePeriodSeconds"] = 0
         try:
-            self.call(self.resource.delete, name=item["metadata"]["name"], namespace=item["metadata"].get("namespace"), body=options)
+            self.call(self.resource.delete, name=item["metadata"]["name"], namespace=item["metadata"].get("namespace"),
+                      body=options)
         except Refused as refused:
             if refused.code not in (404, 409):
                 raise

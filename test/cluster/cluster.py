@@ -67,8 +67,9 @@ def pid_of(folder, name):
 
 def etcd_command(folder, ports):
     client, peer = f"https://127.0.0.1:{ports['etcd']}", f"http://127.0.0.1:{ports['etcd-peer']}"
-    return ["--name=sparkingest", f"--data-dir={folder}/etcd", f"--listen-client-urls={client}", f"--advertise-client-urls={client}",
-            f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=sparkingest={peer}",
+    return ["--name=sparkingest", f"--data-dir={folder}/etcd", f"--listen-client-urls={client}",
+            f"--advertise-client-urls={client}", f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=sparkingest={peer}",
             f"--cert-file={folder}/etcd.crt", f"--key-file={folder}/etcd.key", f"--trusted-ca-file={folder}/ca.crt",
             "--client-cert-auth", "--unsafe-no-fsync", "--log-level=warn"]
 

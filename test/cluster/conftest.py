@@ -45,7 +45,8 @@ class Setting:
             self.runner = subprocess.Popen(
                 [sys.executable, str(HERE / "runner.py"), "--kubeconfig", str(self.cluster / "admin.kubeconfig"), "--state-dir",
                  str(self.folder / "runner"), "--secret-seconds", "2", "--max-running", "6"], stdout=log, stderr=log)
-        poll(lambda: self.runner_log.read_text().count("runner ready") > before or self.runner.poll() is not None, 30, "the runner")
+        poll(lambda: self.runner_log.read_text().count("runner ready") > before or self.runner.poll() is not None, 60,
+             "the runner")
         assert self.runner.poll() is None, self.runner_log.read_text()
 
     def stop_runner(self, number=signal.SIGTERM):
@@ -63,8 +64,9 @@ class Setting:
             pod["envSecretKeyRefs"] = secrets
         manifest = {
             "apiVersion": f"{GROUP}/v1beta2", "kind": "SparkApplication", "metadata": {"name": name, "namespace": NAMESPACE},
-            "spec": {"type": "Python", "pythonVersion": "3", "mode": "cluster", "image": "apache/spark:4.0.1", "sparkVersion": "4.0.1",
-                     "mainApplicationFile": f"local://{self.folder}/{name}.py", "arguments": list(arguments),
+            "spec": {"type": "Python", "pythonVersion": "3", "mode": "cluster", "image": "apache/spark:4.0.1",
+                     "sparkVersion": "4.0.1", "mainApplicationFile": f"local://{self.folder}/{name}.py",
+                     "arguments": list(arguments),
                      "restartPolicy": {"type": "Never"}, "timeToLiveSeconds": 86400, "sparkConf": {},
                      "driver": {**pod, "serviceAccount": "spark"}, "executor": {**pod, "instances": executors}}}
         self.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
@@ -79,7 +81,7 @@ class Setting:
         status = (self.get("sparkapplication", name) or {}).get("status", {}).get("applicationState", {})
         return status.get("state", ""), status.get("errorMessage", "")
 
-    def wait_for(self, name, *states, seconds=40):
+    def wait_for(self, name, *states, seconds=90):
         """Waits until the application is in one of the states; returns its error message."""
         state, message = poll(lambda: (lambda now: now if now[0] in states else None)(self.application_state(name)), seconds,
                               f"{name} to be {' or '.join(states)}; {self.runner_log.read_text()[-2000:]}")
@@ -98,7 +100,7 @@ class Setting:
     def wait_pid(self, name):
         """The process id that the script has written, as soon as it runs."""
         file = self.folder / f"{name}.pid"
-        return int(poll(lambda: file.exists() and file.read_text(), 30, f"the process of {name}"))
+        return int(poll(lambda: file.exists() and file.read_text(), 90, f"the process of {name}"))
 
     def close(self):
         if self.runner and self.runner.poll() is None:

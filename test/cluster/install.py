@@ -81,8 +81,9 @@ def install(folder, options):
         poll(lambda namespace=namespace: quota_known(kubectl, namespace), 60, f"the quota of namespace {namespace} to be counted")
     print(f"namespaces {', '.join(namespaces)}: quotas and service accounts installed")
 
-    write(folder / "install.json", json.dumps({"kubectl": str(program), "kubeconfig": str(admin.resolve()), "context": options.context,
-                                               "namespace": options.prefix + SYSTEM_NAMESPACE}, indent=2) + "\n")
+    installed = {"kubectl": str(program), "kubeconfig": str(admin.resolve()), "context": options.context,
+                 "namespace": options.prefix + SYSTEM_NAMESPACE}
+    write(folder / "install.json", json.dumps(installed, indent=2) + "\n")
     write_kubeconfig(folder, kubectl)
     new_token(folder, kubectl, options.prefix + SYSTEM_NAMESPACE, options.duration, group)
     check_reachable(folder)

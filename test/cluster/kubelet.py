@@ -17,7 +17,8 @@ from shim import now
 
 EXECUTOR_RETRY_SECONDS = 5  # how often Spark asks again for executors that the quota refused
 LOOK_AGAIN_SECONDS = 0.2
-SIGTERM_EXIT, LOST_EXIT, NOT_STARTED_EXIT = 143, 137, 128
+SIGTERM_EXIT, NOT_STARTED_EXIT = 143, 128
+LOST = 137, "ContainerStatusUnknown", "The container could not be located when the pod was terminated"
 
 
 class MissingSecret(Exception):
@@ -31,6 +32,12 @@ def expand(text, values):
             return "$"
         return values.get(found[1], found[0])
     return re.sub(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_]*)\)", one, text)
+
+
+def terminated(code, reason, message, started, finished=None):
+    """The state of a container that has ended."""
+    return {"terminated": {"exitCode": code, "reason": reason, "message": message or None, "startedAt": started,
+                           "finishedAt": finished or now()}}
 
 
 def is_over(pod):
@@ -115,7 +122,7 @@ class Kubelet:
             if clean or pod["metadata"].get("deletionTimestamp"):
                 self.api.pods.delete(pod, now=True)
             elif not is_over(pod):
-                self.report(pod, "Failed", {"terminated": {"exitCode": 1, "reason": "Error", "startedAt": self.started(pod), "finishedAt": now()}})
+                self.report(pod, "Failed", terminated(1, "Error", None, self.started(pod)))
 
     # Drivers
 
@@ -136,7 +143,7 @@ class Kubelet:
                 self.forget(uid)
                 return None
             if pod.get("status", {}).get("phase") == "Running":
-                self.finish(pod, LOST_EXIT, "ContainerStatusUnknown", "The container could not be located when the pod was terminated")
+                self.finish(pod, *LOST)
                 return None
             return self.start(pod)
         if not container.alive():
@@ -200,7 +207,8 @@ class Kubelet:
             return 1
         container = self.container(pod)
         log_path = Path(self.options.log_dir) / f"{pod['metadata']['namespace']}.{pod['metadata']['name']}.log"
-        container.start(self.command(pod, submit, values, container.folder), {**self.base_environment(container), **values}, submit["limitMib"], log_path)
+        container.start(self.command(pod, submit, values, container.folder), {**self.base_environment(container), **values},
+                        submit["limitMib"], log_path)
         return LOOK_AGAIN_SECONDS / 4
 
     @staticmethod
@@ -219,7 +227,8 @@ class Kubelet:
             if secret is None:
                 raise MissingSecret(f"secret \"{reference['name']}\" not found")
             if reference["key"] not in secret.get("data", {}):
-                raise MissingSecret(f"couldn't find key {reference['key']} in Secret {pod['metadata']['namespace']}/{reference['name']}")
+                raise MissingSecret(f"couldn't find key {reference['key']} in Secret "
+                                    f"{pod['metadata']['namespace']}/{reference['name']}")
             values[entry["name"]] = base64.b64decode(secret["data"][reference["key"]]).decode()
         return values
 
@@ -227,15 +236,16 @@ class Kubelet:
         """What an image would set; nothing of the runner's own environment but where its programs are."""
         work = container.folder / "work"
         kept = {name: os.environ[name] for name in ("PATH", "JAVA_HOME", "LANG", "LC_ALL") if name in os.environ}
-        return {"LANG": "C.UTF-8", **kept, "HOME": str(work), "TMPDIR": str(work), "SPARK_LOCAL_DIRS": str(work), "SPARK_LOCAL_IP": "127.0.0.1",
-                "PYSPARK_PYTHON": self.options.python, "PYSPARK_DRIVER_PYTHON": self.options.python,
+        return {"LANG": "C.UTF-8", **kept, "HOME": str(work), "TMPDIR": str(work), "SPARK_LOCAL_DIRS": str(work),
+                "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": self.options.python,
+                "PYSPARK_DRIVER_PYTHON": self.options.python,
                 "PYTHONDONTWRITEBYTECODE": "1", "SPARKINGEST_TERMINATION_LOG": str(container.folder / "termination-log")}
 
     def command(self, pod, submit, values, folder):
         _, main, *arguments = (expand(text, values) for text in pod["spec"]["containers"][0]["args"])
         java = f"-Djava.io.tmpdir={folder}/work {submit['conf'].get('spark.driver.extraJavaOptions', '')}".strip()
-        conf = {**submit["conf"], "spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1",
-                "spark.driver.extraJavaOptions": java}
+        conf = {**submit["conf"], "spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1",
+                "spark.driver.bindAddress": "127.0.0.1", "spark.driver.extraJavaOptions": java}
         jars = [*self.options.jars, *map(self.local, submit["jars"])]
         heap = min(submit["heapMib"], self.options.max_heap_mib)
         return [self.options.spark_submit, "--master", f"local[{submit['cores']}]", "--name", submit["name"],
@@ -250,8 +260,7 @@ class Kubelet:
     def ended(self, pod, container):
         result = container.result()
         if result is None:
-            self.finish(pod, LOST_EXIT, "ContainerStatusUnknown", "The container could not be located when the pod was terminated",
-                        started=container.started_at())
+            self.finish(pod, *LOST, started=container.started_at())
             return
         code = result["exitCode"]
         reason = "OOMKilled" if result["oom"] else "Completed" if code == 0 else "Error"
@@ -261,9 +270,7 @@ class Kubelet:
         self.end_executors(pod, clean=code == 0)
         finished = finished or now()
         self.log(pod, f"driver ended: {reason}, exit code {code}")
-        self.report(pod, "Succeeded" if code == 0 else "Failed",
-                    {"terminated": {"exitCode": code, "reason": reason, "message": message or None,
-                                    "startedAt": started or finished, "finishedAt": finished}})
+        self.report(pod, "Succeeded" if code == 0 else "Failed", terminated(code, reason, message, started or finished, finished))
 
     @staticmethod
     def started(pod):
@@ -274,9 +281,10 @@ class Kubelet:
     def report(self, pod, phase, state, reason=None, message=None):
         container = pod["spec"]["containers"][0]
         ready = "running" in state
-        status = {"phase": phase, "startTime": pod.get("status", {}).get("startTime") or now(), "reason": reason, "message": message,
-                  "containerStatuses": [{"name": container["name"], "image": container["image"], "imageID": "", "restartCount": 0,
-                                         "ready": ready, "started": ready, "state": state}]}
+        status = {"phase": phase, "startTime": pod.get("status", {}).get("startTime") or now(),
+                  "reason": reason, "message": message,
+                  "containerStatuses": [{"name": container["name"], "image": container["image"], "imageID": "",
+                                         "restartCount": 0, "ready": ready, "started": ready, "state": state}]}
         self.api.pods.patch_status(pod["metadata"]["namespace"], pod["metadata"]["name"], status)
 
     def shut_down(self, seconds):
@@ -292,6 +300,6 @@ class Kubelet:
             pod = self.api.pods.get(*self.names[uid])
             if pod and pod["metadata"]["uid"] == uid and not is_over(pod):
                 self.end_executors(pod, clean=False)
-                end = {"exitCode": SIGTERM_EXIT, "reason": "Error", "startedAt": container.started_at() or now(), "finishedAt": now()}
-                self.report(pod, "Failed", {"terminated": end}, "Terminated", "Pod was terminated in response to imminent node shutdown.")
+                end = terminated(SIGTERM_EXIT, "Error", container.message(), container.started_at() or now())
+                self.report(pod, "Failed", end, "Terminated", "Pod was terminated in response to imminent node shutdown.")
                 self.log(pod, "driver stopped with the runner")

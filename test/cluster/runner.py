@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 from api import Api, Refused, Unreachable
@@ -51,7 +52,7 @@ def parse():
     add("--max-heap-mib", type=int, default=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**21,
         help="most Java heap of one application (default: half of the machine's memory)")
     add("--secret-seconds", type=float, default=10,
-        help="how long a driver waits for a Secret that is missing before it fails; -1 = for ever, as kubelet (default: %(default)s)")
+        help="how long a driver waits for a missing Secret before it fails; -1 = for ever, as kubelet (default: %(default)s)")
     options = parser.parse_args()
     options.namespaces = [options.prefix + name for name in options.namespaces.split(",") if name]
     options.jars = [str(Path(jar).resolve()) for jar in options.jars.split(",") if jar]
@@ -66,7 +67,8 @@ def parse():
     beside = Path(sys.executable).parent / "spark-submit"
     options.spark_submit = options.spark_submit or (str(beside) if beside.exists() else shutil.which("spark-submit"))
     if not options.spark_submit or not shutil.which(options.spark_submit):
-        parser.error("spark-submit is not there: run test/cluster/packages.sh and use the Python of its venv, or give --spark-submit")
+        parser.error("spark-submit is not there: use the Python of the venv that test/cluster/packages.sh makes, "
+                     "or give --spark-submit")
     options.spark_submit = str(Path(shutil.which(options.spark_submit)).absolute())
     options.state_dir = Path(options.state_dir).resolve()
     options.log_dir = Path(options.log_dir).resolve() if options.log_dir else options.state_dir / "logs"
@@ -142,6 +144,9 @@ class Runner:
             if refused.code != 409:
                 print(f"{time.strftime('%H:%M:%S')} {namespace}/{name} {what}: {refused}", flush=True)
             return RETRY_SECONDS
+        except Exception:  # one bad object never stops the others
+            print(f"{time.strftime('%H:%M:%S')} {namespace}/{name} {what}:\n{traceback.format_exc()}", flush=True)
+            return 10 * RETRY_SECONDS
 
     def resync(self):
         """Looks at everything, also at what was missed."""

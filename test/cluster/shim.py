@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 1048576
-LOOK_SECONDS = 0.25
+LOOK_SECONDS = 0.5
 
 
 def now():
@@ -36,18 +36,24 @@ def members(session):
             continue
         try:
             fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-            if int(fields[3]) == session:
+            if int(fields[3]) == session and fields[0] != "Z":
                 yield int(entry.name), int(fields[21]) * PAGE_MIB
         except (OSError, IndexError):
             continue  # it has just ended
 
 
 def kill_all(session):
-    for pid, _ in members(session):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+    """Returns when none is left: nothing of a container outlives its end."""
+    while True:
+        left = [pid for pid, _ in members(session)]
+        if not left:
+            return
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.02)
 
 
 def main():
@@ -68,8 +74,8 @@ def main():
             pass
         if not oom and sum(memory for _, memory in members(process.pid)) > limit:
             oom = True
-            kill_all(process.pid)
-    kill_all(process.pid)  # nothing of a container outlives its first process
+            os.killpg(process.pid, signal.SIGKILL)
+    kill_all(process.pid)
     code = process.returncode if process.returncode >= 0 else 128 - process.returncode
     write(folder / "result.json", {"exitCode": 137 if oom else code, "oom": oom, "startedAt": started, "finishedAt": now()})
 

@@ -99,7 +99,8 @@ class Operator:
         except (KeyError, ValueError, spark_pods.Problem) as problem:
             error = f"{type(problem).__name__}: {problem}"
         if error:
-            self.move(app, "SUBMISSION_FAILED", f"failed to submit spark application: failed to run spark-submit: {error}", **more)
+            error = f"failed to submit spark application: failed to run spark-submit: {error}"
+            self.move(app, "SUBMISSION_FAILED", error, **more)
         else:
             self.move(app, "SUBMITTED", executionAttempts=status.get("executionAttempts", 0) + 1, **more)
 

@@ -35,7 +35,8 @@ def pod_mib(role):
 
 def resources(role):
     memory = f"{pod_mib(role)}Mi"
-    wanted = {"requests": {"cpu": str(role.get("coreRequest") or role.get("cores", 1)), "memory": memory}, "limits": {"memory": memory}}
+    cpu = str(role.get("coreRequest") or role.get("cores", 1))
+    wanted = {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory}}
     if role.get("coreLimit"):
         wanted["limits"]["cpu"] = str(role["coreLimit"])
     return wanted
@@ -52,8 +53,8 @@ def labels(app, role, submission, more):
     name = app["metadata"]["name"]
     return {**app["metadata"].get("labels", {}), **role.get("labels", {}),
             "spark-app-name": name[:63], "spark-app-selector": f"spark-{submission.replace('-', '')}",
-            "spark-version": app["spec"]["sparkVersion"], f"{GROUP}/app-name": name, f"{GROUP}/launched-by-spark-operator": "true",
-            f"{GROUP}/submission-id": submission, **more}
+            "spark-version": app["spec"]["sparkVersion"], f"{GROUP}/app-name": name,
+            f"{GROUP}/launched-by-spark-operator": "true", f"{GROUP}/submission-id": submission, **more}
 
 
 def owner(item):
@@ -75,8 +76,10 @@ def instances(app):
 
 def local_conf(app):
     """The application's Spark properties without those that only mean something to Kubernetes."""
-    conf = {**app["spec"].get("sparkConf", {}), **{f"spark.hadoop.{key}": value for key, value in app["spec"].get("hadoopConf", {}).items()}}
-    unfit = ("spark.kubernetes.", "spark.submit.", "spark.master", "spark.driver.memory", "spark.executor.", "spark.dynamicAllocation.")
+    hadoop = {f"spark.hadoop.{key}": value for key, value in app["spec"].get("hadoopConf", {}).items()}
+    conf = {**app["spec"].get("sparkConf", {}), **hadoop}
+    unfit = ("spark.kubernetes.", "spark.submit.", "spark.master", "spark.driver.memory", "spark.executor.",
+             "spark.dynamicAllocation.")
     return {key: value for key, value in conf.items() if not key.startswith(unfit)}
 
 

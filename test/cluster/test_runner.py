@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 spark = SparkSession.builder.getOrCreate()
 rows = spark.range(1000).count()
 with open(os.environ["SPARKINGEST_TERMINATION_LOG"], "w") as file:
-    json.dump({"rows": rows, "arguments": sys.argv[1:], "password": os.environ.get("PASSWORD"), "mine": "KUBECONFIG" in os.environ}, file)
+    json.dump({"rows": rows, "arguments": sys.argv[1:], "password": os.environ.get("PASSWORD")}, file)
 """
 FAILING = """
 import os, sys
@@ -57,7 +57,7 @@ def test_completes_with_its_message_and_secret(setting):
     setting.wait_for(name, "COMPLETED")
     end = setting.end(name)
     assert (end["exitCode"], end["reason"]) == (0, "Completed")
-    assert end["message"] == ('{"rows": 1000, "arguments": ["--a", "b c", "$(HOME)", "s3cret"], "password": "s3cret", "mine": false}')
+    assert end["message"] == '{"rows": 1000, "arguments": ["--a", "b c", "$(HOME)", "s3cret"], "password": "s3cret"}'
     status = setting.get("sparkapplication", name)["status"]
     assert status["driverInfo"]["podName"] == f"{name}-driver"
     assert status["executionAttempts"] == 1
@@ -69,7 +69,8 @@ def test_pods_hold_what_the_manifest_asks_for(setting):
     before = setting.quota_used()
     assert before["requests.cpu"] == "0", before
     name = setting.post(WAITING, executors=3, cores=2)
-    pods = poll(lambda: (lambda all_of_it: all_of_it if len(all_of_it) == 4 else None)(setting.pods(name)), 20, "driver and executors")
+    poll(lambda: len(setting.pods(name)) == 4, 20, "driver and executors")
+    pods = setting.pods(name)
     assert all(pod["metadata"]["labels"]["sparkingest.io/execution"] == name for pod in pods)
     assert sorted(pod["metadata"]["labels"]["spark-role"] for pod in pods) == ["driver"] + ["executor"] * 3
     used = setting.quota_used()

@@ -152,8 +152,8 @@ sub pods
 			"/pods?labelSelector=sparkingest.io/execution=$execution")->{items} } } @NAMESPACES;
 }
 
-# Time as Kubernetes writes it, so many seconds from now.
-sub stamp { my ($seconds) = @_; return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + ($seconds // 0))) }
+# A time as Kubernetes writes it.
+sub stamp { my ($epoch) = @_; return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime($epoch)) }
 
 # The operator says how an application is: its state, and more of status.
 sub say_state
@@ -209,16 +209,19 @@ sub start_run
 {
 	my ($self, $execution, %options) = @_;
 	my $app = $self->application($execution);
-	my $since = stamp(-($options{since} // 0));
+	$app->{began} = time - ($options{since} // 0);
+	my $since = stamp($app->{began});
 	my @pods = $self->make_pods($app);
 	$self->say_state($app, 'SUBMITTED', lastSubmissionAttemptTime => $since);
 	$self->say_pod($_, 'Running', { running => { startedAt => $since } }, startTime => $since) for @pods;
 	$self->say_state($app, 'RUNNING');
-	$app->{since} = $since;
 	return $app;
 }
 
-# Its pods end: the driver with an exit code, a reason and a termination message. Executors are deleted, as Spark does.
+sub ended_at { my ($app, %end) = @_; return stamp(defined $end{took} ? $app->{began} + $end{took} : time) }
+
+# Its pods end, now or `took` seconds after the start: the driver with an exit code, a reason and a termination message.
+# Executors are deleted, as Spark does.
 sub end_pods
 {
 	my ($self, $app, %end) = @_;
@@ -231,8 +234,8 @@ sub end_pods
 			next;
 		}
 		$self->say_pod($pod, $code ? 'Failed' : 'Succeeded', { terminated => {
-			exitCode => $code, reason => $end{reason} // ($code ? 'Error' : 'Completed'), startedAt => $app->{since},
-			finishedAt => stamp(-($end{ago} // 0)), ($end{message} ? (message => $end{message}) : ()) } },
+			exitCode => $code, reason => $end{reason} // ($code ? 'Error' : 'Completed'), startedAt => stamp($app->{began}),
+			finishedAt => ended_at($app, %end), ($end{message} ? (message => $end{message}) : ()) } },
 			($end{pod_reason} ? (reason => $end{pod_reason}) : ()));
 	}
 	return;
@@ -245,7 +248,7 @@ sub end_run
 	$end{message} //= $json->encode($end{metrics}) if $end{metrics};
 	$self->end_pods($app, %end);
 	$self->say_state($app, $end{exit} ? 'FAILED' : 'COMPLETED', error => $end{error},
-		terminationTime => stamp(-($end{ago} // 0)));
+		terminationTime => ended_at($app, %end));
 	return;
 }
 
@@ -263,7 +266,8 @@ sub remove_pods { my ($self, $execution) = @_; $self->remove_pod($_) for $self->
 sub whole_run
 {
 	my ($self, $execution, %options) = @_;
-	my $app = $self->start_run($execution, since => $options{took} // 120);
+	$options{took} //= 120;
+	my $app = $self->start_run($execution, since => $options{took});
 	$self->end_run($app, %options);
 	return $app;
 }
