@@ -68,6 +68,7 @@ from ingest_spec import parse_spec
 from ingest_target import FileTarget, ObjectTarget, write
 
 METRICS_BYTES = 4096
+VERDICT_SECONDS = 10
 SETTINGS = {
     "spark.app.name": "sparkingest",
     "spark.sql.session.timeZone": "UTC",
@@ -104,6 +105,7 @@ class Report:
         self.environ = environ
         self.began = time.monotonic()
         self.lock = threading.RLock()
+        self.ended = threading.Event()
         self.phase = "start"  # what is being done: start, target, source, write, publish
         self.code = None  # the exit code, once the metrics are written
         self.metrics = dict.fromkeys(("rows", "bytes_out", "files", "cursor", "cpu_ms", "run_ms", "peak_mem_mb"))
@@ -123,6 +125,7 @@ class Report:
                     file.write(data)
             except OSError as problem:
                 log(f"cannot write the termination log: {problem.strerror}")
+            self.ended.set()
             return code
 
 
@@ -188,13 +191,18 @@ class ShutdownHook:
         self.runtime.addShutdownHook(self.thread)
 
     def run(self):
-        self.report.end(TERMINATED, "terminated")
+        names = [thread.getName() for thread in gateway().jvm.Thread.getAllStackTraces().keySet()]
+        if not any(name.startswith("SIG") and name.endswith(" handler") for name in names):
+            # The JVM gives up, out of memory most likely: what it told the main thread before says more.
+            self.report.ended.wait(VERDICT_SECONDS)
+        self.report.end(TERMINATED, "the JVM was terminated")
 
     def remove(self):
+        """False when the JVM is ending already."""
         try:
-            self.runtime.removeShutdownHook(self.thread)
+            return self.runtime.removeShutdownHook(self.thread)
         except Exception:
-            log("the JVM is shutting down")
+            return False
 
     class Java:
         implements = ["java.lang.Runnable"]
@@ -251,11 +259,9 @@ def main(argv, environ):
         report.end(TERMINATED, "terminated")
     except Exception as error:
         report.end(*classify(error, report.phase))
-    if report.code == TERMINATED:
-        os._exit(TERMINATED)  # nothing to wait for: Spark goes with the JVM, which ends as this process does
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if hook:
-        hook.remove()
+    if report.code == TERMINATED or (hook and not hook.remove()):
+        os._exit(report.code)  # Spark goes with the JVM
     if spark:
         spark.stop()
     return report.code

@@ -197,21 +197,31 @@ def check_columns(names, destination):
         raise Failure(BAD_SPEC, 'the source has a column "ingest_run", the name that tells appended runs apart')
 
 
-def without_nesting(frame):
-    """The frame with what CSV cannot hold as text: binary as base64, arrays, maps and structs as JSON."""
+def for_csv(column, kind):
+    """What CSV cannot hold as text: binary as base64, arrays, maps and structs as JSON."""
     from pyspark.sql import functions, types
+
+    if isinstance(kind, types.BinaryType):
+        return functions.base64(column)
+    return functions.to_json(column, TIMES) if isinstance(kind, (types.ArrayType, types.MapType, types.StructType)) else column
+
+
+def for_orc(column, kind):
+    """ORC's timestamp has no zone; Spark would write its own kind without zone as a number, and the other in UTC as it is."""
+    text = kind.simpleString()
+    return column.cast(text.replace("timestamp_ntz", "timestamp")) if "timestamp_ntz" in text else column
+
+
+def fit(frame, convert):
+    """The frame with each column converted by its type."""
+    from pyspark.sql import functions
 
     names = frame.columns
     frame = frame.toDF(*[f"c{i}" for i in range(len(names))])
-    columns = []
-    for field in frame.schema.fields:
-        column = functions.col(field.name)
-        if isinstance(field.dataType, types.BinaryType):
-            column = functions.base64(column)
-        elif isinstance(field.dataType, (types.ArrayType, types.MapType, types.StructType)):
-            column = functions.to_json(column, TIMES)
-        columns.append(column)
-    return frame.select(*columns).toDF(*names)
+    return frame.select(*[convert(functions.col(field.name), field.dataType) for field in frame.schema.fields]).toDF(*names)
+
+
+CONVERSIONS = {"csv": for_csv, "orc": for_orc}
 
 
 def save(frame, destination, uri, partition_by=()):
@@ -225,8 +235,8 @@ def write(frame, destination, uri):
 
     names, columns = frame.columns, destination["partition_by"]
     check_columns(names, destination)
-    if destination["format"] == "csv":
-        frame = without_nesting(frame)
+    if destination["format"] in CONVERSIONS:
+        frame = fit(frame, CONVERSIONS[destination["format"]])
     passing = Observation("rows")
     save(frame.observe(passing, functions.count(functions.lit(1)).alias("rows")), destination, uri, columns)
     rows = passing.get["rows"]

@@ -7,6 +7,7 @@ finishedAt} when it has ended. The command leads a process group of its own. Abo
 its processes it is killed, as the kernel does in a container. Whoever gave it the lock on FOLDER/lock knows by that lock
 whether it still lives.
 """
+import contextlib
 import json
 import os
 import signal
@@ -49,10 +50,8 @@ def kill_all(session):
         if not left:
             return
         for pid in left:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         time.sleep(0.02)
 
 
@@ -74,7 +73,8 @@ def main():
             pass
         if not oom and sum(memory for _, memory in members(process.pid)) > limit:
             oom = True
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     kill_all(process.pid)
     code = process.returncode if process.returncode >= 0 else 128 - process.returncode
     write(folder / "result.json", {"exitCode": 137 if oom else code, "oom": oom, "startedAt": started, "finishedAt": now()})

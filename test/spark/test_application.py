@@ -124,7 +124,7 @@ def test_unwritable_target_and_termination_log(lake, postgres, start):
 
 def test_killed_in_mid_write_and_run_again(lake, postgres, start, gate):
     """Nothing is visible after SIGKILL; the same execution again has every row once and leaves nothing else behind."""
-    spec = lake.spec(query=GATED, partition={"column": "id", "num": 2})
+    spec = lake.spec(query=GATED, fetchsize=1000, partition={"column": "id", "num": 2})
     application = start(spec)
     written = in_mid_write(lake, postgres, application)
     assert application.kill() == -signal.SIGKILL
@@ -140,7 +140,7 @@ def test_killed_in_mid_write_and_run_again(lake, postgres, start, gate):
 @pytest.mark.parametrize("whom", ["JVM", "Python"])
 def test_terminated_in_mid_write(lake, postgres, start, gate, whom):
     """kubelet tells the JVM; 143, said in the metrics, and nothing visible."""
-    application = start(lake.spec(query=GATED, partition={"column": "id", "num": 2}))
+    application = start(lake.spec(query=GATED, fetchsize=1000, partition={"column": "id", "num": 2}))
     in_mid_write(lake, postgres, application)
     os.kill(application.process.pid if whom == "JVM" else application.python(), signal.SIGTERM)
     code, told = application.wait()
@@ -152,4 +152,4 @@ def test_out_of_memory(lake, postgres, start):
     """Java's heap is not enough for a row of this size: the control plane gives the next attempt more."""
     application = start(lake.spec(query="SELECT g AS id, repeat('x', 300000000) AS big FROM generate_series(1, 4) g"))
     code, told = application.wait()
-    assert code == 137 and told["error"]["class"] == "out_of_memory", told
+    assert code in (52, 137) and told["error"]["class"] == "out_of_memory", told  # 52: Spark ended the JVM before Python could

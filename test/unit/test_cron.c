@@ -284,6 +284,8 @@ TEST(J1_refusals)
         {"* * * * 5#2", "day of week", LIST},
         {"* * * * 5L", "day of week", LIST},
         {"* * * * ~", "day of week", LIST},
+        {"* * * * z", "day of week", "must be in 0 to 7 or sun to sat"},
+        {"* * * * Z", "day of week", "must be in 0 to 7 or sun to sat"},
         {"0 0 * *\n*", "month", LIST},
         {"0 0 * * *\n", "day of week", LIST},
         {"\n0 0 * * *", "minute", LIST},
@@ -658,6 +660,40 @@ choose(void)
     return choice;
 }
 
+/* Years around the ends of centuries, day by day against the C library's calendar. */
+TEST(J1_like_a_calendar)
+{
+    static const char *const starts[] = {"1-01-01 00:00:00",    "1890-01-01 00:00:00", "1990-01-01 00:00:00",
+                                         "2090-01-01 00:00:00", "2390-01-01 00:00:00", "9979-12-31 00:00:00"};
+    SiZone zone = open_zone("Etc/UTC");
+
+    for (int round = 0; round < 60; round++)
+    {
+        Choice choice = choose();
+        SiCron cron = parse(choice.text);
+        int64_t first = seconds_at(starts[round % COUNT(starts)]) / 60;
+        /* The first minute of the day that is chosen. */
+        int minute = 0;
+        SiTime time;
+
+        while (!choice.minutes[minute % 60] || !choice.hours[minute / 60])
+            minute++;
+        for (int64_t day = first; day < first + 20 * 366 * 1440; day += 1440)
+        {
+            SiTime fire = ((day + minute) * 60 - SI_EPOCH_UNIX_SECONDS) * SI_USECS_PER_SEC;
+
+            if (!choice_matches(&choice, day + minute) || fire > at("9999-12-31 23:59:59"))
+                continue;
+            if (!si_cron_next(&cron, &zone, fire - 1, &time) || time != fire)
+                fail_msg("%s: does not fire at %s", choice.text, show(fire));
+        }
+        time = (first * 60 - SI_EPOCH_UNIX_SECONDS) * SI_USECS_PER_SEC;
+        for (int i = 0; i < 10000 && si_cron_next(&cron, &zone, time, &time); i++)
+            if (!choice_matches(&choice, time / SI_USECS_PER_MIN + SI_EPOCH_UNIX_SECONDS / 60))
+                fail_msg("%s: should not fire at %s", choice.text, show(time));
+    }
+}
+
 /* The local time at each tick, once for all schedules that are tried over these days. */
 typedef struct Ticks
 {
@@ -806,6 +842,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(J1_a_repeated_day_runs_once),
     cmocka_unit_test(J1_offsets_with_seconds),
     cmocka_unit_test(J1_few_questions_to_the_zone),
+    cmocka_unit_test(J1_like_a_calendar),
     cmocka_unit_test(J1_like_a_clock_that_ticks),
     cmocka_unit_test(J1_like_a_clock_that_ticks_seconds),
 };

@@ -65,7 +65,7 @@ TEST(dns_subdomain_lengths)
 
 TEST(host_names)
 {
-    static const char *const good[] = {"db", "DB.Example.COM", "db-1.prod.svc.cluster.local", "3com.com", "1.2.3.a", NULL};
+    static const char *const good[] = {"db", "DB.Example.COM", "azAZ09.az", "db-1.prod.svc.cluster.local", "3com.com", "1.2.3.a", NULL};
     static const char *const bad[] = {"",     ".",     "db.",     "-db", "db-",       "a_b",     "a b",  "a/b", "user@db",
                                       "a..b", "a.123", "db,db2", "12",  "1.2.3.4.5", "1.2.3.4/8", "[::1]", NULL};
 
@@ -85,7 +85,7 @@ TEST(host_ipv4)
 
 TEST(host_ipv6)
 {
-    static const char *const good[] = {"::",    "::1",     "1::",           "2001:db8::1",          "1:2:3:4:5:6:7:8",
+    static const char *const good[] = {"::",    "::1", "af:AF::09",    "1::",           "2001:db8::1",          "1:2:3:4:5:6:7:8",
                                        "fe80::", "A:B::C", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "ffff:ffff::ffff", NULL};
     static const char *const bad[] = {":",    ":::",   ":1",      "1:",      "1:2",         "1:2:3:4:5:6:7",
                                       "1::2::3", "1:::2", "12345::", "g::1",  "1:2:3:4:5:6:7:8:9", "::1:2:3:4:5:6:7:8",
@@ -97,7 +97,7 @@ TEST(host_ipv6)
 
 TEST(buckets)
 {
-    static const char *const good[] = {"abc", "my-bucket", "my.bucket.2026", "123", "a-1", "1.2.3", "256.1.1.1", NULL};
+    static const char *const good[] = {"abc", "my-bucket", "my.bucket.2026", "123", "a-1", "1.2.3", "256.1.1.1", "xn-abc", "az09", NULL};
     static const char *const bad[] = {"",   "ab",  "Abc", "a_b", "my..bucket", "my-.bucket", "my.-bucket", "-abc", "abc-",
                                       ".ab", "ab.", "10.0.0.1", "xn--abc", "a b", "a/b", NULL};
 
@@ -106,12 +106,15 @@ TEST(buckets)
     assert_true(si_name_is_bucket(letters(63)));
     assert_false(si_name_is_bucket(letters(64)));
     assert_true(si_name_is_bucket(repeat("a", 32, ".")));
+    assert_false(si_name_is_bucket(repeat("aaaa", 13, ".")));
     assert_false(si_name_is_bucket(repeat("aa", 22, ".")));
 }
 
 TEST(images)
 {
     static const char *const good[] = {"spark",
+                                       "a",
+                                       "azAZ09",
                                        "apache/spark:4.0.1",
                                        "registry:5000/team/spark-job:1.0_rc-2",
                                        "ghcr.io/a/b@sha256:0123456789abcdef",
@@ -121,7 +124,7 @@ TEST(images)
                                        NULL};
     static const char *const bad[] = {"",     "/spark", "spark/", "spark:", "a//b", "a::b", "a/.b", "a..b", "a@",
                                       "a b",  "a\tb",   "-a",     ".a",     "a$b",  "a;b",  "a\nb", "\xc3\xa4", "a@@b",
-                                      "a-/b", "a\\b", NULL};
+                                      "a-/b", "a\\b", "$", NULL};
 
     check_all(si_name_is_image, good, true);
     check_all(si_name_is_image, bad, false);
@@ -147,6 +150,7 @@ TEST(paths)
     check_path("raw/2026-11-25/=x y+z", false, false, NULL);
     check_path("...", false, false, NULL);
     check_path("a/.hidden/..b", false, false, NULL);
+    check_path(".a/b./c..", false, false, NULL);
     check_path("\xc3\xa4\xf0\x9f\x98\x80", false, false, NULL);
     check_path("a", true, false, "must be an absolute path");
     check_path("", true, false, "must be an absolute path");
