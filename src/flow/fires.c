@@ -149,11 +149,12 @@ si_materialise(const pg_uuid_t *job_id, const char *actor, TimestampTz now)
         if (!si_schedule_next(&schedule, fire, &fire))
             fire = SI_NO_TIME;
     }
-    if (fire != job.next_fire_at || job.blocked_reason != NULL)
+    if (fire != job.next_fire_at)
     {
         job.next_fire_at = fire;
-        job.blocked_reason = NULL;
         si_job_update(&job);
     }
+    if (job.blocked_reason != NULL)
+        si_job_set_blocked(job_id, NULL);
     return made;
 }

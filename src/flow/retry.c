@@ -60,7 +60,8 @@ si_retry(const SiJob *job, const SiExecution *e, const char *actor, TimestampTz 
     admission.run_id = &e->run_id;
     admission.cause = psprintf("attempt %d of %d after %s", failed + 1, options.max_attempts,
                                e->error_class ? e->error_class : si_state_name(e->state));
-    if (e->error_class != NULL && strcmp(e->error_class, "out_of_memory") == 0)
-        admission.memory_mib = raised_memory(e);
+    /* What an earlier attempt was given more of, it keeps. */
+    admission.memory_mib =
+        e->error_class != NULL && strcmp(e->error_class, "out_of_memory") == 0 ? raised_memory(e) : e->memory_mib;
     return si_admit(job, &admission, now, &next);
 }

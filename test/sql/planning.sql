@@ -90,6 +90,7 @@ SELECT job_name, blocked_reason FROM sparkingest.ingestion_jobs WHERE job_name I
 SELECT (pg_temp.fires('good')).n > 1 AS good_goes_on;
 UPDATE sparkingest.ingestion_jobs SET time_zone = 'UTC' WHERE job_name = 'bad';
 SELECT sparkingest.plan() > 0 AS planned;
-SELECT job_name, blocked_reason FROM sparkingest.ingestion_jobs WHERE job_name = 'bad';
+-- Mended, it goes on.
+SELECT job_name, blocked_reason, (pg_temp.fires('bad')).n > 1 AS goes_on FROM sparkingest.ingestion_jobs WHERE job_name = 'bad';
 SELECT worker_name, beat_at, last_error FROM sparkingest.worker_status WHERE worker_name = 'plan';
 \i :end

@@ -123,7 +123,7 @@ my %refusals = (
 for my $status (sort keys %refusals)
 {
 	my $before = posts();
-	$proxy->rule('answer', method => 'POST', times => 1, status => $status, body => $refusals{$status});
+	$proxy->rule('answer', method => 'POST', times => 1, status => 0 + $status, body => $refusals{$status});
 	$id = $db->run_job($job);
 	$db->reaches($id, 'failed', "a refusal ($status) ends a run");
 	my $said = decode_json($refusals{$status})->{message};

@@ -98,12 +98,13 @@ sub signal_process
 	return;
 }
 
-# One request as administrator: status and document.
+# One request as administrator: status and document. 429 is an API server that comes up: it has done nothing.
 sub request
 {
 	my ($self, $method, $path, $body, $type) = @_;
 	my %options = $body ? (content => $json->encode($body), headers => { 'Content-Type' => $type // 'application/json' }) : ();
-	my $answer = $self->{http}->request($method, "http://$self->{url}$path", \%options);
+	my $answer;
+	Sparkingest::Wait::poll(sub { $answer = $self->{http}->request($method, "http://$self->{url}$path", \%options); $answer->{status} != 429 });
 	return ($answer->{status}, eval { $json->decode($answer->{content}) } // $answer->{content});
 }
 
