@@ -56,7 +56,7 @@ build_fixture() {
     ar rc "$work/objects.a" "${kept[@]}"
     ${CC:-gcc} -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -fPIC -shared \
         -Wl,--no-undefined-version -Wl,-Bsymbolic -I"$root/src" -I"$("$PG_CONFIG" --includedir-server)" \
-        -Wl,--exclude-libs,ALL -o "$work/fixture.so" "$here/sql/fixture.c" "$work/objects.a" || die "fixture.c does not build"
+        -Wl,--exclude-libs,ALL -o "$work/fixture.so" "$here/sql/include/fixture.c" "$work/objects.a" || die "fixture.c does not build"
 }
 
 sql() { "$bindir/psql" -X -q -v ON_ERROR_STOP=1 "$@" >/dev/null; }
@@ -65,7 +65,7 @@ make_database() {
     sql -d postgres -c "CREATE DATABASE $1"
     sql -d "$1" -c 'CREATE EXTENSION sparkingest' # its tables must be there when functions name them
     sql -d "$1" -f "$here/pgtap/books.sql"
-    sql -d "$1" -v library="$work/fixture.so" -f "$here/sql/fixture.sql"
+    sql -d "$1" -v library="$work/fixture.so" -f "$here/sql/include/fixture.sql"
 }
 
 # Which tests a part has, or those that were asked for.
@@ -81,7 +81,8 @@ list() {
     done
 }
 
-# Runs pg_regress or its sibling for isolation; both look for expected/ in their output directory.
+# Runs pg_regress or its sibling for isolation; both look for expected/ in their output directory. Clients see what users
+# see: the launcher takes away the date style and the zone that pg_regress sets.
 run_regress() {
     local part=$1 program=$2 tests=() name status=0 output=$work/$1
     mapfile -t tests < <(list "$3" "$4")
@@ -90,6 +91,7 @@ run_regress() {
     make_database "test_$part"
     [ -z "${UPDATE:-}" ] || for name in "${tests[@]}"; do : >>"$root/expected/$name.out"; done
     (cd "$output" && "$program" --bindir="$bindir" --inputdir="$here" --outputdir="$output" --use-existing \
+        --launcher='env -u PGDATESTYLE -u PGTZ' \
         --dbname="test_$part" --host="$PGHOST" --port="$PGPORT" --user=postgres "${tests[@]}") >"$output/log" 2>&1 || status=$?
     if [ -n "${UPDATE:-}" ]; then
         for name in "${tests[@]}"; do cp "$output/results/$name.out" "$root/expected/$name.out"; done
@@ -116,9 +118,10 @@ run_pgtap() {
 }
 
 build_fixture
-# No worker comes near the databases of the tests: a tick of its own would change what they see.
+# The dispatcher and pg_cron live in a database of their own, where they change nothing that a test sees.
 start=$("$here/server.sh" start "$work/server" --fast --database home 'max_connections = 50' "cron.log_run = off")
 eval "$start"
+sql -d home -c 'CREATE EXTENSION pg_cron' -c 'CREATE EXTENSION sparkingest'
 status=0
 for part in "${parts[@]}"; do
     seconds=$SECONDS

@@ -18,6 +18,7 @@
 #include "utils/tuplestore.h"
 #include "utils/uuid.h"
 
+#include "domain/names.h"
 #include "domain/sparkconf.h"
 #include "flow/access.h"
 #include "guc.h"
@@ -107,6 +108,7 @@ check_profile(Jsonb *profile)
 {
     static const char *const keys[] = {"image", "main_application_file", "spark_version", "service_account", "spark_conf", NULL};
     static const char path[] = "changes.spark_profile";
+    char *image;
     char *file;
     char *account;
     Jsonb *conf;
@@ -115,14 +117,16 @@ check_profile(Jsonb *profile)
     for (int i = 0; keys[i]; i++)
         if (si_json_has_key(profile, keys[i]) && !si_json_has(profile, keys[i]))
             si_bad_value(psprintf("%s.%s", path, keys[i]), (char *) NULL, "must not be null");
-    (void) si_json_text(profile, path, "image", 512);
+    image = si_json_text(profile, path, "image", 512);
+    if (image && !si_name_is_image(image))
+        si_bad_value("changes.spark_profile.image", image, "must be a container image such as \"apache/spark:4.0.1\"");
     (void) si_json_text(profile, path, "spark_version", 100);
     file = si_json_text(profile, path, "main_application_file", 1000);
     if (file && strncmp(file, "local:///", 9) != 0)
         si_bad_value("changes.spark_profile.main_application_file", file,
                      "must begin with local:/// and name a file inside the image");
     account = si_json_text(profile, path, "service_account", 253);
-    if (account && strspn(account, "abcdefghijklmnopqrstuvwxyz0123456789-.") != strlen(account))
+    if (account && !si_name_is_dns_subdomain(account))
         si_bad_value("changes.spark_profile.service_account", account, "must be a Kubernetes name");
     conf = si_json_object(profile, path, "spark_conf");
     if (conf)

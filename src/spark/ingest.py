@@ -62,7 +62,7 @@ import sys
 import threading
 import time
 
-from ingest_errors import CLASSES, OK, TERMINATED, Terminated, classify, clean, gateway
+from ingest_errors import CLASSES, OK, OUT_OF_MEMORY, TERMINATED, Terminated, classify, clean, gateway
 from ingest_source import read_database, read_files
 from ingest_spec import parse_spec
 from ingest_target import FileTarget, ObjectTarget, write
@@ -191,11 +191,11 @@ class ShutdownHook:
         self.runtime.addShutdownHook(self.thread)
 
     def run(self):
-        names = [thread.getName() for thread in gateway().jvm.Thread.getAllStackTraces().keySet()]
-        if not any(name.startswith("SIG") and name.endswith(" handler") for name in names):
-            # The JVM gives up, out of memory most likely: what it told the main thread before says more.
-            self.report.ended.wait(VERDICT_SECONDS)
-        self.report.end(TERMINATED, "the JVM was terminated")
+        traces = gateway().jvm.Thread.getAllStackTraces()
+        if any(thread.getName().startswith("SIG") for thread in traces.keySet()):  # such as "SIGTERM handler"
+            self.report.end(TERMINATED, "the JVM was terminated")
+        elif any("SparkUncaughtExceptionHandler" in frame.toString() for trace in traces.values() for frame in trace):
+            self.report.end(OUT_OF_MEMORY, "the JVM ended itself after a fatal error, as it does when its heap is too small")
 
     def remove(self):
         """False when the JVM is ending already."""
@@ -258,7 +258,10 @@ def main(argv, environ):
     except Terminated:
         report.end(TERMINATED, "terminated")
     except Exception as error:
-        report.end(*classify(error, report.phase))
+        code, message = classify(error, report.phase)
+        if "SparkContext was shut down" in message:
+            report.ended.wait(VERDICT_SECONDS)  # the shutdown hook knows why
+        report.end(code, message)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if report.code == TERMINATED or (hook and not hook.remove()):
         os._exit(report.code)  # Spark goes with the JVM

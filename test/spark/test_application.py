@@ -65,7 +65,7 @@ def start(lake):
 @pytest.fixture
 def gate(postgres):
     """A lock that stops GATED in its last but one row, while the other range is written."""
-    postgres.sql("""CREATE OR REPLACE FUNCTION hold(k int) RETURNS int LANGUAGE plpgsql AS
+    postgres.sql("""CREATE OR REPLACE FUNCTION hold(k int) RETURNS int STABLE LANGUAGE plpgsql AS
         $$ BEGIN PERFORM pg_advisory_xact_lock_shared(11); RETURN k; END $$""")
     holder = postgres.connect()
     holder.execute("SELECT pg_advisory_lock(11)")

@@ -23,7 +23,8 @@ SELECT status, count(*) FROM sparkingest.reservations GROUP BY 1;
 -- One hour is not enough for two; two are, once.
 SELECT sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 1) IS NOT NULL AS bought;
 SELECT * FROM fixture.refusal($$SELECT sparkingest.run_job(fixture.job('copy'))$$);
-SELECT sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 1, idempotency_key => 'second') IS NOT NULL AS bought;
+SET sparkingest.clock = '2026-03-02 09:00:01+00';
+SELECT sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 1, valid_from => '2026-03-02 09:00:00+00') IS NOT NULL AS bought;
 SELECT sparkingest.run_job(fixture.job('copy')) AS run \gset
 SELECT state, namespace, planned_start, trim_scale(held / 3600000.0) AS held FROM sparkingest.job_executions WHERE execution_id = :'run';
 SELECT * FROM pg_temp.books_of('Acme');
@@ -43,7 +44,8 @@ SELECT * FROM pg_temp.books_of('Acme');
 SELECT billed_seconds, cpu_millicore_seconds, memory_mib_seconds, charge_to, trim_scale(charged / 3600000.0) AS hours FROM sparkingest.resource_consumption WHERE execution_id = :'run';
 -- 1.2 hours are left: not enough for the next. Seconds count: 12 minutes and 1 ms are 721 s (M7).
 SELECT * FROM fixture.refusal($$SELECT sparkingest.run_job(fixture.job('copy'))$$);
-SELECT sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 2) IS NOT NULL AS bought;
+SET sparkingest.clock = '2026-03-02 09:00:02+00';
+SELECT sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 2, valid_from => '2026-03-02 09:00:00+00') IS NOT NULL AS bought;
 SELECT sparkingest.run_job(fixture.job('copy')) AS run \gset
 SELECT fixture.run(:'run', '12 minutes 1 millisecond');
 SELECT billed_seconds, charged FROM sparkingest.resource_consumption WHERE execution_id = :'run';
@@ -57,6 +59,7 @@ SELECT fixture.run(:'run', '10 minutes', 'failed', NULL, 'node_lost', true);
 SELECT billed_seconds, charge_to, charged FROM sparkingest.resource_consumption WHERE execution_id = :'run';
 SELECT entry_type, hours FROM pg_temp.entries_of(:'run');
 
+SET sparkingest.clock = '2026-03-02 09:00:00+00';
 -- Slower than planned: what was held, and then what is there; a charge is never more than was held for it.
 SELECT sparkingest.create_tenant('Slow') IS NOT NULL AS created;
 SELECT sparkingest.purchase(fixture.tenant('Slow'), 'vcpu_hours', 3) IS NOT NULL AS bought;

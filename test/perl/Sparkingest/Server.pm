@@ -157,7 +157,7 @@ sub production_job
 	my ($self, $tenant, %is) = @_;
 	my $job = $self->job($tenant, %is);
 	my $draft = $self->run_job($job);
-	$self->{kube}->whole_run($draft);
+	$self->{kube}->whole_run($draft, took => 60);
 	$self->await("SELECT state FROM sparkingest.job_executions WHERE execution_id = '$draft'", 'succeeded', 'the draft run to end');
 	my $answer = $json->decode($self->sql("SELECT sparkingest.promote_job('$job')"));
 	croak "not promoted: $answer->{reason}" unless $answer->{status} eq 'promoted';

@@ -70,6 +70,22 @@ BEGIN
 END
 $$;
 
+-- What is in all of them, in short.
+CREATE FUNCTION fixture.fingerprint() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    contents text;
+    all_contents text := '';
+    relation regclass;
+BEGIN
+    FOR relation IN SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind = 'r' ORDER BY c.relname
+    LOOP
+        EXECUTE format('SELECT string_agg(t::text, chr(10) ORDER BY t::text) FROM %s AS t', relation) INTO contents;
+        all_contents := all_contents || relation || md5(COALESCE(contents, ''));
+    END LOOP;
+    RETURN md5(all_contents);
+END
+$$;
+
 -- A job's destination and source that are good, and a production job made by the public path: draft run, promotion.
 CREATE FUNCTION fixture.source() RETURNS jsonb LANGUAGE sql IMMUTABLE AS
 $$ SELECT '{"host": "db.example.com", "database": "shop", "table": "orders"}'::jsonb $$;
