@@ -19,6 +19,7 @@
 #include "utils/uuid.h"
 
 #include "domain/names.h"
+#include "api/arguments.h"
 #include "domain/sparkconf.h"
 #include "flow/access.h"
 #include "guc.h"
@@ -40,14 +41,6 @@ PG_FUNCTION_INFO_V1(si_enable_dispatch);
 PG_FUNCTION_INFO_V1(si_disable_dispatch);
 PG_FUNCTION_INFO_V1(si_render_manifest);
 PG_FUNCTION_INFO_V1(si_install_schedules);
-
-static char *
-text_argument(FunctionCallInfo fcinfo, int n, const char *name)
-{
-    if (PG_ARGISNULL(n))
-        si_bad_value(name, (char *) NULL, "must not be null");
-    return text_to_cstring(PG_GETARG_TEXT_PP(n));
-}
 
 static void
 require_superuser(const SiCaller *caller, const char *function_name)
@@ -145,10 +138,8 @@ si_set_namespace(PG_FUNCTION_ARGS)
     memset(&change, 0, sizeof(change));
     si_caller_enter(&caller);
     si_caller_require_operator(&caller, "set_namespace");
-    name = text_argument(fcinfo, 0, "namespace");
-    if (PG_ARGISNULL(1))
-        si_bad_value("changes", (char *) NULL, "must not be null");
-    changes = PG_GETARG_JSONB_P(1);
+    name = si_arg_text(fcinfo, 0, "namespace");
+    changes = si_arg_jsonb(fcinfo, 1, "changes");
     si_json_check_keys(changes, "changes", keys);
 
     change.cluster_name = si_json_text(changes, "changes", "cluster_name", 63);
@@ -191,15 +182,15 @@ si_set_cluster(PG_FUNCTION_ARGS)
 
     si_caller_enter(&caller);
     require_superuser(&caller, "set_cluster");
-    name = text_argument(fcinfo, 0, "cluster");
-    path = text_argument(fcinfo, 1, "kubeconfig");
+    name = si_arg_text(fcinfo, 0, "cluster");
+    path = si_arg_text(fcinfo, 1, "kubeconfig");
     if (!is_absolute_path(path))
         si_bad_value("kubeconfig", path, "must be an absolute path");
     if (strlen(path) >= MAXPGPATH)
         si_bad_value("kubeconfig", (char *) NULL, "is too long");
     if (!PG_ARGISNULL(2))
     {
-        context = text_argument(fcinfo, 2, "kube_context");
+        context = si_arg_text(fcinfo, 2, "kube_context");
         if (*context == '\0')
             si_bad_value("kube_context", context, "must not be empty");
     }
@@ -225,7 +216,7 @@ set_dispatch(FunctionCallInfo fcinfo, const char *function_name, const char *dis
 
     si_caller_enter(&caller);
     si_caller_require_operator(&caller, function_name);
-    name = text_argument(fcinfo, 0, "cluster");
+    name = si_arg_text(fcinfo, 0, "cluster");
     load_cluster(name, &cluster);
     if (enable && cluster.kubeconfig == NULL)
         ereport(ERROR, (errcode(ERRCODE_SI_STATE), errmsg("cluster \"%s\" has no kubeconfig", name),

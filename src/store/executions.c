@@ -117,27 +117,6 @@ si_execution_load_if_free(const pg_uuid_t *execution_id, SiExecution *out)
     return load(&find_free, execution_id, out);
 }
 
-static Datum
-text_or_null(const char *text, char *null)
-{
-    *null = text ? ' ' : 'n';
-    return text ? si_text_datum(text) : (Datum) 0;
-}
-
-static Datum
-time_or_null(TimestampTz at, char *null)
-{
-    *null = at == SI_NO_TIME ? 'n' : ' ';
-    return TimestampTzGetDatum(at);
-}
-
-static Datum
-count_or_null(int64 count, char *null)
-{
-    *null = count < 0 ? 'n' : ' ';
-    return Int64GetDatum(count);
-}
-
 void
 si_execution_insert(const SiExecution *e)
 {
@@ -167,8 +146,8 @@ si_execution_insert(const SiExecution *e)
     values[8] = BoolGetDatum(e->draft_fallback);
     values[9] = si_text_datum(e->namespace_name);
     values[10] = TimestampTzGetDatum(e->scheduled_for);
-    values[11] = time_or_null(e->planned_start, &nulls[11]);
-    values[12] = time_or_null(e->planned_end, &nulls[12]);
+    values[11] = si_time_or_null(e->planned_start, &nulls[11]);
+    values[12] = si_time_or_null(e->planned_end, &nulls[12]);
     values[13] = UUIDPGetDatum(&e->reservation_id);
     nulls[13] = e->has_reservation ? ' ' : 'n';
     values[14] = Int64GetDatum(e->cpu_millicores);
@@ -176,7 +155,7 @@ si_execution_insert(const SiExecution *e)
     values[16] = Int32GetDatum(e->executors);
     values[17] = si_text_datum(minutes);
     values[18] = Int32GetDatum(e->hard_minutes);
-    values[19] = text_or_null(e->waiting_reason, &nulls[19]);
+    values[19] = si_text_or_null(e->waiting_reason, &nulls[19]);
     values[20] = TimestampTzGetDatum(e->created_at);
     values[21] = UUIDPGetDatum(&e->run_id);
     si_sql_run(&insert, values, nulls);
@@ -242,10 +221,10 @@ si_execution_set_plan(const SiExecution *e)
     Datum values[] = {UUIDPGetDatum(&e->execution_id),
                       si_text_datum(e->namespace_name),
                       BoolGetDatum(e->draft_fallback),
-                      time_or_null(e->planned_start, &nulls[3]),
-                      time_or_null(e->planned_end, &nulls[4]),
+                      si_time_or_null(e->planned_start, &nulls[3]),
+                      si_time_or_null(e->planned_end, &nulls[4]),
                       UUIDPGetDatum(&e->reservation_id),
-                      text_or_null(e->waiting_reason, &nulls[6])};
+                      si_text_or_null(e->waiting_reason, &nulls[6])};
 
     nulls[5] = e->has_reservation ? ' ' : 'n';
     si_sql_open();
@@ -264,15 +243,15 @@ si_execution_set_ending(const pg_uuid_t *execution_id, const SiEnding *ending)
                                   JSONBOID, BOOLOID}};
     char nulls[] = "            ";
     Datum values[12] = {UUIDPGetDatum(execution_id),
-                        time_or_null(ending->started_at, &nulls[1]),
-                        time_or_null(ending->finished_at, &nulls[2]),
+                        si_time_or_null(ending->started_at, &nulls[1]),
+                        si_time_or_null(ending->finished_at, &nulls[2]),
                         Int32GetDatum(ending->exit_code),
-                        text_or_null(ending->error_class, &nulls[4]),
-                        text_or_null(ending->error_message, &nulls[5]),
-                        count_or_null(ending->rows_read, &nulls[6]),
-                        count_or_null(ending->bytes_out, &nulls[7]),
-                        count_or_null(ending->files_written, &nulls[8]),
-                        text_or_null(ending->cursor_value, &nulls[9]),
+                        si_text_or_null(ending->error_class, &nulls[4]),
+                        si_text_or_null(ending->error_message, &nulls[5]),
+                        si_count_or_null(ending->rows_read, &nulls[6]),
+                        si_count_or_null(ending->bytes_out, &nulls[7]),
+                        si_count_or_null(ending->files_written, &nulls[8]),
+                        si_text_or_null(ending->cursor_value, &nulls[9]),
                         JsonbPGetDatum(ending->metrics),
                         BoolGetDatum(ending->sla_met == 1)};
 
@@ -293,7 +272,7 @@ si_execution_set_stop(const pg_uuid_t *execution_id, const char *cause, const ch
                                  {UUIDOID, TIMESTAMPTZOID, TEXTOID, TEXTOID}};
     char nulls[] = "    ";
     Datum values[] = {UUIDPGetDatum(execution_id), TimestampTzGetDatum(at), si_text_datum(cause),
-                      text_or_null(reason, &nulls[3])};
+                      si_text_or_null(reason, &nulls[3])};
 
     si_sql_open();
     si_sql_run(&update, values, nulls);

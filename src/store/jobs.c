@@ -138,13 +138,6 @@ numeric_text(int64 value, int64 divisor)
     return si_text_datum(text);
 }
 
-static Datum
-text_or_null(const char *text, char *null)
-{
-    *null = text ? ' ' : 'n';
-    return text ? si_text_datum(text) : (Datum) 0;
-}
-
 #define JOB_COLUMNS 29
 
 /* What insert and update share: $1 to $29. */
@@ -165,7 +158,7 @@ bind(const SiJob *job, Datum values[JOB_COLUMNS], char nulls[JOB_COLUMNS + 1])
     values[9] = Int64GetDatum(job->memory_mib);
     values[10] = Int32GetDatum(job->executors);
     values[11] = numeric_text(job->estimated_millis / 60, 1000);
-    values[12] = text_or_null(job->schedule_cron, &nulls[12]);
+    values[12] = si_text_or_null(job->schedule_cron, &nulls[12]);
     values[13] = si_text_datum(job->time_zone);
     values[14] = TimestampTzGetDatum(job->next_fire_at);
     nulls[14] = job->next_fire_at == SI_NO_TIME ? 'n' : ' ';
@@ -180,8 +173,8 @@ bind(const SiJob *job, Datum values[JOB_COLUMNS], char nulls[JOB_COLUMNS + 1])
     values[22] = si_text_datum(misfire_words[job->misfire_policy]);
     values[23] = Int64GetDatum(job->catchup_usecs / USECS_PER_SEC);
     values[24] = JsonbPGetDatum(job->options);
-    values[25] = text_or_null(job->watermark, &nulls[25]);
-    values[26] = text_or_null(job->target_namespace, &nulls[26]);
+    values[25] = si_text_or_null(job->watermark, &nulls[25]);
+    values[26] = si_text_or_null(job->target_namespace, &nulls[26]);
     values[27] = ObjectIdGetDatum(job->owner);
     values[28] = TimestampTzGetDatum(job->updated_at);
 }
@@ -257,7 +250,7 @@ si_job_set_blocked(const pg_uuid_t *job_id, const char *reason)
 {
     static SiStatement update = {"UPDATE sparkingest.ingestion_jobs SET blocked_reason = $2 WHERE job_id = $1", 2, {UUIDOID, TEXTOID}};
     char nulls[] = "  ";
-    Datum values[] = {UUIDPGetDatum(job_id), text_or_null(reason, &nulls[1])};
+    Datum values[] = {UUIDPGetDatum(job_id), si_text_or_null(reason, &nulls[1])};
 
     si_sql_open();
     si_sql_run(&update, values, nulls);

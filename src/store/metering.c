@@ -50,13 +50,6 @@ si_execution_charged(const pg_uuid_t *execution_id)
     return charged;
 }
 
-static Datum
-count_or_null(int64 count, char *null)
-{
-    *null = count < 0 ? 'n' : ' ';
-    return Int64GetDatum(count);
-}
-
 void
 si_observation_insert(const SiExecution *e, const SiObservation *observation)
 {
@@ -78,12 +71,12 @@ si_observation_insert(const SiExecution *e, const SiObservation *observation)
     values[2] = si_text_datum(observation->source_type);
     values[3] = Int64GetDatum(e->cpu_millicores);
     values[4] = Int64GetDatum(e->memory_mib);
-    values[5] = count_or_null(observation->rows_read, &nulls[5]);
-    values[6] = count_or_null(observation->bytes_out, &nulls[6]);
+    values[5] = si_count_or_null(observation->rows_read, &nulls[5]);
+    values[6] = si_count_or_null(observation->bytes_out, &nulls[6]);
     values[7] = si_text_datum(minutes);
     values[8] = Int64GetDatum(observation->runtime_millis);
-    values[9] = count_or_null(observation->peak_memory_mib, &nulls[9]);
-    values[10] = count_or_null(observation->cpu_millis, &nulls[10]);
+    values[9] = si_count_or_null(observation->peak_memory_mib, &nulls[9]);
+    values[10] = si_count_or_null(observation->cpu_millis, &nulls[10]);
     values[11] = TimestampTzGetDatum(observation->observed_at);
     si_sql_run(&insert, values, nulls);
     si_sql_close();

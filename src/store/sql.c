@@ -175,3 +175,24 @@ si_uuid_text(const pg_uuid_t *id)
 {
     return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
 }
+
+Datum
+si_text_or_null(const char *text, char *null)
+{
+    *null = text ? ' ' : 'n';
+    return text ? si_text_datum(text) : (Datum) 0;
+}
+
+Datum
+si_time_or_null(TimestampTz at, char *null)
+{
+    *null = at == SI_NO_TIME ? 'n' : ' ';
+    return TimestampTzGetDatum(at);
+}
+
+Datum
+si_count_or_null(int64 count, char *null)
+{
+    *null = count < 0 ? 'n' : ' ';
+    return Int64GetDatum(count);
+}

@@ -56,7 +56,13 @@ extern pg_uuid_t si_uuid_new(void);
 extern bool si_uuid_equal(const pg_uuid_t *a, const pg_uuid_t *b);
 extern char *si_uuid_text(const pg_uuid_t *id); /* palloc'd */
 
-/* Datums for arguments; the nulls string is the caller's. */
+/*
+ * Datums for arguments. The _or_null ones set the argument's place in the nulls string: NULL, SI_NO_TIME and negative counts
+ * are null.
+ */
 #define si_text_datum(s) CStringGetTextDatum(s)
+extern Datum si_text_or_null(const char *text, char *null);
+extern Datum si_time_or_null(TimestampTz at, char *null);
+extern Datum si_count_or_null(int64 count, char *null);
 
 #endif
