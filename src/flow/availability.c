@@ -185,16 +185,18 @@ int32
 si_availability_lock(const SiPoolRef *pool)
 {
     bool dedicated = pool->namespace.purpose == SI_NS_DEDICATED;
-    int32 pool_id = si_pool_get(pool->namespace.name, dedicated ? pool->tenant_id : NULL);
+    int32 pool_id;
 
     /* A dedicated namespace under an override is shared by its pools: one gate for them all, always taken first. */
     if (dedicated)
     {
         SiAmount *overrides;
 
+        si_supply_lock_shared(pool->namespace.name);
         if (si_overrides(pool->namespace.name, DT_NOBEGIN, DT_NOEND, &overrides) > 0)
             si_namespace_lock(pool->namespace.name);
     }
+    pool_id = si_pool_get(pool->namespace.name, dedicated ? pool->tenant_id : NULL);
     si_pool_lock(pool_id);
     return pool_id;
 }

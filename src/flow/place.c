@@ -50,7 +50,7 @@ window_of(const SiNeed *need, int64 step, TimestampTz now, TimestampTz latest_st
 static int32
 length_at(const Window *w, const SiNeed *need, int64 step, int64 start, TimestampTz now)
 {
-    if (w->begun && start == w->present)
+    if (w->begun && start == w->present && !need->same_length)
         return (int32) (si_slot_ceil(now + need->duration_usecs, step) - start);
     return w->length;
 }
@@ -289,6 +289,7 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     need.memory_mib = reservation->memory_mib;
     need.duration_usecs = reservation->ends_at - reservation->starts_at;
     need.not_before = starts_at;
+    need.same_length = true;
     (void) si_availability_lock(&pool);
     start = search(&pool, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), &length);
     if (start == SI_NO_SLOT)

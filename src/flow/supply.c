@@ -44,7 +44,7 @@ lock(const SiNamespace *namespace)
     SiPoolRef common = {*namespace, NULL, NULL};
 
     if (namespace->purpose == SI_NS_DEDICATED)
-        si_pools_lock(namespace->name);
+        si_supply_lock(namespace->name);
     else
         (void) si_availability_lock(&common);
 }

@@ -10,11 +10,15 @@ typedef enum SiLockKind
     SI_LOCK_POOL = 20501,     /* key1 = pool id; key2 = 0 */
     SI_LOCK_IDEMPOTENCY_KEY,  /* key1 = hash of the scope, key2 = hash of the key */
     SI_LOCK_WORKER,           /* key1 = which worker; held by its session */
-    SI_LOCK_TICK              /* key1 = which tick */
+    SI_LOCK_TICK,             /* key1 = which tick */
+    SI_LOCK_SUPPLY            /* key1 = 0, key2 = hash of the name of a dedicated namespace */
 } SiLockKind;
 
 /* Waits; held until the end of the transaction. */
 extern void si_lock_transaction(SiLockKind kind, uint32 key1, uint32 key2);
+
+/* The same, held by any number at a time but not beside the former. */
+extern void si_lock_transaction_shared(SiLockKind kind, uint32 key1, uint32 key2);
 
 /* Does not wait: whether it was taken, until the end of the transaction. */
 extern bool si_lock_transaction_try(SiLockKind kind, uint32 key1, uint32 key2);

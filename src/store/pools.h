@@ -49,8 +49,9 @@ extern void si_pool_lock(int32 pool_id);
 /* The lock of a namespace's overrides, needed where they bound several pools at once. */
 extern void si_namespace_lock(const char *namespace_name);
 
-/* The same, and those of all pools of the namespace: for changes of its supply. */
-extern void si_pools_lock(const char *namespace_name);
+/* Shared by all who reserve in a dedicated namespace; alone for who changes its supply: pools may be new, unseen yet. */
+extern void si_supply_lock_shared(const char *namespace_name);
+extern void si_supply_lock(const char *namespace_name);
 
 /* Overrides touching [from, until), oldest first: later ones win. Newest committed state. */
 extern int si_overrides(const char *namespace_name, TimestampTz from, TimestampTz until, SiAmount **out);
