@@ -14,6 +14,7 @@ my $kube = Sparkingest::Kube->new;
 my $proxy = Sparkingest::Proxy->new($kube);
 my $db = Sparkingest::Server->new($kube, kubeconfig => $proxy->kubeconfig, conf => [ 'sparkingest.reconcile_interval = 5s' ]);
 my $job = $db->production_job($db->tenant, options => { overlap_policy => 'allow', overlap_limit => 50 });
+# Bounds of time are wide for a busy machine; each is below the 30 s after which a call is given up.
 my $n = 0;
 
 sub drop_database
@@ -25,7 +26,7 @@ sub drop_database
 	$db->sql("CREATE DATABASE $name");
 	my $began = time;
 	$db->sql("DROP DATABASE $name");
-	cmp_ok(time - $began, '<', 5, "another database is dropped $while");
+	cmp_ok(time - $began, '<', 20, "another database is dropped $while");
 	return;
 }
 
@@ -65,7 +66,7 @@ $proxy->reaches(2, '... which hangs as well', rule => $rule, method => 'POST', s
 $pid = $db->dispatcher;
 my $began = time;
 $db->node->stop('fast');
-cmp_ok(time - $began, '<', 10, 'the server stops while requests hang');
+cmp_ok(time - $began, '<', 20, 'the server stops while requests hang');
 ok(!kill(0, $pid), '... and the dispatcher with it');
 is($proxy->seen(rule => $rule, method => 'POST', stage => 'held'), 2, '... while they hang');
 $db->node->start;
@@ -91,7 +92,7 @@ until_true(sub { ($db->dispatcher || $pid) != $pid }, '... and another one start
 drop_database('... and this one delays nobody');
 $began = time;
 $db->node->restart;
-cmp_ok(time - $began, '<', 10, 'the server restarts while connections hang');
+cmp_ok(time - $began, '<', 20, 'the server restarts while connections hang');
 is($db->state($stopped), 'dispatching', '... and the run still waits');
 $proxy->{process}->signal('CONT');
 $db->reaches($stopped, 'submitted', 'when the API goes on, the run is posted');
