@@ -55,7 +55,7 @@ cleanup() {
     rm -rf "$work"
 }
 trap cleanup EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM HUP PIPE
 
 # The fixture's library: its own copy of the extension's code.
 build_fixture() {

@@ -259,6 +259,11 @@ answer_create(SiLive *live, SiAnswer *answer)
                 live->adopting = true; /* not an answer of Kubernetes: look what it has */
             else if (!si_record_posted(live, uid))
                 live->adopting = true; /* our own trouble: the object is there */
+            else
+            {
+                live->app = SI_APP_NEW;
+                live->look = live->missed;
+            }
             if (stream)
                 si_fleet_resume_posts(stream);
             break;
@@ -512,7 +517,11 @@ on_object(SiStream *stream, Jsonb *object, bool deleted)
     if (live == NULL || strcmp(live->namespace_name, stream->namespace_name) != 0)
         return;
     if (live->state == SI_DISPATCHING)
-        return; /* its POST tells, or adopting does */
+    {
+        /* Whether it is ours its POST tells, or adopting does; what has become of it meanwhile is looked at then. */
+        live->missed |= deleted || application.state > SI_APP_NEW;
+        return;
+    }
     if (!si_live_see(live, &application))
         return;
     if (deleted)

@@ -45,6 +45,7 @@ typedef struct SiLive
     int64 listed_at; /* list_began of the stream's list that showed it last */
     int absences;    /* looks that did not find it, in a row */
     bool look;       /* absent from a list, or deleted by a watch: look for it */
+    bool missed;     /* changed before its POST was recorded */
     bool gone;       /* it is not there any more */
     bool deleted;    /* we asked for its deletion */
     int64 ended_at;  /* monotonic: first seen ended */

@@ -114,6 +114,16 @@ for my $what (sort keys %faults)
 	is(column($id, 'last_error'), '', '... and no error is left in the row');
 }
 
+# All of the run is over before its POST is recorded: what was not heard meanwhile is looked at, not waited for (the next list is far).
+
+$rule = $proxy->rule('hold_reply', method => 'POST', times => 1);
+$id = $db->run_job($job);
+$proxy->reaches(1, 'the answer to a POST is held', rule => $rule, stage => 'held');
+$kube->whole_run($id, took => 100);
+until_true(sub { ($kube->applications($id))[0]{status}{applicationState}{state} eq 'COMPLETED' }, '... and the run is over');
+$proxy->release;
+$db->reaches($id, 'succeeded', '... which is found out at once', 30);
+
 # What Kubernetes will never take is not tried again.
 
 my %refusals = (
