@@ -9,28 +9,43 @@
 #include "pg/lock.h"
 
 static bool
-take(SiLockKind kind, uint32 key1, uint32 key2, bool session, bool wait)
+take(SiLockKind kind, uint32 key1, uint32 key2, LOCKMODE mode, bool session, bool wait)
 {
     LOCKTAG tag;
 
     SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, key1, key2, kind);
-    return LockAcquire(&tag, ExclusiveLock, session, !wait) != LOCKACQUIRE_NOT_AVAIL;
+    return LockAcquire(&tag, mode, session, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 void
 si_lock_transaction(SiLockKind kind, uint32 key1, uint32 key2)
 {
-    (void) take(kind, key1, key2, false, true);
+    (void) take(kind, key1, key2, ExclusiveLock, false, true);
+}
+
+void
+si_lock_transaction_shared(SiLockKind kind, uint32 key1, uint32 key2)
+{
+    (void) take(kind, key1, key2, ShareLock, false, true);
+}
+
+void
+si_lock_release(SiLockKind kind, uint32 key1, uint32 key2, bool shared)
+{
+    LOCKTAG tag;
+
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, key1, key2, kind);
+    (void) LockRelease(&tag, shared ? ShareLock : ExclusiveLock, false);
 }
 
 bool
 si_lock_transaction_try(SiLockKind kind, uint32 key1, uint32 key2)
 {
-    return take(kind, key1, key2, false, false);
+    return take(kind, key1, key2, ExclusiveLock, false, false);
 }
 
 bool
 si_lock_session_try(SiLockKind kind, uint32 key1, uint32 key2)
 {
-    return take(kind, key1, key2, true, false);
+    return take(kind, key1, key2, ExclusiveLock, true, false);
 }
