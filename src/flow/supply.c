@@ -37,18 +37,6 @@ si_slot_id(const SiNamespace *namespace, TimestampTz at)
     return psprintf("%s/%.*s", namespace->name, (int) strlen(quoted) - 2, quoted + 1);
 }
 
-/* Others may not place into what shrinks meanwhile. A dedicated namespace's override is the gate of all of its pools. */
-static void
-lock(const SiNamespace *namespace)
-{
-    SiPoolRef common = {*namespace, NULL, NULL};
-
-    if (namespace->purpose == SI_NS_DEDICATED)
-        si_pools_lock(namespace->name);
-    else
-        (void) si_availability_lock(&common);
-}
-
 int
 si_supply_set(const SiCaller *caller, const SiNamespace *namespace, const SiSupplyChange *change, TimestampTz now,
               SiRelieved **out)
@@ -57,7 +45,6 @@ si_supply_set(const SiCaller *caller, const SiNamespace *namespace, const SiSupp
 
     if (change->until <= now)
         si_bad_value("during", (char *) NULL, "must not be over");
-    lock(namespace);
     si_override_insert(namespace->name, change->from, change->until, change->cpu_millicores, change->memory_mib,
                        caller->name, now);
     initStringInfo(&after);

@@ -116,30 +116,9 @@ si_pool_get(const char *namespace_name, const pg_uuid_t *tenant_id)
 }
 
 void
-si_pool_lock(int32 pool_id)
-{
-    si_lock_transaction(SI_LOCK_POOL, (uint32) pool_id, 0);
-}
-
-void
 si_namespace_lock(const char *namespace_name)
 {
     si_lock_transaction(SI_LOCK_POOL, 0, hash_bytes((const unsigned char *) namespace_name, strlen(namespace_name)));
-}
-
-void
-si_pools_lock(const char *namespace_name)
-{
-    static SiStatement find = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 ORDER BY pool_id", 1, {TEXTOID}};
-    Datum values[] = {si_text_datum(namespace_name)};
-    uint64 n;
-
-    si_namespace_lock(namespace_name);
-    si_sql_open();
-    n = si_sql_run_latest(&find, values, NULL);
-    for (uint64 i = 0; i < n; i++)
-        si_pool_lock(si_sql_int4(i, 1));
-    si_sql_close();
 }
 
 /* Rows of (from, until, cpu, memory) from the current result. */

@@ -43,14 +43,8 @@ extern int32 si_pool_find(const char *namespace_name, const pg_uuid_t *tenant_id
 /* The same, created when missing. */
 extern int32 si_pool_get(const char *namespace_name, const pg_uuid_t *tenant_id);
 
-/* Takes the pool's lock until the end of the transaction: the one gate of every reserve in it (C3). */
-extern void si_pool_lock(int32 pool_id);
-
-/* The lock of a namespace's overrides, needed where they bound several pools at once. */
+/* The lock of what is sold in a namespace: purchases in it take turns (M10). */
 extern void si_namespace_lock(const char *namespace_name);
-
-/* The same, and those of all pools of the namespace: for changes of its supply. */
-extern void si_pools_lock(const char *namespace_name);
 
 /* Overrides touching [from, until), oldest first: later ones win. Newest committed state. */
 extern int si_overrides(const char *namespace_name, TimestampTz from, TimestampTz until, SiAmount **out);

@@ -1,0 +1,26 @@
+-- Every change of what the ledger rests on, by whomever, is carried into it.
+
+CREATE FUNCTION sparkingest.reservation_changed() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'si_reservation_changed';
+COMMENT ON FUNCTION sparkingest.reservation_changed IS 'Carries a changed row of reservations into the ledger; raises SI001 when it does not fit, SI005 without a ledger';
+CREATE FUNCTION sparkingest.grant_changed() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'si_grant_changed';
+COMMENT ON FUNCTION sparkingest.grant_changed IS 'Carries a changed row of grants into the ledger: less supply at once, more when it commits; raises SI005 without a ledger';
+CREATE FUNCTION sparkingest.override_changed() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'si_override_changed';
+COMMENT ON FUNCTION sparkingest.override_changed IS 'Carries a changed row of capacity_overrides into the ledger; raises SI005 without a ledger';
+CREATE FUNCTION sparkingest.ledger_outdated() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'si_ledger_outdated';
+COMMENT ON FUNCTION sparkingest.ledger_outdated IS 'Waits for all transactions that hold capacity, and has the ledger made anew when this one commits; raises SI003 in a transaction that reserved something';
+
+CREATE TRIGGER ledger AFTER INSERT OR UPDATE OR DELETE ON sparkingest.reservations FOR EACH ROW EXECUTE FUNCTION sparkingest.reservation_changed();
+CREATE TRIGGER ledger AFTER INSERT OR DELETE OR UPDATE OF tenant_id, namespace, starts_at, ends_at, cpu_millicores, memory_mib ON sparkingest.grants
+    FOR EACH ROW EXECUTE FUNCTION sparkingest.grant_changed();
+CREATE TRIGGER ledger AFTER INSERT OR UPDATE OR DELETE ON sparkingest.capacity_overrides FOR EACH ROW EXECUTE FUNCTION sparkingest.override_changed();
+CREATE TRIGGER ledger AFTER UPDATE OF cpu_millicores, memory_mib, tenant_cpu_millicores, tenant_memory_mib, slot_minutes OR DELETE ON sparkingest.namespaces
+    FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
+CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.reservations FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
+CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.grants FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
+CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.capacity_overrides FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
+
+-- Also for logical replication, and whatever session_replication_role says.
+ALTER TABLE sparkingest.reservations ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
+ALTER TABLE sparkingest.grants ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
+ALTER TABLE sparkingest.capacity_overrides ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
+ALTER TABLE sparkingest.namespaces ENABLE ALWAYS TRIGGER ledger;
