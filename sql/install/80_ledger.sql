@@ -24,3 +24,14 @@ ALTER TABLE sparkingest.reservations ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS
 ALTER TABLE sparkingest.grants ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
 ALTER TABLE sparkingest.capacity_overrides ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
 ALTER TABLE sparkingest.namespaces ENABLE ALWAYS TRIGGER ledger;
+
+CREATE FUNCTION sparkingest.verify_ledger(OUT namespace text, OUT tenant_id uuid, OUT time_slot timestamptz, OUT resource text,
+    OUT in_ledger numeric, OUT in_tables numeric)
+RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_verify_ledger';
+COMMENT ON FUNCTION sparkingest.verify_ledger IS
+'Compares the ledger in shared memory with the tables while others write, and returns what differs: none, when all is well. tenant_id: whose units or share; NULL = the namespace. resource: reserved_cpu, reserved_memory, total_cpu, total_memory (cores, GiB). Only what is in memory is looked at. Operators only';
+
+CREATE FUNCTION sparkingest.rebuild_ledger()
+RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_rebuild_ledger';
+COMMENT ON FUNCTION sparkingest.rebuild_ledger IS
+'Makes the ledger anew from the tables: waits for the transactions that hold capacity, then empties it; it fills itself as slots are asked for. Others wait until this transaction ends. Operators only. Raises SI003 in a transaction that reserved or released something';

@@ -172,6 +172,23 @@ si_physical_total(const SiNamespace *namespace, int64 first, int32 n, SiSlots *t
 }
 
 void
+si_account_from_tables(const SiAccount *account, const SiPool *pool, const SiNamespace *namespace, int64 first, int32 n,
+                       SiSlots *total, SiSlots *allocated)
+{
+    Measure measure = pool->has_tenant ? OWN_UNITS : NAMESPACE;
+    const pg_uuid_t *tenant_id = &pool->tenant_id;
+
+    if (!si_uuid_equal(&account->tenant_id, &(pg_uuid_t){{0}}))
+    {
+        measure = SHARE;
+        tenant_id = &account->tenant_id;
+    }
+    si_sql_leave_own_out(true);
+    read_tables(namespace, measure, tenant_id, first, n, total, allocated);
+    si_sql_leave_own_out(false);
+}
+
+void
 si_claim_make(const SiNamespace *namespace, const pg_uuid_t *tenant_id, int64 cpu_millicores, int64 memory_mib, SiClaim *out)
 {
     Measure measures[SI_MAX_ACCOUNTS];

@@ -500,6 +500,73 @@ si_ledger_read(const SiAccount *account, SiSlots *total, SiSlots *allocated)
     }
 }
 
+typedef struct Listing
+{
+    SiChunkCopy *copies;
+    int n;
+    int room;
+} Listing;
+
+static void
+list_chunk(const SiChunk *chunk, void *argument)
+{
+    Listing *listing = argument;
+
+    if (listing->n < listing->room)
+    {
+        listing->copies[listing->n].account = chunk->key.account;
+        listing->copies[listing->n].first = (int64) chunk->key.chunk * SI_CHUNK_SLOTS;
+    }
+    listing->n++;
+}
+
+int
+si_ledger_chunks(SiChunkCopy **out)
+{
+    Listing listing = {NULL, 0, 0};
+
+    /* Counted first: nothing may be allocated under the locks. */
+    for (;;)
+    {
+        si_chunks_each(list_chunk, &listing);
+        if (listing.n <= listing.room)
+            break;
+        listing.room = listing.n + 64;
+        listing.n = 0;
+        if (listing.copies)
+            pfree(listing.copies);
+        listing.copies = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SiChunkCopy) * listing.room);
+    }
+    *out = listing.copies;
+    return listing.n;
+}
+
+bool
+si_ledger_copy(SiChunkCopy *copy)
+{
+    LWLock *lock = si_ledger_lock(&copy->account);
+    SiChunk *chunk;
+
+    LWLockAcquire(lock, LW_SHARED);
+    chunk = si_chunk_find(&copy->account, chunk_of(copy->first));
+    for (int i = 0; chunk && i < SI_CHUNK_SLOTS; i++)
+    {
+        const SiBlock *b = chunk->block;
+
+        copy->total_cpu[i] = b ? b->total_cpu[i] : chunk->total_cpu;
+        copy->total_mem[i] = b ? b->total_mem[i] : chunk->total_mem;
+        copy->reserved_cpu[i] = b ? b->total_cpu[i] - b->free_cpu[i] - b->open_cpu[i] : 0;
+        copy->reserved_mem[i] = b ? b->total_mem[i] - b->free_mem[i] - b->open_mem[i] : 0;
+    }
+    if (chunk)
+    {
+        copy->version = chunk->version;
+        copy->broken = chunk->broken;
+    }
+    LWLockRelease(lock);
+    return chunk != NULL;
+}
+
 void
 si_ledger_seize(bool now)
 {

@@ -75,6 +75,25 @@ extern void si_ledger_supply(const SiAccount *account, const SiSlots *change);
 /* Total, and what is reserved, as this transaction may use it; all slots must be in memory. */
 extern void si_ledger_read(const SiAccount *account, SiSlots *total, SiSlots *allocated);
 
+/* A chunk as it is in memory. */
+typedef struct SiChunkCopy
+{
+    SiAccount account;
+    int64 first; /* slot */
+    uint32 version;
+    bool broken;
+    int64 total_cpu[SI_CHUNK_SLOTS];
+    int64 total_mem[SI_CHUNK_SLOTS];
+    int64 reserved_cpu[SI_CHUNK_SLOTS]; /* by transactions that committed */
+    int64 reserved_mem[SI_CHUNK_SLOTS];
+} SiChunkCopy;
+
+/* The chunks of this database that are in memory: their accounts and first slots only; palloc'd. Returns how many. */
+extern int si_ledger_chunks(SiChunkCopy **out);
+
+/* Fills the rest of a copy anew; false when the chunk is not in memory any more. */
+extern bool si_ledger_copy(SiChunkCopy *copy);
+
 /*
  * Holds the whole ledger until the transaction ends: waits for all transactions that took or gave anything. When it
  * commits, all chunks of the database leave memory; `now` = at once. Raises SI003 when this transaction itself took or

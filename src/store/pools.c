@@ -80,6 +80,26 @@ si_namespaces_of(SiPurpose purpose, SiNamespace **out)
     return (int) n;
 }
 
+bool
+si_pool_load(int32 pool_id, SiPool *out)
+{
+    static SiStatement find = {"SELECT namespace, tenant_id FROM sparkingest.pools WHERE pool_id = $1", 1, {INT4OID}};
+    Datum values[] = {Int32GetDatum(pool_id)};
+    bool found;
+    bool common;
+
+    si_sql_open();
+    found = si_sql_run_latest(&find, values, NULL) > 0;
+    if (found)
+    {
+        strlcpy(out->namespace_name, si_sql_text_copy(0, 1, CurrentMemoryContext), sizeof(out->namespace_name));
+        out->tenant_id = si_sql_uuid(0, 2, &common);
+        out->has_tenant = !common;
+    }
+    si_sql_close();
+    return found;
+}
+
 int32
 si_pool_find(const char *namespace_name, const pg_uuid_t *tenant_id)
 {

@@ -37,6 +37,16 @@ extern bool si_namespace_load(const char *name, SiNamespace *out);
 /* All of a purpose, by name, palloc'd; returns how many. */
 extern int si_namespaces_of(SiPurpose purpose, SiNamespace **out);
 
+typedef struct SiPool
+{
+    char namespace_name[64];
+    bool has_tenant;
+    pg_uuid_t tenant_id;
+} SiPool;
+
+/* Whether the pool exists. */
+extern bool si_pool_load(int32 pool_id, SiPool *out);
+
 /* Pool of a namespace (tenant NULL = common) or of a tenant inside it; 0 when there is none. */
 extern int32 si_pool_find(const char *namespace_name, const pg_uuid_t *tenant_id);
 
