@@ -9,6 +9,12 @@ COMMENT ON FUNCTION sparkingest.override_changed IS 'Carries a changed row of ca
 CREATE FUNCTION sparkingest.ledger_outdated() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'si_ledger_outdated';
 COMMENT ON FUNCTION sparkingest.ledger_outdated IS 'Waits for all transactions that hold capacity, and has the ledger made anew when this one commits; raises SI003 in a transaction that reserved something';
 
+CREATE FUNCTION sparkingest.cache_outdated() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'si_cache_outdated';
+COMMENT ON FUNCTION sparkingest.cache_outdated IS 'Has every session read a small table again, of which it keeps a copy';
+CREATE TRIGGER cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON sparkingest.namespaces FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.cache_outdated();
+CREATE TRIGGER cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON sparkingest.tenants FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.cache_outdated();
+CREATE TRIGGER cache AFTER UPDATE OR DELETE OR TRUNCATE ON sparkingest.pools FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.cache_outdated();
+
 CREATE TRIGGER ledger AFTER INSERT OR UPDATE OR DELETE ON sparkingest.reservations FOR EACH ROW EXECUTE FUNCTION sparkingest.reservation_changed();
 CREATE TRIGGER ledger AFTER INSERT OR DELETE OR UPDATE OF tenant_id, namespace, starts_at, ends_at, cpu_millicores, memory_mib ON sparkingest.grants
     FOR EACH ROW EXECUTE FUNCTION sparkingest.grant_changed();
@@ -23,7 +29,9 @@ CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.capacity_overrides
 ALTER TABLE sparkingest.reservations ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
 ALTER TABLE sparkingest.grants ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
 ALTER TABLE sparkingest.capacity_overrides ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
-ALTER TABLE sparkingest.namespaces ENABLE ALWAYS TRIGGER ledger;
+ALTER TABLE sparkingest.namespaces ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER cache;
+ALTER TABLE sparkingest.tenants ENABLE ALWAYS TRIGGER cache;
+ALTER TABLE sparkingest.pools ENABLE ALWAYS TRIGGER cache;
 
 CREATE FUNCTION sparkingest.verify_ledger(OUT namespace text, OUT tenant_id uuid, OUT time_slot timestamptz, OUT resource text,
     OUT in_ledger numeric, OUT in_tables numeric)

@@ -111,7 +111,7 @@ reserve(FunctionCallInfo fcinfo, bool must)
     read_need(fcinfo, 1, &need);
     need.namespace_name = si_arg_text_or_null(fcinfo, 6);
     need.actor = caller.name;
-    si_reserve_now(&caller, &need, si_now(), &placement);
+    si_place(&need, si_now(), &placement);
     if (must && !placement.placed)
         si_reserve_refuse(&need, &placement);
     answer = placement_datum(fcinfo, &placement);

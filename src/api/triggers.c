@@ -6,6 +6,7 @@
 
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "utils/inval.h"
 #include "utils/rel.h"
 
 #include "flow/book.h"
@@ -18,6 +19,7 @@ PG_FUNCTION_INFO_V1(si_reservation_changed);
 PG_FUNCTION_INFO_V1(si_grant_changed);
 PG_FUNCTION_INFO_V1(si_override_changed);
 PG_FUNCTION_INFO_V1(si_ledger_outdated);
+PG_FUNCTION_INFO_V1(si_cache_outdated);
 
 static TriggerData *
 trigger_data(FunctionCallInfo fcinfo)
@@ -51,12 +53,10 @@ si_reservation_changed(PG_FUNCTION_ARGS)
     SiReservation after;
     SiCaller caller;
 
+    if (new_row(data) && si_book_expected(si_reservation_id_of_row(new_row(data), desc)))
+        return PointerGetDatum(NULL);
     if (new_row(data))
-    {
         si_reservation_from_row(new_row(data), desc, &after);
-        if (si_book_expected(&after.reservation_id))
-            return PointerGetDatum(NULL);
-    }
     if (old_row(data))
         si_reservation_from_row(old_row(data), desc, &before);
     si_ledger_require();
@@ -112,6 +112,14 @@ si_override_changed(PG_FUNCTION_ARGS)
     book_override(old_row(data), desc);
     book_override(new_row(data), desc);
     si_caller_leave(&caller);
+    return PointerGetDatum(NULL);
+}
+
+/* What backends keep of a small table is to be read again (store/cache.h). */
+Datum
+si_cache_outdated(PG_FUNCTION_ARGS)
+{
+    CacheInvalidateRelcache(trigger_data(fcinfo)->tg_relation);
     return PointerGetDatum(NULL);
 }
 

@@ -42,6 +42,12 @@ text_of(HeapTuple row, TupleDesc desc, const char *name)
     return TextDatumGetCString(value(row, desc, name));
 }
 
+const pg_uuid_t *
+si_reservation_id_of_row(HeapTuple row, TupleDesc desc)
+{
+    return DatumGetUUIDP(value(row, desc, "reservation_id"));
+}
+
 void
 si_reservation_from_row(HeapTuple row, TupleDesc desc, SiReservation *out)
 {

@@ -10,6 +10,8 @@
 #include "store/purchases.h"
 #include "store/reservations.h"
 
+extern const pg_uuid_t *si_reservation_id_of_row(HeapTuple row, TupleDesc desc);
+
 /* has_execution stays unknown: false. */
 extern void si_reservation_from_row(HeapTuple row, TupleDesc desc, SiReservation *out);
 
