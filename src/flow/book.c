@@ -3,6 +3,8 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
+#include "storage/proc.h"
 #include "utils/timestamp.h"
 
 #include "flow/availability.h"
@@ -16,23 +18,27 @@
 #define PAST_DAYS 2
 #define FUTURE_DAYS 402
 
+/* An announcement is over with the subtransaction that made it: what was rolled back in between must not be believed. */
 static pg_uuid_t expected;
-static bool is_expected = false;
+static LocalTransactionId expected_in = InvalidLocalTransactionId;
+static SubTransactionId expected_by = InvalidSubTransactionId;
 
 void
 si_book_expect(const pg_uuid_t *reservation_id)
 {
     expected = *reservation_id;
-    is_expected = true;
+    expected_in = MyProc->lxid;
+    expected_by = GetCurrentSubTransactionId();
 }
 
 bool
 si_book_expected(const pg_uuid_t *reservation_id)
 {
-    bool yes = is_expected && memcmp(&expected, reservation_id, sizeof(pg_uuid_t)) == 0;
+    bool yes = expected_in == MyProc->lxid && expected_by == GetCurrentSubTransactionId() &&
+               memcmp(&expected, reservation_id, sizeof(pg_uuid_t)) == 0;
 
     if (yes)
-        is_expected = false;
+        expected_in = InvalidLocalTransactionId;
     return yes;
 }
 
