@@ -43,3 +43,9 @@ CREATE FUNCTION sparkingest.rebuild_ledger()
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_rebuild_ledger';
 COMMENT ON FUNCTION sparkingest.rebuild_ledger IS
 'Makes the ledger anew from the tables: waits for the transactions that hold capacity, then empties it; it fills itself as slots are asked for. Others wait until this transaction ends. Operators only. Raises SI003 in a transaction that reserved or released something';
+
+CREATE FUNCTION sparkingest.uncommitted_holders(OUT pid integer, OUT tenant_id uuid, OUT since timestamptz, OUT reservations integer,
+    OUT cpu_cores numeric, OUT memory_gb numeric)
+RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_uncommitted_holders';
+COMMENT ON FUNCTION sparkingest.uncommitted_holders IS
+'Backends of this server that hold capacity in a transaction that has not ended: pid (as in pg_stat_activity), tenant of its first reservation, since when, how many reservations, cores and GiB summed over them. Operators only';

@@ -11,12 +11,14 @@
 #include "utils/tuplestore.h"
 
 #include "flow/audit.h"
+#include "ledger/holders.h"
 #include "ledger/ledger.h"
 #include "pg/caller.h"
 #include "pg/quantities.h"
 
 PG_FUNCTION_INFO_V1(si_verify_ledger);
 PG_FUNCTION_INFO_V1(si_rebuild_ledger);
+PG_FUNCTION_INFO_V1(si_uncommitted_holders);
 
 static void
 put(ReturnSetInfo *result, const SiDifference *d, const char *resource, int64 in_ledger, int64 in_tables, int64 divisor)
@@ -74,4 +76,33 @@ si_rebuild_ledger(PG_FUNCTION_ARGS)
     si_ledger_seize(true);
     si_caller_leave(&caller);
     PG_RETURN_VOID();
+}
+
+Datum
+si_uncommitted_holders(PG_FUNCTION_ARGS)
+{
+    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+    SiHolder *holders;
+    SiCaller caller;
+    int n;
+
+    InitMaterializedSRF(fcinfo, 0);
+    si_caller_enter(&caller);
+    si_caller_require_operator(&caller, "uncommitted_holders");
+    si_ledger_require();
+    n = si_holders(&holders);
+    for (int i = 0; i < n; i++)
+    {
+        Datum values[6] = {Int32GetDatum(holders[i].pid),
+                           UUIDPGetDatum(&holders[i].tenant_id),
+                           TimestampTzGetDatum(holders[i].since),
+                           Int32GetDatum(holders[i].reservations),
+                           si_quantity_numeric(holders[i].cpu_millicores, 1000),
+                           si_quantity_numeric(holders[i].memory_mib, 1024)};
+        bool nulls[6] = {false};
+
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+    si_caller_leave(&caller);
+    return (Datum) 0;
 }

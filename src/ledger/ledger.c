@@ -12,6 +12,8 @@
 #include "utils/memutils.h"
 
 #include "domain/fit.h"
+#include "guc.h"
+#include "ledger/holders.h"
 #include "ledger/memory.h"
 #include "ledger/transaction.h"
 #include "pg/errors.h"
@@ -24,13 +26,15 @@ typedef enum Result
     NO_FIT,
     NO_MEMORY,
     NOT_LOADED,
-    BROKEN
+    BROKEN,
+    TOO_MUCH
 } Result;
 
 void
 si_ledger_init(void)
 {
     si_ledger_memory_init();
+    si_holders_init();
 }
 
 static void
@@ -38,6 +42,13 @@ complain(Result result)
 {
     switch (result)
     {
+        case TOO_MUCH:
+            ereport(ERROR, (errcode(ERRCODE_SI_CAPACITY),
+                            errmsg("the tenant would hold more than %d cores in transactions that have not ended",
+                                   si_guc_max_uncommitted_cores),
+                            errhint("Commit first; sparkingest.max_uncommitted_cores sets the limit, sparkingest.uncommitted_holders() "
+                                    "shows who holds what.")));
+            break;
         case DONE:
         case NO_FIT:
             break;
@@ -382,7 +393,13 @@ enter_transaction(void)
 bool
 si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force)
 {
-    SiOperation op = {GetCurrentSubTransactionId(), first, n, claim->cpu_millicores, claim->memory_mib, NULL, NULL};
+    SiOperation op = {.sub = GetCurrentSubTransactionId(),
+                      .first = first,
+                      .n = n,
+                      .cpu = claim->cpu_millicores,
+                      .mem = claim->memory_mib,
+                      .tenant_id = claim->tenant_id};
+    int64 most = si_guc_max_uncommitted_cores * INT64CONST(1000);
     SiPosition *positions[SI_MAX_ACCOUNTS];
     Result result;
 
@@ -391,9 +408,13 @@ si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force)
         positions[a] = si_position_open(&claim->accounts[a], first, n);
     lock_claim(claim, LW_EXCLUSIVE);
     result = prepare(claim, positions, first, n, force);
-    if (result == DONE)
-        for (int a = 0; a < claim->n_accounts; a++)
-            apply(positions[a], &op);
+    if (result == DONE && !si_holder_add(&claim->tenant_id, claim->cpu_millicores, claim->memory_mib, force ? 0 : most))
+        result = TOO_MUCH;
+    for (int a = 0; a < claim->n_accounts && result == DONE; a++)
+    {
+        op.counted = a == 0;
+        apply(positions[a], &op);
+    }
     unlock_claim(claim);
     complain(result);
     return result == DONE;
@@ -402,7 +423,11 @@ si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force)
 void
 si_ledger_give(const SiClaim *claim, int64 first, int32 n)
 {
-    SiOperation op = {GetCurrentSubTransactionId(), first, n, -claim->cpu_millicores, -claim->memory_mib, NULL, NULL};
+    SiOperation op = {.sub = GetCurrentSubTransactionId(),
+                      .first = first,
+                      .n = n,
+                      .cpu = -claim->cpu_millicores,
+                      .mem = -claim->memory_mib};
 
     enter_transaction();
     for (int a = 0; a < claim->n_accounts; a++)
@@ -415,7 +440,7 @@ si_ledger_give(const SiClaim *claim, int64 first, int32 n)
 void
 si_ledger_supply(const SiAccount *account, const SiSlots *change)
 {
-    SiOperation op = {GetCurrentSubTransactionId(), change->first, change->n, 0, 0, NULL, NULL};
+    SiOperation op = {.sub = GetCurrentSubTransactionId(), .first = change->first, .n = change->n};
     LWLock *lock = si_ledger_lock(account);
     SiPosition *position;
 

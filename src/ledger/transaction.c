@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "ledger/holders.h"
 #include "ledger/memory.h"
 #include "ledger/transaction.h"
 
@@ -179,6 +180,13 @@ end_position(SiPosition *p, bool commit)
 }
 
 static void
+uncount(const SiOperation *op)
+{
+    if (op->counted)
+        si_holder_remove(&op->tenant_id, op->cpu, op->mem);
+}
+
+static void
 forget(void)
 {
     positions = NULL;
@@ -199,7 +207,13 @@ at_transaction_end(XactEvent event, void *argument)
     if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
         return;
     for (int i = 0; i < n_positions; i++)
+    {
         end_position(positions[i], commit);
+        for (int o = 0; o < positions[i]->n_operations; o++)
+            uncount(&positions[i]->operations[o]);
+    }
+    if (n_positions > 0)
+        si_holder_clear();
     for (Eviction *e = evictions; commit && e; e = e->next)
         (void) si_chunks_remove(e->database, e->relation);
     forget();
@@ -244,6 +258,8 @@ undo(SiPosition *p, SubTransactionId sub)
     }
     if (standing == p->n_operations)
         return;
+    for (int o = standing; o < p->n_operations; o++)
+        uncount(&p->operations[o]);
     p->n_operations = standing;
     lock = si_ledger_lock(&p->account);
     LWLockAcquire(lock, LW_EXCLUSIVE);
