@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "storage/proc.h"
 #include "utils/timestamp.h"
 
@@ -169,4 +170,30 @@ si_book_override(const char *namespace_name, TimestampTz from, TimestampTz until
         total.mem[i] -= now_total.mem[i];
     }
     si_ledger_supply(&claim.accounts[0], &total);
+}
+
+int
+si_book_forget_past(TimestampTz now)
+{
+    SiChunkCopy *chunks;
+    int n = si_ledger_chunks(&chunks);
+    int forgotten = 0;
+
+    for (int i = 0; i < n; i++)
+    {
+        SiNamespace namespace;
+        SiPool pool;
+        TimestampTz end;
+
+        CHECK_FOR_INTERRUPTS();
+        if (!si_pool_load(chunks[i].account.pool_id, &pool) || !si_namespace_load(pool.namespace_name, &namespace))
+            continue;
+        end = si_slot_time(chunks[i].first + SI_CHUNK_SLOTS, namespace.step_usecs);
+        /* Well before what is still counted (slots_of): no transaction has anything there. */
+        if (end >= now - 2 * PAST_DAYS * USECS_PER_DAY)
+            continue;
+        si_ledger_evict(&chunks[i].account, chunks[i].first);
+        forgotten++;
+    }
+    return forgotten;
 }

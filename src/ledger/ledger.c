@@ -593,6 +593,19 @@ si_ledger_copy(SiChunkCopy *copy)
 }
 
 void
+si_ledger_evict(const SiAccount *account, int64 first)
+{
+    LWLock *lock = si_ledger_lock(account);
+    SiChunk *chunk;
+
+    LWLockAcquire(lock, LW_EXCLUSIVE);
+    chunk = si_chunk_find(account, chunk_of(first));
+    if (chunk)
+        si_chunk_drop(chunk);
+    LWLockRelease(lock);
+}
+
+void
 si_ledger_seize(bool now)
 {
     if (si_transaction_is_open())

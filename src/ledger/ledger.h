@@ -94,6 +94,9 @@ extern int si_ledger_chunks(SiChunkCopy **out);
 /* Fills the rest of a copy anew; false when the chunk is not in memory any more. */
 extern bool si_ledger_copy(SiChunkCopy *copy);
 
+/* Removes a chunk that no operation can touch any more: its slots are days ago. */
+extern void si_ledger_evict(const SiAccount *account, int64 first);
+
 /*
  * Holds the whole ledger until the transaction ends: waits for all transactions that took or gave anything. When it
  * commits, all chunks of the database leave memory; `now` = at once. Raises SI003 when this transaction itself took or
