@@ -24,7 +24,31 @@ SELECT bench.tenant(n), 'bench ' || n, 'UTC', pg_catalog.now()
   FROM (SELECT pg_catalog.generate_series(1, 200) UNION ALL SELECT pg_catalog.generate_series(1001, 1003)) AS t (n);
 SELECT sparkingest.purchase(tenant_id, 'vcpu_hours', 1000000, 'yearly') FROM sparkingest.tenants \g /dev/null
 UPDATE sparkingest.grants SET granted = granted * 1000 WHERE resource_type = 'vcpu_hours' AND tenant_id = bench.tenant(1001);
-SELECT sparkingest.purchase(bench.tenant(n), 'dedicated_units', 100000, 'yearly') FROM pg_catalog.generate_series(1, 200) AS n \g /dev/null
-SELECT sparkingest.purchase(bench.tenant(1002), 'dedicated_units', 1, 'yearly') \g /dev/null
-SELECT sparkingest.purchase(bench.tenant(1003), 'dedicated_units', 25, 'yearly') \g /dev/null
-SELECT pool_id AS month_pool FROM sparkingest.pools WHERE namespace = 'month-ns' \gset
+SELECT sparkingest.purchase(bench.tenant(n), 'dedicated_units', 100000, 'yearly', date_trunc('day', now())) FROM pg_catalog.generate_series(1, 200) AS n \g /dev/null
+SELECT sparkingest.purchase(bench.tenant(1002), 'dedicated_units', 1, 'yearly', date_trunc('day', now())) \g /dev/null
+SELECT sparkingest.purchase(bench.tenant(1003), 'dedicated_units', 25, 'yearly', date_trunc('day', now())) \g /dev/null
+
+-- Reservations come as rows here, through the trigger: over 40 days, which is beyond the horizon.
+CREATE FUNCTION bench.hold(ns text, owner uuid, tenant uuid, cpu bigint, memory bigint, from_time timestamptz, until_time timestamptz)
+RETURNS void LANGUAGE sql AS $$
+    INSERT INTO sparkingest.reservations (reservation_id, pool_id, namespace, tenant_id, cpu_millicores, memory_mib, starts_at,
+                                          ends_at, created_at, created_by)
+    SELECT gen_random_uuid(), p.pool_id, ns, tenant, cpu, memory, from_time, until_time, now(), current_user
+      FROM sparkingest.pools AS p WHERE p.namespace = ns AND p.tenant_id IS NOT DISTINCT FROM owner
+$$;
+SELECT bench.hold('full-ns', NULL, bench.tenant(1001), 100000, 204800, date_trunc('hour', now()), date_trunc('hour', now()) + '40 days') \g /dev/null
+SELECT bench.hold('dedicated-cpu-ns', bench.tenant(1002), bench.tenant(1002), 4000, 8192, date_trunc('hour', now()), date_trunc('hour', now()) + '40 days') \g /dev/null
+
+-- 90 % full as pools are: ten lanes of 10 cores, each with runs of 15 minutes to 4 hours and, on average, a tenth of it idle.
+SELECT setseed(0.4) \g /dev/null
+CREATE TABLE bench.busy AS
+SELECT lane, date_trunc('hour', now()) + (sum(length + gap) OVER w - length) * interval '5 minutes' AS starts_at,
+       date_trunc('hour', now()) + sum(length + gap) OVER w * interval '5 minutes' AS ends_at
+  FROM (SELECT lane, n, 3 + floor(random() * 46)::integer AS length, floor(random() * 6.8)::integer AS gap
+          FROM generate_series(1, 10) AS lane, generate_series(1, 400) AS n) AS draw
+WINDOW w AS (PARTITION BY lane ORDER BY n);
+DELETE FROM bench.busy WHERE ends_at > date_trunc('hour', now()) + '30 days';
+SELECT bench.hold(ns, owner, bench.tenant(1003), 10000, 20480, starts_at, ends_at)
+  FROM bench.busy, (VALUES ('month-ns', NULL), ('dedicated-cpu-ns', bench.tenant(1003))) AS pools (ns, owner) \g /dev/null
+
+VACUUM ANALYZE;
