@@ -76,6 +76,7 @@ book(const SiReservation *r, bool give, bool force)
 
     if (r == NULL || !r->active)
         return;
+    si_ledger_begin();
     load_namespace(r->namespace_name, &namespace);
     if (!slots_of(&namespace, r->starts_at, r->ends_at, false, &first, &n))
         return;
@@ -120,12 +121,13 @@ book_units(const SiGrantRow *grant, int sign)
 
     if (grant == NULL)
         return;
+    si_ledger_begin();
     load_namespace(grant->namespace_name, &namespace);
     if (!slots_of(&namespace, grant->starts_at, grant->ends_at, true, &change.first, &change.n))
         return;
     account.pool_id = si_pool_get(grant->namespace_name, &grant->tenant_id);
     /* Until we end, nobody brings what we change into memory. */
-    si_lock_transaction(SI_LOCK_SUPPLY, (uint32) account.pool_id, 0);
+    si_lock_to_end(SI_LOCK_SUPPLY, (uint32) account.pool_id, 0, false);
     change.cpu = palloc(sizeof(int64) * change.n);
     change.mem = palloc(sizeof(int64) * change.n);
     si_slots_fill(&change, sign * grant->cpu_millicores, sign * grant->memory_mib);
@@ -157,11 +159,12 @@ si_book_override(const char *namespace_name, TimestampTz from, TimestampTz until
     int64 first;
     int32 n;
 
+    si_ledger_begin();
     load_namespace(namespace_name, &pool.namespace);
     if (!slots_of(&pool.namespace, from, until, false, &first, &n))
         return;
     si_claim_make(&pool.namespace, NULL, 0, 0, &claim);
-    si_lock_transaction(SI_LOCK_SUPPLY, (uint32) claim.accounts[0].pool_id, 0);
+    si_lock_to_end(SI_LOCK_SUPPLY, (uint32) claim.accounts[0].pool_id, 0, false);
     si_occupancy(&pool, first, n, &now_total, &allocated);
     si_physical_total(&pool.namespace, first, n, &total);
     for (int i = 0; i < n; i++)

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
@@ -223,6 +224,11 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
     memset(out, 0, sizeof(*out));
     out->earliest = SI_NO_TIME;
     si_require_horizon("not_before", need->not_before, now);
+    if (!RecoveryInProgress())
+    {
+        si_ledger_require();
+        si_ledger_begin();
+    }
     initStringInfo(&tried);
     n = candidates(need, &pools, &fallback, &costs);
     open_to = palloc0((n + 1) * sizeof(bool));
@@ -280,6 +286,8 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     int32 length;
     int64 first;
 
+    si_ledger_require();
+    si_ledger_begin();
     if (!si_namespace_load(reservation->namespace_name, &pool.namespace))
         elog(ERROR, "namespace \"%s\" of a reservation is missing", reservation->namespace_name);
     pool.tenant_id = &reservation->tenant_id;

@@ -9,6 +9,7 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 
 #include "domain/fit.h"
@@ -74,6 +75,15 @@ si_ledger_require(void)
                         errhint("Add sparkingest to shared_preload_libraries and restart the server.")));
     if (!si_ledger_enter())
         ereport(ERROR, (errcode(ERRCODE_SI_LEDGER), errmsg("extension \"sparkingest\" does not exist in this database")));
+}
+
+void
+si_ledger_begin(void)
+{
+    if (!si_transaction_is_begun())
+        si_lock_to_end(SI_LOCK_LEDGER, 0, 0, true);
+    si_transaction_begin();
+    AcceptInvalidationMessages();
 }
 
 static int64
@@ -382,14 +392,6 @@ apply(SiPosition *p, const SiOperation *op)
     si_position_add(p, op);
 }
 
-/* Until we end, nobody may make the ledger anew. */
-static void
-enter_transaction(void)
-{
-    if (!si_transaction_is_open())
-        si_lock_transaction_shared(SI_LOCK_LEDGER, 0, 0);
-}
-
 bool
 si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force)
 {
@@ -403,7 +405,7 @@ si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force)
     SiPosition *positions[SI_MAX_ACCOUNTS];
     Result result;
 
-    enter_transaction();
+    si_ledger_begin();
     for (int a = 0; a < claim->n_accounts; a++)
         positions[a] = si_position_open(&claim->accounts[a], first, n);
     lock_claim(claim, LW_EXCLUSIVE);
@@ -429,7 +431,7 @@ si_ledger_give(const SiClaim *claim, int64 first, int32 n)
                       .cpu = -claim->cpu_millicores,
                       .mem = -claim->memory_mib};
 
-    enter_transaction();
+    si_ledger_begin();
     for (int a = 0; a < claim->n_accounts; a++)
         (void) si_position_open(&claim->accounts[a], first, n);
     /* Nothing shared changes before the commit. */
@@ -444,7 +446,7 @@ si_ledger_supply(const SiAccount *account, const SiSlots *change)
     LWLock *lock = si_ledger_lock(account);
     SiPosition *position;
 
-    enter_transaction();
+    si_ledger_begin();
     position = si_position_open(account, change->first, change->n);
     op.cpus = MemoryContextAlloc(TopTransactionContext, sizeof(int64) * change->n);
     op.mems = MemoryContextAlloc(TopTransactionContext, sizeof(int64) * change->n);
@@ -612,7 +614,7 @@ si_ledger_seize(bool now)
         ereport(ERROR, (errcode(ERRCODE_SI_STATE),
                         errmsg("the ledger cannot be made anew in a transaction that reserved or released capacity"),
                         errhint("Commit first.")));
-    si_lock_transaction(SI_LOCK_LEDGER, 0, 0);
+    si_lock_to_end(SI_LOCK_LEDGER, 0, 0, false);
     if (now)
         (void) si_chunks_remove(MyDatabaseId, si_ledger_relation());
     si_transaction_evict_at_commit(MyDatabaseId, si_ledger_relation());

@@ -34,6 +34,12 @@ extern void si_ledger_init(void);
 /* Raises SI005 unless the library was preloaded. */
 extern void si_ledger_require(void);
 
+/*
+ * Until the transaction ends, whatever savepoint it is rolled back to, nobody makes the ledger anew: waits while somebody
+ * does. To be called before an operation reads what namespaces have, so that it is what the ledger goes by.
+ */
+extern void si_ledger_begin(void);
+
 /* The part of [first, first + n), widened to whole chunks, that is not in memory; false = all is. */
 extern bool si_ledger_missing(const SiAccount *account, int64 first, int32 n, int64 *from, int32 *count);
 

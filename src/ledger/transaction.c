@@ -26,6 +26,7 @@ static SiPosition **positions = NULL; /* pointers stay valid while the array gro
 static int n_positions = 0;
 static int max_positions = 0;
 static Eviction *evictions = NULL;
+static bool begun = false;
 static bool callbacks_registered = false;
 
 static bool
@@ -47,6 +48,12 @@ bool
 si_transaction_is_open(void)
 {
     return n_positions > 0;
+}
+
+bool
+si_transaction_is_begun(void)
+{
+    return begun;
 }
 
 /* Amount of an operation in a slot of its range. */
@@ -193,6 +200,7 @@ forget(void)
     n_positions = 0;
     max_positions = 0;
     evictions = NULL;
+    begun = false;
 }
 
 static void
@@ -200,9 +208,9 @@ at_transaction_end(XactEvent event, void *argument)
 {
     bool commit = event == XACT_EVENT_COMMIT;
 
-    if (event == XACT_EVENT_PRE_PREPARE && (n_positions > 0 || evictions))
+    if (event == XACT_EVENT_PRE_PREPARE && (begun || evictions))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot PREPARE a transaction that reserved or released capacity"),
+                        errmsg("cannot PREPARE a transaction that asked for, or changed, capacity"),
                         errhint("Commit it with COMMIT.")));
     if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
         return;
@@ -316,6 +324,13 @@ register_callbacks(void)
     RegisterXactCallback(at_transaction_end, NULL);
     RegisterSubXactCallback(at_subtransaction_end, NULL);
     callbacks_registered = true;
+}
+
+void
+si_transaction_begin(void)
+{
+    register_callbacks();
+    begun = true;
 }
 
 /* Makes the arrays cover [first, first + n), with room to spare where they must grow again. */

@@ -50,7 +50,12 @@ extern SiPosition *si_position_open(const SiAccount *account, int64 first, int32
 /* Adds an operation, for which si_position_open made room. Cannot fail. net and held follow. */
 extern void si_position_add(SiPosition *position, const SiOperation *operation);
 
+/* Whether it did anything with accounts. */
 extern bool si_transaction_is_open(void);
+
+/* It asked for the ledger, and holds the lock SI_LOCK_LEDGER until it ends; whether it did. */
+extern void si_transaction_begin(void);
+extern bool si_transaction_is_begun(void);
 
 /* When this transaction commits, the database's chunks leave memory. */
 extern void si_transaction_evict_at_commit(Oid database, Oid relation);

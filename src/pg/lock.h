@@ -22,7 +22,13 @@ extern void si_lock_transaction(SiLockKind kind, uint32 key1, uint32 key2);
 /* The same, shared with others who take it so. */
 extern void si_lock_transaction_shared(SiLockKind kind, uint32 key1, uint32 key2);
 
-/* Gives back, before the end of the transaction, a lock that was taken by one of the two above; shared says by which. */
+/*
+ * The same two, but held until the top-level transaction ends, also when a savepoint is rolled back to, or a cursor fails,
+ * that asked for it: for what protects more than the savepoint's own work.
+ */
+extern void si_lock_to_end(SiLockKind kind, uint32 key1, uint32 key2, bool shared);
+
+/* Gives back, before the end of the transaction, a lock that was taken by one of the first two; shared says by which. */
 extern void si_lock_release(SiLockKind kind, uint32 key1, uint32 key2, bool shared);
 
 /* Does not wait: whether it was taken, until the end of the transaction. */

@@ -124,14 +124,16 @@ class Session:
 
     def recover(self):
         """After an error whose commit may or may not have happened: the tables tell what is ours."""
-        try:
-            self.db.execute("ROLLBACK")
-        except psycopg.Error:
-            pass
-        if self.db.closed:
-            self.db = connect()
-        rows = self.db.execute("SELECT reservation_id, cpu_millicores / 1000, memory_mib / 1024, starts_at, ends_at FROM "
-                               "sparkingest.reservations WHERE tenant_id = %s AND status = 'active'", (self.tenant,)).fetchall()
+        while True:
+            try:
+                if self.db.closed:
+                    self.db = connect()
+                self.db.execute("ROLLBACK")
+                rows = self.db.execute("SELECT reservation_id, cpu_millicores / 1000, memory_mib / 1024, starts_at, ends_at FROM "
+                                       "sparkingest.reservations WHERE tenant_id = %s AND status = 'active'", (self.tenant,)).fetchall()
+                break
+            except psycopg.Error:  # the blow lands only now
+                self.db.close()
         self.told = {row[0]: tuple(row[1:]) for row in rows}
 
     def run(self):
