@@ -117,7 +117,7 @@ si_audit(SiDifference **out)
     MemoryContext context = CurrentMemoryContext;
     MemoryContext each = AllocSetContextCreate(context, "sparkingest audit", ALLOCSET_DEFAULT_SIZES);
     Audit audit = {palloc(sizeof(SiDifference) * 64), 0, 64};
-    SiChunkCopy *chunks;
+    SiChunkName *chunks;
     int n = si_ledger_chunks(&chunks);
 
     for (int i = 0; i < n; i++)

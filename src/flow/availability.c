@@ -5,6 +5,7 @@
 
 #include "access/xlog.h"
 #include "common/hashfn.h"
+#include "miscadmin.h"
 #include "utils/timestamp.h"
 
 #include "domain/types.h"
@@ -14,6 +15,8 @@
 #include "pg/lock.h"
 #include "store/reservations.h"
 #include "store/sql.h"
+
+#define MAX_TRIES 100
 
 static void
 slots_alloc(SiSlots *slots, int64 first, int32 n)
@@ -171,6 +174,26 @@ si_physical_total(const SiNamespace *namespace, int64 first, int32 n, SiSlots *t
     physical_total(namespace, total);
 }
 
+/*
+ * The same as others have committed it, this transaction's own changes left out; also of the namespace, as its row is now:
+ * `namespace` was read before the locks. A namespace that only this transaction knows is taken as it is.
+ */
+static void
+read_committed(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, int64 first, int32 n, SiSlots *total,
+               SiSlots *allocated)
+{
+    SiNamespace committed;
+
+    si_sql_leave_own_out(true);
+    if (!si_namespace_read(namespace->name, &committed))
+        committed = *namespace;
+    if (committed.step_usecs != namespace->step_usecs)
+        ereport(ERROR, (errcode(ERRCODE_SI_LEDGER), errmsg("the grid of namespace \"%s\" was changed meanwhile", namespace->name),
+                        errhint("Try again.")));
+    read_tables(&committed, measure, tenant_id, first, n, total, allocated);
+    si_sql_leave_own_out(false);
+}
+
 void
 si_account_from_tables(const SiAccount *account, const SiPool *pool, const SiNamespace *namespace, int64 first, int32 n,
                        SiSlots *total, SiSlots *allocated)
@@ -183,9 +206,7 @@ si_account_from_tables(const SiAccount *account, const SiPool *pool, const SiNam
         measure = SHARE;
         tenant_id = &account->tenant_id;
     }
-    si_sql_leave_own_out(true);
-    read_tables(namespace, measure, tenant_id, first, n, total, allocated);
-    si_sql_leave_own_out(false);
+    read_committed(namespace, measure, tenant_id, first, n, total, allocated);
 }
 
 void
@@ -231,9 +252,7 @@ load(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, 
         SiSlots total;
         SiSlots allocated;
 
-        si_sql_leave_own_out(true);
-        read_tables(namespace, measure, tenant_id, from, count, &total, &allocated);
-        si_sql_leave_own_out(false);
+        read_committed(namespace, measure, tenant_id, from, count, &total, &allocated);
         si_ledger_load(account, &total, &allocated);
     }
     si_lock_release(SI_LOCK_LOAD, (uint32) account->pool_id, key2, false);
@@ -241,16 +260,48 @@ load(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, 
     si_lock_release(SI_LOCK_LEDGER, 0, 0, true);
 }
 
-void
-si_claim_load(const SiNamespace *namespace, const SiClaim *claim, int64 first, int32 n)
+/*
+ * Brings what is missing of the accounts into the ledger. To be called again while it has left it meanwhile, but not for
+ * ever: memory that does not hold one claim is too small.
+ */
+static void
+load_claim(const SiNamespace *namespace, const SiClaim *claim, int64 first, int32 n, int *tries)
 {
     bool has_tenant = memcmp(&claim->tenant_id, &(pg_uuid_t){{0}}, sizeof(pg_uuid_t)) != 0;
     Measure measures[SI_MAX_ACCOUNTS];
     int count = measures_of(namespace, has_tenant, measures);
 
     Assert(count == claim->n_accounts);
+    CHECK_FOR_INTERRUPTS();
+    if ((*tries)++ >= MAX_TRIES)
+        ereport(ERROR, (errcode(ERRCODE_SI_LEDGER), errmsg("the capacity ledger is full"),
+                        errhint("Raise sparkingest.ledger_memory and restart the server.")));
     for (int i = 0; i < count; i++)
         load(namespace, measures[i], &claim->tenant_id, &claim->accounts[i], first, n);
+}
+
+bool
+si_claim_take(const SiNamespace *namespace, const SiClaim *claim, int64 first, int32 n, bool force)
+{
+    SiLedgerAnswer answer;
+    int tries = 0;
+
+    do
+    {
+        load_claim(namespace, claim, first, n, &tries);
+        answer = si_ledger_take(claim, first, n, force);
+    } while (answer == SI_LEDGER_MISSING);
+    return answer == SI_LEDGER_YES;
+}
+
+void
+si_claim_give(const SiNamespace *namespace, const SiClaim *claim, int64 first, int32 n)
+{
+    int tries = 0;
+
+    do
+        load_claim(namespace, claim, first, n, &tries);
+    while (!si_ledger_give(claim, first, n));
 }
 
 /* On a standby there is no ledger: the tables are read. */
@@ -283,13 +334,21 @@ find_in_tables(const SiPoolRef *pool, const SiClaim *claim, int32 length, int64 
 int64
 si_available_from(const SiPoolRef *pool, const SiClaim *claim, int32 length, int64 earliest, int64 latest)
 {
+    SiLedgerAnswer answer;
+    int tries = 0;
+    int64 slot;
+
     if (claim->n_accounts == 0 || latest < earliest)
         return SI_NO_SLOT;
     if (RecoveryInProgress())
         return find_in_tables(pool, claim, length, earliest, latest);
     si_ledger_require();
-    si_claim_load(&pool->namespace, claim, earliest, (int32) (latest - earliest + length));
-    return si_ledger_find(claim, length, earliest, latest);
+    do
+    {
+        load_claim(&pool->namespace, claim, earliest, (int32) (latest - earliest + length), &tries);
+        answer = si_ledger_find(claim, length, earliest, latest, &slot);
+    } while (answer == SI_LEDGER_MISSING);
+    return answer == SI_LEDGER_YES ? slot : SI_NO_SLOT;
 }
 
 void
@@ -297,6 +356,7 @@ si_occupancy(const SiPoolRef *pool, int64 first, int32 n, SiSlots *total, SiSlot
 {
     bool own_units = pool->namespace.purpose == SI_NS_DEDICATED && pool->tenant_id != NULL;
     SiClaim claim;
+    int tries = 0;
 
     /* A tenant's part of a common pool is not an account everywhere: it is summed up. So is what a standby shows. */
     if (RecoveryInProgress() || (pool->tenant_id != NULL && !own_units))
@@ -314,8 +374,9 @@ si_occupancy(const SiPoolRef *pool, int64 first, int32 n, SiSlots *total, SiSlot
     si_claim_make(&pool->namespace, own_units ? pool->tenant_id : NULL, 1, 1, &claim);
     if (claim.n_accounts == 0)
         return;
-    si_claim_load(&pool->namespace, &claim, first, n);
-    si_ledger_read(&claim.accounts[0], total, allocated);
+    do
+        load_claim(&pool->namespace, &claim, first, n, &tries);
+    while (!si_ledger_read(&claim.accounts[0], total, allocated));
 }
 
 TimestampTz

@@ -23,8 +23,12 @@ typedef struct SiPoolRef
 extern void si_claim_make(const SiNamespace *namespace, const pg_uuid_t *tenant_id, int64 cpu_millicores, int64 memory_mib,
                           SiClaim *out);
 
-/* Brings what is missing of its accounts in [first, first + n) into the ledger. Raises SI005 when that is full. */
-extern void si_claim_load(const SiNamespace *namespace, const SiClaim *claim, int64 first, int32 n);
+/*
+ * Takes, or gives back, what is claimed in [first, first + n); see ledger.h. What is missing of the accounts is brought into
+ * the ledger. Whether it fits. Raises SI005 when the ledger is full.
+ */
+extern bool si_claim_take(const SiNamespace *namespace, const SiClaim *claim, int64 first, int32 n, bool force);
+extern void si_claim_give(const SiNamespace *namespace, const SiClaim *claim, int64 first, int32 n);
 
 /*
  * First start in [earliest, latest] from which `length` slots have what is claimed, counting what this transaction gave up;

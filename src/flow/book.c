@@ -85,10 +85,9 @@ book(const SiReservation *r, bool give, bool force)
         ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
                         errmsg("pool %d is not the one of namespace \"%s\" for tenant \"%s\"", r->pool_id, r->namespace_name,
                                si_uuid_text(&r->tenant_id))));
-    si_claim_load(&namespace, &claim, first, n);
     if (give)
-        si_ledger_give(&claim, first, n);
-    else if (!si_ledger_take(&claim, first, n, force))
+        si_claim_give(&namespace, &claim, first, n);
+    else if (!si_claim_take(&namespace, &claim, first, n, force))
         ereport(ERROR, (errcode(ERRCODE_SI_CAPACITY),
                         errmsg("reservation \"%s\" does not fit into namespace \"%s\"", si_uuid_text(&r->reservation_id),
                                r->namespace_name),
@@ -175,28 +174,30 @@ si_book_override(const char *namespace_name, TimestampTz from, TimestampTz until
     si_ledger_supply(&claim.accounts[0], &total);
 }
 
+/* Whether a chunk lies well before what is still counted (slots_of), or belongs to nobody. */
+static bool
+is_over(const SiChunkName *chunk, TimestampTz now)
+{
+    SiNamespace namespace;
+    SiPool pool;
+
+    if (!si_pool_load(chunk->account.pool_id, &pool) || !si_namespace_load(pool.namespace_name, &namespace))
+        return true; /* of a transaction that was rolled back */
+    return si_slot_time(chunk->first + SI_CHUNK_SLOTS, namespace.step_usecs) < now - 2 * PAST_DAYS * USECS_PER_DAY;
+}
+
 int
 si_book_forget_past(TimestampTz now)
 {
-    SiChunkCopy *chunks;
+    SiChunkName *chunks;
     int n = si_ledger_chunks(&chunks);
     int forgotten = 0;
 
     for (int i = 0; i < n; i++)
     {
-        SiNamespace namespace;
-        SiPool pool;
-        TimestampTz end;
-
         CHECK_FOR_INTERRUPTS();
-        if (!si_pool_load(chunks[i].account.pool_id, &pool) || !si_namespace_load(pool.namespace_name, &namespace))
-            continue;
-        end = si_slot_time(chunks[i].first + SI_CHUNK_SLOTS, namespace.step_usecs);
-        /* Well before what is still counted (slots_of): no transaction has anything there. */
-        if (end >= now - 2 * PAST_DAYS * USECS_PER_DAY)
-            continue;
-        si_ledger_evict(&chunks[i].account, chunks[i].first);
-        forgotten++;
+        if (is_over(&chunks[i], now))
+            forgotten += si_ledger_evict(&chunks[i].account, chunks[i].first);
     }
     return forgotten;
 }

@@ -105,7 +105,7 @@ take(SiPoolRef *pool, const SiNeed *need, TimestampTz now, bool fallback, SiPlac
         start = search(pool, &claim, need, now, latest, &length);
         if (start == SI_NO_SLOT)
             return false;
-    } while (!si_ledger_take(&claim, start, length, false));
+    } while (!si_claim_take(&pool->namespace, &claim, start, length, false));
 
     reservation.reservation_id = si_uuid_new();
     reservation.pool_id = claim.accounts[0].pool_id;
@@ -302,10 +302,9 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     first = si_slot_floor(reservation->starts_at, step);
     length = (int32) (si_slot_ceil(reservation->ends_at, step) - first);
     si_claim_make(&pool.namespace, pool.tenant_id, need.cpu_millicores, need.memory_mib, &claim);
-    si_claim_load(&pool.namespace, &claim, first, length);
-    si_ledger_give(&claim, first, length);
+    si_claim_give(&pool.namespace, &claim, first, length);
     start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), &length);
-    if (start == SI_NO_SLOT || !si_ledger_take(&claim, start, length, false))
+    if (start == SI_NO_SLOT || !si_claim_take(&pool.namespace, &claim, start, length, false))
         return false;
     reservation->starts_at = si_slot_time(start, step);
     reservation->ends_at = si_slot_time(start + length, step);

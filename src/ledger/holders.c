@@ -13,7 +13,6 @@
 #include "storage/spin.h"
 
 #include "ledger/holders.h"
-#include "pg/clock.h"
 
 #define COUNTERS 4096
 
@@ -101,7 +100,7 @@ change(int reservations, int64 cpu_millicores, int64 memory_mib)
 }
 
 bool
-si_holder_add(const pg_uuid_t *tenant_id, int64 cpu_millicores, int64 memory_mib, int64 most)
+si_holder_add(const pg_uuid_t *tenant_id, int64 cpu_millicores, int64 memory_mib, int64 most, TimestampTz now)
 {
     pg_atomic_uint64 *counter = counter_of(tenant_id);
     Place *place = own_place();
@@ -114,7 +113,7 @@ si_holder_add(const pg_uuid_t *tenant_id, int64 cpu_millicores, int64 memory_mib
     }
     if (place->holder.pid == 0)
     {
-        SiHolder fresh = {.pid = MyProcPid, .since = si_now(), .tenant_id = *tenant_id};
+        SiHolder fresh = {.pid = MyProcPid, .since = now, .tenant_id = *tenant_id};
 
         SpinLockAcquire(&place->lock);
         place->holder = fresh;

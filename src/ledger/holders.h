@@ -25,9 +25,9 @@ extern void si_holders_init(void);
 
 /*
  * Counts a reservation of a tenant; false when it would hold more than `most` millicores in transactions that have not
- * ended (0 = no limit), then nothing is counted.
+ * ended (0 = no limit), then nothing is counted. Raises nothing.
  */
-extern bool si_holder_add(const pg_uuid_t *tenant_id, int64 cpu_millicores, int64 memory_mib, int64 most);
+extern bool si_holder_add(const pg_uuid_t *tenant_id, int64 cpu_millicores, int64 memory_mib, int64 most, TimestampTz now);
 
 /* The opposite, when it is rolled back or the transaction ends; clear = the transaction is over. */
 extern void si_holder_remove(const pg_uuid_t *tenant_id, int64 cpu_millicores, int64 memory_mib);

@@ -17,6 +17,7 @@
 #include "ledger/holders.h"
 #include "ledger/memory.h"
 #include "ledger/transaction.h"
+#include "pg/clock.h"
 #include "pg/errors.h"
 #include "pg/lock.h"
 
@@ -58,13 +59,18 @@ complain(Result result)
                             errhint("Raise sparkingest.ledger_memory and restart the server.")));
             break;
         case NOT_LOADED:
-            ereport(ERROR, (errcode(ERRCODE_SI_LEDGER), errmsg("the capacity ledger was rebuilt meanwhile"),
-                            errhint("Try again.")));
             break;
         case BROKEN:
             ereport(ERROR, (errcode(ERRCODE_SI_LEDGER), errmsg("the capacity ledger does not agree with itself"),
                             errhint("sparkingest.verify_ledger() tells where, sparkingest.rebuild_ledger() makes it anew.")));
     }
+}
+
+static SiLedgerAnswer
+answer(Result result)
+{
+    complain(result);
+    return result == DONE ? SI_LEDGER_YES : result == NO_FIT ? SI_LEDGER_NO : SI_LEDGER_MISSING;
 }
 
 void
@@ -168,9 +174,12 @@ is_plain(const SiSlots *total, const SiSlots *allocated, int offset)
     return true;
 }
 
-/* Fills a new chunk; what this transaction holds in it already, from before it was here, is taken out of it. */
+/*
+ * Fills a new chunk; what this transaction holds in it already, from before it was here, is taken out of it. False when memory
+ * is full.
+ */
 static bool
-fill(SiChunk *chunk, const SiPosition *position, const SiSlots *total, const SiSlots *allocated, int offset)
+fill(SiChunk *chunk, SiPosition *position, const SiSlots *total, const SiSlots *allocated, int offset)
 {
     int64 first = total->first + offset;
     bool ours = position && position->first < first + SI_CHUNK_SLOTS && position->first + position->n > first;
@@ -194,34 +203,50 @@ fill(SiChunk *chunk, const SiPosition *position, const SiSlots *total, const SiS
         b->free_cpu[i] = b->total_cpu[i] - allocated->cpu[offset + i] - b->open_cpu[i];
         b->free_mem[i] = b->total_mem[i] - allocated->mem[offset + i] - b->open_mem[i];
     }
+    if (ours)
+        si_position_use(position, chunk);
     return true;
+}
+
+/* Loads one chunk, unless it is there. Whether there was memory for it; else what of: a block, or a chunk. */
+static bool
+load_chunk(const SiAccount *account, SiPosition *position, const SiSlots *total, const SiSlots *allocated, int offset,
+           bool *needs_block)
+{
+    LWLock *lock = si_ledger_lock(account);
+    SiChunk *chunk;
+    bool good = true;
+
+    LWLockAcquire(lock, LW_EXCLUSIVE);
+    chunk = si_chunk_find(account, chunk_of(total->first + offset));
+    if (chunk == NULL)
+    {
+        chunk = si_chunk_add(account, chunk_of(total->first + offset));
+        good = chunk != NULL && fill(chunk, position, total, allocated, offset);
+        *needs_block = chunk != NULL;
+        if (!good && chunk)
+            si_chunk_drop(chunk);
+    }
+    LWLockRelease(lock);
+    return good;
 }
 
 void
 si_ledger_load(const SiAccount *account, const SiSlots *total, const SiSlots *allocated)
 {
-    const SiPosition *position = si_position_find(account);
-    LWLock *lock = si_ledger_lock(account);
-    bool full = false;
+    SiPosition *position = si_position_find(account);
 
     Assert(total->first % SI_CHUNK_SLOTS == 0 && total->n % SI_CHUNK_SLOTS == 0);
-    for (int offset = 0; offset < total->n && !full; offset += SI_CHUNK_SLOTS)
+    if (position)
+        (void) si_position_open(account, position->first, position->n); /* room to use all chunks that it covers */
+    for (int offset = 0; offset < total->n; offset += SI_CHUNK_SLOTS)
     {
-        int64 number = chunk_of(total->first + offset);
+        bool needs_block;
 
-        LWLockAcquire(lock, LW_EXCLUSIVE);
-        if (si_chunk_find(account, number) == NULL)
-        {
-            SiChunk *chunk = si_chunk_add(account, number);
-
-            full = chunk == NULL || !fill(chunk, position, total, allocated, offset);
-            if (full && chunk)
-                si_chunk_drop(chunk);
-        }
-        LWLockRelease(lock);
+        while (!load_chunk(account, position, total, allocated, offset, &needs_block))
+            if (!si_chunks_make_room(account, needs_block))
+                complain(NO_MEMORY);
     }
-    if (full)
-        complain(NO_MEMORY);
 }
 
 /* What this transaction may use of a slot beyond what is free for all. */
@@ -252,6 +277,7 @@ read_free(const SiClaim *claim, SiPosition *const *positions, int64 first, int32
 
         if (chunk == NULL)
             return NOT_LOADED;
+        chunk->recent = true;
         if (chunk->broken)
             return BROKEN;
         for (int i = 0; i < n; i++)
@@ -280,6 +306,7 @@ feed_directly(const SiClaim *claim, SiFit *fit, int64 first, int32 n, SiFitState
 
     if (chunk == NULL)
         return NOT_LOADED;
+    chunk->recent = true;
     if (chunk->broken)
         return BROKEN;
     *state = chunk->block ? si_fit_feed(fit, first, n, chunk->block->free_cpu + offset, chunk->block->free_mem + offset)
@@ -287,8 +314,8 @@ feed_directly(const SiClaim *claim, SiFit *fit, int64 first, int32 n, SiFitState
     return DONE;
 }
 
-int64
-si_ledger_find(const SiClaim *claim, int32 length, int64 earliest, int64 latest)
+SiLedgerAnswer
+si_ledger_find(const SiClaim *claim, int32 length, int64 earliest, int64 latest, int64 *out)
 {
     SiPosition *positions[SI_MAX_ACCOUNTS];
     bool plain = claim->n_accounts == 1;
@@ -320,8 +347,10 @@ si_ledger_find(const SiClaim *claim, int32 length, int64 earliest, int64 latest)
             state = si_fit_feed(&fit, slot, n, cpu, mem);
         slot = until;
     }
-    complain(result);
-    return state == SI_FIT_FOUND ? fit.run : SI_NO_SLOT;
+    if (result == DONE && state != SI_FIT_FOUND)
+        result = NO_FIT;
+    *out = fit.run;
+    return answer(result);
 }
 
 /* Whether the whole range fits, and blocks for all of it. Needs the locks, exclusively. */
@@ -349,8 +378,8 @@ prepare(const SiClaim *claim, SiPosition *const *positions, int64 first, int32 n
 }
 
 /*
- * Adds an operation to a position and takes from shared memory what it holds more for it. A chunk that is not in memory is
- * skipped: whoever loads it sees what we hold (fill). Needs the lock, exclusively.
+ * Adds an operation to a position and takes from shared memory what it holds more for it. All chunks that are in memory have
+ * blocks. One that is not is skipped: when it is loaded, what we hold is seen (fill). Needs the lock, exclusively.
  */
 static void
 apply(SiPosition *p, const SiOperation *op)
@@ -374,15 +403,14 @@ apply(SiPosition *p, const SiOperation *op)
             at = chunk_of(slot);
             chunk = si_chunk_find(&p->account, at);
             if (chunk)
+            {
                 chunk->version++;
+                si_position_use(p, chunk);
+            }
         }
         if (chunk == NULL || (more_cpu == 0 && more_mem == 0))
             continue;
-        if (!si_chunk_expand(chunk))
-        {
-            chunk->broken = true;
-            continue;
-        }
+        Assert(chunk->block);
         offset = (int) (slot - at * SI_CHUNK_SLOTS);
         chunk->block->free_cpu[offset] -= more_cpu;
         chunk->block->free_mem[offset] -= more_mem;
@@ -392,8 +420,8 @@ apply(SiPosition *p, const SiOperation *op)
     si_position_add(p, op);
 }
 
-bool
-si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force)
+static Result
+try_take(const SiClaim *claim, SiPosition *const *positions, int64 first, int32 n, bool force)
 {
     SiOperation op = {.sub = GetCurrentSubTransactionId(),
                       .first = first,
@@ -402,15 +430,12 @@ si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force)
                       .mem = claim->memory_mib,
                       .tenant_id = claim->tenant_id};
     int64 most = si_guc_max_uncommitted_cores * INT64CONST(1000);
-    SiPosition *positions[SI_MAX_ACCOUNTS];
+    TimestampTz now = si_now();
     Result result;
 
-    si_ledger_begin();
-    for (int a = 0; a < claim->n_accounts; a++)
-        positions[a] = si_position_open(&claim->accounts[a], first, n);
     lock_claim(claim, LW_EXCLUSIVE);
     result = prepare(claim, positions, first, n, force);
-    if (result == DONE && !si_holder_add(&claim->tenant_id, claim->cpu_millicores, claim->memory_mib, force ? 0 : most))
+    if (result == DONE && !si_holder_add(&claim->tenant_id, claim->cpu_millicores, claim->memory_mib, force ? 0 : most, now))
         result = TOO_MUCH;
     for (int a = 0; a < claim->n_accounts && result == DONE; a++)
     {
@@ -418,11 +443,41 @@ si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force)
         apply(positions[a], &op);
     }
     unlock_claim(claim);
-    complain(result);
-    return result == DONE;
+    return result;
 }
 
-void
+SiLedgerAnswer
+si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force)
+{
+    SiPosition *positions[SI_MAX_ACCOUNTS];
+    Result result;
+
+    si_ledger_begin();
+    for (int a = 0; a < claim->n_accounts; a++)
+        positions[a] = si_position_open(&claim->accounts[a], first, n);
+    do
+        result = try_take(claim, positions, first, n, force);
+    while (result == NO_MEMORY && si_chunks_make_room(&claim->accounts[0], true));
+    return answer(result);
+}
+
+/* Uses all chunks of a range; false when one is not in memory. Needs the lock, exclusively. */
+static bool
+use(SiPosition *position, int64 first, int32 n)
+{
+    for (int64 number = chunk_of(first); number <= chunk_of(first + n - 1); number++)
+    {
+        SiChunk *chunk = si_chunk_find(&position->account, number);
+
+        if (chunk == NULL)
+            return false;
+        chunk->recent = true;
+        si_position_use(position, chunk);
+    }
+    return true;
+}
+
+bool
 si_ledger_give(const SiClaim *claim, int64 first, int32 n)
 {
     SiOperation op = {.sub = GetCurrentSubTransactionId(),
@@ -430,13 +485,34 @@ si_ledger_give(const SiClaim *claim, int64 first, int32 n)
                       .n = n,
                       .cpu = -claim->cpu_millicores,
                       .mem = -claim->memory_mib};
+    SiPosition *positions[SI_MAX_ACCOUNTS];
+    bool good = true;
 
     si_ledger_begin();
     for (int a = 0; a < claim->n_accounts; a++)
-        (void) si_position_open(&claim->accounts[a], first, n);
-    /* Nothing shared changes before the commit. */
-    for (int a = 0; a < claim->n_accounts; a++)
-        si_position_add(si_position_find(&claim->accounts[a]), &op);
+        positions[a] = si_position_open(&claim->accounts[a], first, n);
+    /* Amounts in shared memory change at the commit only; until then the chunks must stay. */
+    lock_claim(claim, LW_EXCLUSIVE);
+    for (int a = 0; a < claim->n_accounts && good; a++)
+        good = use(positions[a], first, n);
+    unlock_claim(claim);
+    for (int a = 0; a < claim->n_accounts && good; a++)
+        si_position_add(positions[a], &op);
+    return good;
+}
+
+/* Blocks for all chunks of a range that are in memory: what happens to them later, at the commit, cannot fail. */
+static Result
+expand_all(const SiAccount *account, int64 first, int32 n)
+{
+    for (int64 number = chunk_of(first); number <= chunk_of(first + n - 1); number++)
+    {
+        SiChunk *chunk = si_chunk_find(account, number);
+
+        if (chunk && !si_chunk_expand(chunk))
+            return NO_MEMORY;
+    }
+    return DONE;
 }
 
 void
@@ -445,6 +521,7 @@ si_ledger_supply(const SiAccount *account, const SiSlots *change)
     SiOperation op = {.sub = GetCurrentSubTransactionId(), .first = change->first, .n = change->n};
     LWLock *lock = si_ledger_lock(account);
     SiPosition *position;
+    Result result;
 
     si_ledger_begin();
     position = si_position_open(account, change->first, change->n);
@@ -452,9 +529,15 @@ si_ledger_supply(const SiAccount *account, const SiSlots *change)
     op.mems = MemoryContextAlloc(TopTransactionContext, sizeof(int64) * change->n);
     memcpy(op.cpus, change->cpu, sizeof(int64) * change->n);
     memcpy(op.mems, change->mem, sizeof(int64) * change->n);
-    LWLockAcquire(lock, LW_EXCLUSIVE);
-    apply(position, &op);
-    LWLockRelease(lock);
+    do
+    {
+        LWLockAcquire(lock, LW_EXCLUSIVE);
+        result = expand_all(account, change->first, change->n);
+        if (result == DONE)
+            apply(position, &op);
+        LWLockRelease(lock);
+    } while (result == NO_MEMORY && si_chunks_make_room(account, true));
+    complain(result);
 }
 
 /* Own supply that others do not see yet. */
@@ -474,7 +557,7 @@ add_own_supply(const SiPosition *p, SiSlots *total)
     }
 }
 
-void
+bool
 si_ledger_read(const SiAccount *account, SiSlots *total, SiSlots *allocated)
 {
     SiPosition *position = si_position_find(account);
@@ -489,6 +572,8 @@ si_ledger_read(const SiAccount *account, SiSlots *total, SiSlots *allocated)
         LWLockAcquire(lock, LW_SHARED);
         chunk = si_chunk_find(account, chunk_of(slot));
         result = chunk ? DONE : NOT_LOADED;
+        if (chunk)
+            chunk->recent = true;
         for (; chunk && slot < until; slot++)
         {
             int64 i = slot - total->first;
@@ -501,7 +586,8 @@ si_ledger_read(const SiAccount *account, SiSlots *total, SiSlots *allocated)
         }
         LWLockRelease(lock);
     }
-    complain(result);
+    if (result != DONE)
+        return false;
     if (position)
     {
         /* allocated = total - free - credit; own supply is in the credit and in the total alike. */
@@ -525,11 +611,12 @@ si_ledger_read(const SiAccount *account, SiSlots *total, SiSlots *allocated)
             allocated->mem[i] += credit.mem[i];
         }
     }
+    return true;
 }
 
 typedef struct Listing
 {
-    SiChunkCopy *copies;
+    SiChunkName *names;
     int n;
     int room;
 } Listing;
@@ -541,14 +628,14 @@ list_chunk(const SiChunk *chunk, void *argument)
 
     if (listing->n < listing->room)
     {
-        listing->copies[listing->n].account = chunk->key.account;
-        listing->copies[listing->n].first = (int64) chunk->key.chunk * SI_CHUNK_SLOTS;
+        listing->names[listing->n].account = chunk->key.account;
+        listing->names[listing->n].first = (int64) chunk->key.chunk * SI_CHUNK_SLOTS;
     }
     listing->n++;
 }
 
 int
-si_ledger_chunks(SiChunkCopy **out)
+si_ledger_chunks(SiChunkName **out)
 {
     Listing listing = {NULL, 0, 0};
 
@@ -560,11 +647,11 @@ si_ledger_chunks(SiChunkCopy **out)
             break;
         listing.room = listing.n + 64;
         listing.n = 0;
-        if (listing.copies)
-            pfree(listing.copies);
-        listing.copies = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SiChunkCopy) * listing.room);
+        if (listing.names)
+            pfree(listing.names);
+        listing.names = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SiChunkName) * listing.room);
     }
-    *out = listing.copies;
+    *out = listing.names;
     return listing.n;
 }
 
@@ -594,7 +681,7 @@ si_ledger_copy(SiChunkCopy *copy)
     return chunk != NULL;
 }
 
-void
+bool
 si_ledger_evict(const SiAccount *account, int64 first)
 {
     LWLock *lock = si_ledger_lock(account);
@@ -602,9 +689,13 @@ si_ledger_evict(const SiAccount *account, int64 first)
 
     LWLockAcquire(lock, LW_EXCLUSIVE);
     chunk = si_chunk_find(account, chunk_of(first));
-    if (chunk)
+    if (chunk && chunk->users == 0)
+    {
         si_chunk_drop(chunk);
+        chunk = NULL;
+    }
     LWLockRelease(lock);
+    return chunk == NULL;
 }
 
 void

@@ -59,27 +59,37 @@ typedef struct SiClaim
     int64 memory_mib;
 } SiClaim;
 
+/* Slots that were in memory may have left it since: then they are to be loaded, and the question is to be asked again. */
+typedef enum SiLedgerAnswer
+{
+    SI_LEDGER_YES,
+    SI_LEDGER_NO,
+    SI_LEDGER_MISSING
+} SiLedgerAnswer;
+
 /*
  * First start in [earliest, latest] from which `length` slots are free in all accounts, counting what this transaction
- * gave up; SI_NO_SLOT when there is none. All of [earliest, latest + length) must be in memory (si_ledger_missing).
+ * gave up. Needs all of [earliest, latest + length) in memory (si_ledger_missing). Raises SI005 when an account is broken.
  */
-extern int64 si_ledger_find(const SiClaim *claim, int32 length, int64 earliest, int64 latest);
+extern SiLedgerAnswer si_ledger_find(const SiClaim *claim, int32 length, int64 earliest, int64 latest, int64 *out);
 
 /*
- * Takes [first, first + n) in all accounts, or nothing. False when it does not fit; with `force` it fits always, and the
- * account may become over-committed. Raises SI005 when memory is full, when slots are not in memory, or when an account is
- * broken.
+ * Takes [first, first + n) in all accounts, or nothing; no: it does not fit. With `force` it fits always, and the account may
+ * become over-committed. Raises SI005 when memory is full, or when an account is broken.
  */
-extern bool si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force);
+extern SiLedgerAnswer si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force);
 
-/* Gives back [first, first + n): to this transaction at once, to others when it commits. */
-extern void si_ledger_give(const SiClaim *claim, int64 first, int32 n);
+/* Gives back [first, first + n): to this transaction at once, to others when it commits. False = missing. */
+extern bool si_ledger_give(const SiClaim *claim, int64 first, int32 n);
 
-/* Changes the supply of one account by amounts per slot: less at once, more when the transaction commits (C9). */
+/*
+ * Changes the supply of one account by amounts per slot: less at once, more when the transaction commits (C9). Nobody may
+ * load the account until this transaction ends (SI_LOCK_SUPPLY). Raises SI005 when memory is full.
+ */
 extern void si_ledger_supply(const SiAccount *account, const SiSlots *change);
 
-/* Total, and what is reserved, as this transaction may use it; all slots must be in memory. */
-extern void si_ledger_read(const SiAccount *account, SiSlots *total, SiSlots *allocated);
+/* Total, and what is reserved, as this transaction may use it. False = missing. */
+extern bool si_ledger_read(const SiAccount *account, SiSlots *total, SiSlots *allocated);
 
 /* A chunk as it is in memory. */
 typedef struct SiChunkCopy
@@ -94,14 +104,20 @@ typedef struct SiChunkCopy
     int64 reserved_mem[SI_CHUNK_SLOTS];
 } SiChunkCopy;
 
-/* The chunks of this database that are in memory: their accounts and first slots only; palloc'd. Returns how many. */
-extern int si_ledger_chunks(SiChunkCopy **out);
+typedef struct SiChunkName
+{
+    SiAccount account;
+    int64 first; /* slot */
+} SiChunkName;
 
-/* Fills the rest of a copy anew; false when the chunk is not in memory any more. */
+/* The chunks of this database that are in memory, palloc'd. Returns how many. */
+extern int si_ledger_chunks(SiChunkName **out);
+
+/* Fills a copy of which account and first are set; false when the chunk is not in memory any more. */
 extern bool si_ledger_copy(SiChunkCopy *copy);
 
-/* Removes a chunk that no operation can touch any more: its slots are days ago. */
-extern void si_ledger_evict(const SiAccount *account, int64 first);
+/* Removes a chunk from memory, unless a transaction that has not ended changed it. Whether it is gone. */
+extern bool si_ledger_evict(const SiAccount *account, int64 first);
 
 /*
  * Holds the whole ledger until the transaction ends: waits for all transactions that took or gave anything. When it

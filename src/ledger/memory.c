@@ -172,6 +172,8 @@ si_chunk_add(const SiAccount *account, int64 chunk)
     if (added == NULL || found)
         return added;
     added->version = 0;
+    added->users = 0;
+    added->recent = true;
     added->broken = false;
     added->total_cpu = 0;
     added->total_mem = 0;
@@ -234,6 +236,48 @@ unlock_all(void)
 {
     for (int i = PARTITIONS - 1; i >= 0; i--)
         LWLockRelease(&locks[i].lock);
+}
+
+/* One part in 16 at a time, so that it is not done for every chunk anew. */
+static int64
+remove_unused(const SiAccount *keep, bool with_blocks, bool also_recent)
+{
+    int64 enough = Max(block_count() / 16, 1);
+    int64 removed = 0;
+    HASH_SEQ_STATUS scan;
+    SiChunk *chunk;
+
+    hash_seq_init(&scan, chunks);
+    while ((chunk = hash_seq_search(&scan)) != NULL)
+    {
+        bool kept = chunk->key.database == MyDatabaseId && memcmp(&chunk->key.account, keep, sizeof(*keep)) == 0;
+
+        if (chunk->users > 0 || chunk->broken || kept || (with_blocks && chunk->block == NULL))
+            continue;
+        if (chunk->recent && !also_recent)
+        {
+            chunk->recent = false;
+            continue;
+        }
+        si_chunk_drop(chunk);
+        if (++removed >= enough)
+        {
+            hash_seq_term(&scan);
+            break;
+        }
+    }
+    return removed;
+}
+
+bool
+si_chunks_make_room(const SiAccount *keep, bool with_blocks)
+{
+    bool any;
+
+    lock_all(LW_EXCLUSIVE);
+    any = remove_unused(keep, with_blocks, false) > 0 || remove_unused(keep, with_blocks, true) > 0;
+    unlock_all();
+    return any;
 }
 
 int64

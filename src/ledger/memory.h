@@ -2,8 +2,11 @@
  * memory.h: the ledger's shared memory: chunks of slots of accounts. Private to src/ledger.
  *
  * An account is a pool, or one tenant's share of it. A chunk is SI_CHUNK_SLOTS neighbouring slots of an account; it is in
- * memory when somebody needed it since the server started, with what the tables said then and every change since. A chunk
- * in which nothing is reserved has no block of its own, but one total and one free amount for all of its slots.
+ * memory when somebody needed it, with what the tables said then and every change since. A chunk in which nothing is
+ * reserved has no block of its own, but one total and one free amount for all of its slots.
+ *
+ * A chunk may leave memory while no transaction that has not ended changes it (users): whoever needs it again reads the
+ * tables. So whoever looked for a chunk and did not find it loads it and looks again.
  *
  * Locks: a chunk and its block are protected by the partition lock of its account (LW_SHARED to read, LW_EXCLUSIVE to
  * change); the list of free blocks by its own spinlock. Under a partition lock there is array arithmetic and hash lookups
@@ -39,6 +42,8 @@ typedef struct SiChunk
 {
     SiChunkKey key;
     uint32 version; /* counts changes, for verify */
+    int32 users;    /* transactions that do something to it when they end: it stays in memory */
+    bool recent;    /* somebody needed it; written under any lock, as nobody minds a lost write */
     bool broken;    /* an invariant did not hold: nothing is given from it until the ledger is rebuilt */
     int64 total_cpu; /* of every slot while block is NULL; then free is the same */
     int64 total_mem;
@@ -62,6 +67,12 @@ extern bool si_chunk_expand(SiChunk *chunk);
 
 /* Removes one that was just added. Needs the lock, exclusively. */
 extern void si_chunk_drop(SiChunk *chunk);
+
+/*
+ * Removes chunks that nobody uses, rather those that nobody needed lately, and none of the account `keep`; `blocks`: only
+ * such as have blocks. Takes all locks. Whether there were any.
+ */
+extern bool si_chunks_make_room(const SiAccount *keep, bool blocks);
 
 /* Removes the chunks of a database, or of one relation in it (InvalidOid = of all). Takes all locks. Returns how many. */
 extern int64 si_chunks_remove(Oid database, Oid relation);

@@ -162,26 +162,35 @@ chunk_of(int64 slot)
     return slot % SI_CHUNK_SLOTS < 0 ? chunk - 1 : chunk;
 }
 
+void
+si_position_use(SiPosition *p, SiChunk *chunk)
+{
+    for (int i = p->n_chunks - 1; i >= 0; i--)
+        if (p->chunks[i] == chunk->key.chunk)
+            return;
+    Assert(p->n_chunks < p->max_chunks);
+    p->chunks[p->n_chunks++] = chunk->key.chunk;
+    chunk->users++;
+}
+
 /* Commit: what was given goes to others, the rest is not open any more. Abort: what was taken goes back. */
 static void
 end_position(SiPosition *p, bool commit)
 {
     LWLock *lock = si_ledger_lock(&p->account);
-    int64 slot = p->first;
 
     LWLockAcquire(lock, LW_EXCLUSIVE);
-    while (slot < p->first + p->n)
+    for (int c = 0; c < p->n_chunks; c++)
     {
-        SiChunk *chunk = si_chunk_find(&p->account, chunk_of(slot));
-        int64 until = Min((chunk_of(slot) + 1) * SI_CHUNK_SLOTS, p->first + p->n);
+        SiChunk *chunk = si_chunk_find(&p->account, p->chunks[c]);
+        int64 first = p->chunks[c] * SI_CHUNK_SLOTS;
 
-        if (chunk)
-        {
-            chunk->version++;
-            for (; slot < until; slot++)
-                end_slot(p, chunk, slot, commit);
-        }
-        slot = until;
+        if (chunk == NULL)
+            continue; /* this transaction has the ledger made anew */
+        chunk->users--;
+        chunk->version++;
+        for (int64 slot = Max(p->first, first); slot < Min(p->first + p->n, first + SI_CHUNK_SLOTS); slot++)
+            end_slot(p, chunk, slot, commit);
     }
     LWLockRelease(lock);
 }
@@ -373,6 +382,7 @@ SiPosition *
 si_position_open(const SiAccount *account, int64 first, int32 n)
 {
     SiPosition *p = si_position_find(account);
+    int64 chunks;
 
     register_callbacks();
     if (p == NULL)
@@ -392,6 +402,17 @@ si_position_open(const SiAccount *account, int64 first, int32 n)
         positions[n_positions++] = p;
     }
     cover(p, first, n);
+    chunks = chunk_of(first + n - 1) - chunk_of(first) + 1;
+    if (p->n_chunks + chunks > p->max_chunks)
+    {
+        int room = (int) Max(p->max_chunks * 2, p->n_chunks + chunks);
+        int64 *array = MemoryContextAlloc(TopTransactionContext, sizeof(int64) * room);
+
+        if (p->n_chunks > 0)
+            memcpy(array, p->chunks, sizeof(int64) * p->n_chunks);
+        p->chunks = array;
+        p->max_chunks = room;
+    }
     if (p->n_operations == p->max_operations)
     {
         int room = Max(p->max_operations * 2, 4);

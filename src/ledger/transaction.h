@@ -8,7 +8,7 @@
 #ifndef SI_LEDGER_TRANSACTION_H
 #define SI_LEDGER_TRANSACTION_H
 
-#include "ledger/ledger.h"
+#include "ledger/memory.h"
 
 typedef struct SiOperation
 {
@@ -36,16 +36,22 @@ typedef struct SiPosition
     int n_operations;
     int max_operations;
     bool has_supply;
+    int64 *chunks; /* numbers of the chunks in memory of which it is a user */
+    int n_chunks;
+    int max_chunks;
 } SiPosition;
 
 /* NULL when this transaction did nothing with the account. */
 extern SiPosition *si_position_find(const SiAccount *account);
 
 /*
- * The same, made when missing, with arrays that cover [first, first + n) and room for another operation. May raise; changes
- * nothing that counts.
+ * The same, made when missing, with arrays that cover [first, first + n) and room for another operation and to use all chunks
+ * of the range. May raise; changes nothing that counts.
  */
 extern SiPosition *si_position_open(const SiAccount *account, int64 first, int32 n);
+
+/* Becomes a user of a chunk until the transaction ends. Needs the lock, exclusively, and room as above. Cannot fail. */
+extern void si_position_use(SiPosition *position, SiChunk *chunk);
 
 /* Adds an operation, for which si_position_open made room. Cannot fail. net and held follow. */
 extern void si_position_add(SiPosition *position, const SiOperation *operation);

@@ -39,6 +39,25 @@ namespace_from_row(uint64 row, SiNamespace *out)
     out->memory_mib_per_core = si_sql_int8(row, 8);
 }
 
+#define SELECT_NAMESPACES                                                                                              \
+    "SELECT namespace, purpose, cpu_millicores, memory_mib, COALESCE(tenant_cpu_millicores, -1), "                     \
+    "COALESCE(tenant_memory_mib, -1), slot_minutes, memory_mib_per_core FROM sparkingest.namespaces "
+
+bool
+si_namespace_read(const char *name, SiNamespace *out)
+{
+    static SiStatement find = {SELECT_NAMESPACES "WHERE namespace = $1", 1, {TEXTOID}};
+    Datum values[] = {si_text_datum(name)};
+    bool found;
+
+    si_sql_open();
+    found = si_sql_run_latest(&find, values, NULL) > 0;
+    if (found)
+        namespace_from_row(0, out);
+    si_sql_close();
+    return found;
+}
+
 static SiCache namespaces_cache = {"namespaces"};
 static SiNamespace *namespaces = NULL; /* all, by name */
 static int n_namespaces = 0;
@@ -46,10 +65,7 @@ static int n_namespaces = 0;
 static void
 read_namespaces(void)
 {
-    static SiStatement find = {"SELECT namespace, purpose, cpu_millicores, memory_mib, COALESCE(tenant_cpu_millicores, -1), "
-                               "COALESCE(tenant_memory_mib, -1), slot_minutes, memory_mib_per_core FROM sparkingest.namespaces "
-                               "ORDER BY namespace",
-                               0};
+    static SiStatement find = {SELECT_NAMESPACES "ORDER BY namespace", 0};
 
     if (si_cache_holds(&namespaces_cache))
         return;

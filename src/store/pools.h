@@ -34,6 +34,9 @@ typedef struct SiAmount
 /* Whether it exists. */
 extern bool si_namespace_load(const char *name, SiNamespace *out);
 
+/* The same, from its row as it is now and not from what is kept: what the ledger goes by must be what is committed. */
+extern bool si_namespace_read(const char *name, SiNamespace *out);
+
 /* All of a purpose, by name, palloc'd; returns how many. */
 extern int si_namespaces_of(SiPurpose purpose, SiNamespace **out);
 

@@ -53,12 +53,15 @@ si_sql_run(SiStatement *statement, Datum *values, const char *nulls)
     return SPI_processed;
 }
 
-static LocalTransactionId own_left_out = InvalidLocalTransactionId; /* in this transaction */
+/* In this subtransaction: an error ends it, wherever it is caught. */
+static LocalTransactionId own_left_out = InvalidLocalTransactionId;
+static SubTransactionId own_left_out_by = InvalidSubTransactionId;
 
 void
 si_sql_leave_own_out(bool on)
 {
     own_left_out = on ? MyProc->lxid : InvalidLocalTransactionId;
+    own_left_out_by = GetCurrentSubTransactionId();
 }
 
 uint64
@@ -71,7 +74,8 @@ si_sql_run_latest(SiStatement *statement, Datum *values, const char *nulls)
     /* Own changes so far must be visible too: the newest snapshot carries the current command id. */
     CommandCounterIncrement();
     snapshot = GetLatestSnapshot();
-    if (own_left_out != InvalidLocalTransactionId && own_left_out == MyProc->lxid)
+    if (own_left_out != InvalidLocalTransactionId && own_left_out == MyProc->lxid &&
+        own_left_out_by == GetCurrentSubTransactionId())
         snapshot->curcid = FirstCommandId;
     code = SPI_execute_snapshot(statement->plan, values, nulls, snapshot, InvalidSnapshot, true, false, 0);
     if (code < 0)

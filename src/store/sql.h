@@ -40,7 +40,7 @@ extern uint64 si_sql_run_latest(SiStatement *statement, Datum *values, const cha
 
 /*
  * While on, si_sql_run_latest reads as if this transaction had not changed anything. Off again at the end of any
- * transaction.
+ * transaction, and after an error.
  */
 extern void si_sql_leave_own_out(bool on);
 
