@@ -58,7 +58,9 @@ si_guc_init(void)
     DefineCustomStringVariable("sparkingest.database",
                                "Database in which the dispatcher works.",
                                "The extension is to be created in this database.",
-                               &si_guc_database, "postgres", PGC_POSTMASTER, 0, NULL, NULL, NULL);
+                               &si_guc_database, "postgres",
+                               /* A session that loads the library late may not define what only a start can change. */
+                               process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, 0, NULL, NULL, NULL);
     DefineCustomIntVariable("sparkingest.dispatch_in_flight",
                             "Most Kubernetes requests that create applications at the same time, per cluster.", NULL,
                             &si_guc_dispatch_in_flight, 16, 1, 256, PGC_SIGHUP, 0, NULL, NULL, NULL);

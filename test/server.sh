@@ -129,7 +129,8 @@ launch() {
         configure
         : >"$log"
         as_server pg_ctl start -D "$data" -l "$log" -w -t 60 -s >/dev/null 2>&1 </dev/null && return
-        grep -q 'Address already in use' "$log" && [ $((++tries)) -lt 20 ] || fail "the server did not start"
+        grep -q 'Address already in use' "$log" || fail "the server did not start"
+        [ $((++tries)) -lt 20 ] || fail "no port of 127.0.0.1 was free"
     done
 }
 

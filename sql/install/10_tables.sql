@@ -587,3 +587,8 @@ SELECT pg_catalog.pg_extension_config_dump('sparkingest.estimation_observations'
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.events', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.idempotency_keys', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.usage_hourly', '');
+-- Numbers go on after a restore.
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_entries_entry_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.capacity_overrides_override_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.events_event_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.pools_pool_id_seq', '');

@@ -45,7 +45,10 @@ void si_sizing_sum(const SiSizing *sizing, int64_t *cpu_millicores, int64_t *mem
 /* Least totals that si_sizing_split accepts for so many executors. */
 void si_sizing_minimum(int32_t executors, int64_t *cpu_millicores, int64_t *memory_mib);
 
-/* Executors so that pods have at most 4 cores and 8 GiB where the pod minimum allows; 1 to 1000. */
+/*
+ * Executors so that they have at most 4 cores and 8 GiB where the pod minimum allows; 1 to 1000. The driver, which takes the
+ * rest of the division, may have up to a millicore and a MiB per executor more.
+ */
 int32_t si_sizing_default_executors(int64_t cpu_millicores, int64_t memory_mib);
 
 #endif

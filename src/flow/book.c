@@ -186,18 +186,16 @@ is_over(const SiChunkName *chunk, TimestampTz now)
     return si_slot_time(chunk->first + SI_CHUNK_SLOTS, namespace.step_usecs) < now - 2 * PAST_DAYS * USECS_PER_DAY;
 }
 
-int
+void
 si_book_forget_past(TimestampTz now)
 {
     SiChunkName *chunks;
     int n = si_ledger_chunks(&chunks);
-    int forgotten = 0;
 
     for (int i = 0; i < n; i++)
     {
         CHECK_FOR_INTERRUPTS();
         if (is_over(&chunks[i], now))
-            forgotten += si_ledger_evict(&chunks[i].account, chunks[i].first);
+            (void) si_ledger_evict(&chunks[i].account, chunks[i].first);
     }
-    return forgotten;
 }

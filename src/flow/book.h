@@ -22,8 +22,8 @@ extern void si_book_reservation(const SiReservation *before, const SiReservation
 /* Dedicated units came, changed or went. */
 extern void si_book_grant(const SiGrantRow *before, const SiGrantRow *after);
 
-/* Chunks of days that nobody can ask for any more leave memory; returns how many. */
-extern int si_book_forget_past(TimestampTz now);
+/* Chunks of days that nobody can ask for any more leave memory. */
+extern void si_book_forget_past(TimestampTz now);
 
 /* An override of a namespace came, changed or went over an interval. */
 extern void si_book_override(const char *namespace_name, TimestampTz from, TimestampTz until);

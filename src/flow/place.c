@@ -48,7 +48,7 @@ window_of(const SiNeed *need, int64 step, TimestampTz now, TimestampTz latest_st
 static int32
 length_at(const Window *w, const SiNeed *need, int64 step, int64 start, TimestampTz now)
 {
-    if (w->begun && start == w->present)
+    if (w->begun && start == w->present && !need->same_length)
         return (int32) (si_slot_ceil(now + need->duration_usecs, step) - start);
     return w->length;
 }
@@ -62,6 +62,8 @@ search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, Timestam
     int64 start = SI_NO_SLOT;
 
     CHECK_FOR_INTERRUPTS();
+    if (w.over)
+        return SI_NO_SLOT;
     if (w.begun)
     {
         *length = length_at(&w, need, step, w.earliest, now);
@@ -297,6 +299,7 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     need.memory_mib = reservation->memory_mib;
     need.duration_usecs = reservation->ends_at - reservation->starts_at;
     need.not_before = starts_at;
+    need.same_length = true;
 
     /* Its old slots count as free (C5). */
     first = si_slot_floor(reservation->starts_at, step);

@@ -9,6 +9,7 @@
 #include "guc.h"
 #include "pg/errors.h"
 #include "pg/json.h"
+#include "pg/lock.h"
 #include "pg/quantities.h"
 #include "pg/times.h"
 #include "store/events.h"
@@ -45,8 +46,14 @@ si_supply_set(const SiCaller *caller, const SiNamespace *namespace, const SiSupp
 
     if (change->until <= now)
         si_bad_value("during", (char *) NULL, "must not be over");
+    /*
+     * What transactions hold that have not ended must be seen too, or it would be found over-committed only after their
+     * commit: they are waited for. From the next line on, those that come get no more than there is.
+     */
+    si_lock_transaction(SI_LOCK_LEDGER, 0, 0);
     si_override_insert(namespace->name, change->from, change->until, change->cpu_millicores, change->memory_mib,
                        caller->name, now);
+    si_lock_release(SI_LOCK_LEDGER, 0, 0, false);
     initStringInfo(&after);
     appendStringInfoChar(&after, '{');
     si_json_put_text(&after, "namespace", namespace->name);

@@ -15,6 +15,7 @@ static const char *const names[] = {
     [SI_KUBE_QUOTA] = "quota",
     [SI_KUBE_PERMANENT] = "permanent",
     [SI_KUBE_AUTH] = "auth",
+    [SI_KUBE_NO_RIGHTS] = "no rights",
     [SI_KUBE_NO_NAMESPACE] = "no namespace",
     [SI_KUBE_NO_CRD] = "no CRD",
 };
@@ -41,10 +42,13 @@ si_kube_classify(const SiKubeReply *reply)
         case 401:
             return SI_KUBE_AUTH;
         case 403:
-            if (says(reply->message, "exceeded quota") || says(reply->message, "failed quota"))
+            if (says(reply->message, "exceeded quota") || says(reply->message, "failed quota") ||
+                says(reply->message, "status unknown for quota"))
                 return SI_KUBE_QUOTA;
             if (says(reply->message, "because it is being terminated"))
                 return SI_KUBE_NO_NAMESPACE;
+            if (says(reply->message, "User \"") && says(reply->message, "\" cannot "))
+                return SI_KUBE_NO_RIGHTS;
             return SI_KUBE_PERMANENT;
         case 404:
             /* An unknown resource type is answered in plain text, an unknown object by a Status. */

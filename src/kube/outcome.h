@@ -16,8 +16,9 @@ typedef enum SiKubeClass
     SI_KUBE_EXPIRED,      /* 410: list again */
     SI_KUBE_TRANSIENT,    /* transport, 429, 5xx, not what an API answers: try again */
     SI_KUBE_QUOTA,        /* 403 of a ResourceQuota: capacity differs from what we think (drift) */
-    SI_KUBE_PERMANENT,    /* 400, 413, 422, webhook denial, RBAC: trying again does not help */
+    SI_KUBE_PERMANENT,    /* 400, 413, 422, webhook denial: trying again does not help */
     SI_KUBE_AUTH,         /* 401: token or certificate not accepted */
+    SI_KUBE_NO_RIGHTS,    /* 403 of RBAC: true of all runs there; a server that comes up says so before it knows its roles */
     SI_KUBE_NO_NAMESPACE, /* the namespace is missing or being deleted */
     SI_KUBE_NO_CRD        /* SparkApplication is not known there */
 } SiKubeClass;

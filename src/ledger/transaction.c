@@ -47,7 +47,10 @@ si_position_find(const SiAccount *account)
 bool
 si_transaction_is_open(void)
 {
-    return n_positions > 0;
+    for (int i = 0; i < n_positions; i++)
+        if (positions[i]->n_operations > 0)
+            return true;
+    return false;
 }
 
 bool

@@ -2,7 +2,7 @@
 
     spark-submit ingest.py --spec-b64 SPEC
 
-SPEC is base64url without padding of a JSON object; a key that is not listed is an error:
+Its modules (ingest_*.py) lie in the same directory, in an image too. SPEC is base64url without padding of a JSON object; a key that is not listed is an error:
 
     execution_id  UUID, attempt  integer >= 1
     replaces      optional list of at most 1,000 UUIDs: executions whose output does not count (earlier attempts of the same
@@ -27,8 +27,10 @@ whole or decimal numbers, dates or timestamps without infinity; overlap is in se
 Values arrive exactly or the run fails. What Spark has no exact type for arrives as the database's text: numeric without
 precision (or beyond 38 digits), time, interval, money, ranges, composite types and whatever else is not known here; cast in a
 query for another type. Timestamps without zone stay so; those with one are instants. infinity and -infinity become
-9999-12-31 23:59:59.999999 and 0001-01-01. Arrays keep their type; those of more than one dimension must be declared so.
-CSV sources are read as text, RFC 4180 with a header; CSV output holds binary as base64, and arrays and structs as JSON.
+9999-12-31 23:59:59.999999 and 0001-01-01. Arrays keep their type; those declared with more dimensions than one arrive as
+JSON text, and an undeclared dimension or an infinity inside fails the run. Java's calendar skips 5 to 14 October 1582: these
+days arrive as ten days later. ORC's one kind of timestamp holds both, in UTC. CSV sources are read as text, RFC 4180 with a
+header; CSV output holds binary as base64, and arrays and structs as JSON.
 
 Destination. append writes the directory uri/ingest_run=<execution_id>/, so that a repeated run replaces its own output;
 overwrite and error write uri itself, and error accepts what an execution of this run (own id, replaces) left there. On a

@@ -158,7 +158,7 @@ class ObjectTarget:
         if self.mode == "error" and self.former and not self.former.intersection(markers):
             raise Failure(CANNOT_WRITE, f"{self.root} exists already")
         self.fs.create(self.path(markers[0]), True).close()
-        self.former.discard(markers[0])
+        self.former.difference_update({markers[0], f"{self.prefix}/_SUCCESS"})  # these are written anew
         if gateway().jvm.org.apache.spark.util.Utils.classIsLoadable(CLOUD + "PathOutputCommitProtocol"):
             self.spark.conf.set("spark.sql.sources.commitProtocolClass", CLOUD + "PathOutputCommitProtocol")
             self.spark.conf.set("spark.sql.parquet.output.committer.class", CLOUD + "BindingParquetOutputCommitter")

@@ -280,6 +280,7 @@ answer_create(SiLive *live, SiAnswer *answer)
         case SI_KUBE_QUOTA:
             si_record_retry(live, answer->words, wait, true);
             break;
+        case SI_KUBE_NO_RIGHTS:
         case SI_KUBE_NO_NAMESPACE:
         case SI_KUBE_NO_CRD:
             if (stream)

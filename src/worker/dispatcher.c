@@ -32,6 +32,7 @@
 static MemoryContext round_context = NULL;
 static int64 reload_at = 0;      /* monotonic */
 static int64 beat_at = 0;
+static bool crowded = false;     /* more may be due than sparkingest.dispatch_in_flight let claim */
 static char last_error[512];     /* for worker_status; empty = none since the last beat */
 
 void
@@ -145,7 +146,10 @@ claim_due(SiLink *link)
     int claimed = 0;
 
     due.limit = CANDIDATES;
-    if (strcmp(link->dispatch, "enabled") != 0 || room <= 0)
+    if (strcmp(link->dispatch, "enabled") != 0)
+        return 0;
+    crowded |= room <= 0;
+    if (room <= 0)
         return 0;
     keep_error(si_skeleton_try("looking for due executions", false, find_due, &due));
     for (int i = 0; i < due.count && claimed < room; i++)
@@ -157,6 +161,7 @@ claim_due(SiLink *link)
         }
         CHECK_FOR_INTERRUPTS();
     }
+    crowded |= claimed == room;
     if (claimed > 0)
     {
         int64 now = si_monotonic_millis();
@@ -171,6 +176,16 @@ claim_due(SiLink *link)
         }
     }
     return claimed;
+}
+
+/* Whether a post that ended has made room for another claim. */
+static bool
+has_room(void)
+{
+    for (SiLink *link = si_fleet_first(); link; link = link->next)
+        if (strcmp(link->dispatch, "enabled") == 0 && si_live_dispatching(link->name) < si_guc_dispatch_in_flight)
+            return true;
+    return false;
 }
 
 /* Reads clusters and rows, claims, and sets when to do so again. */
@@ -190,6 +205,7 @@ refresh(int64 now)
         si_skeleton_require(ROLE);
         return;
     }
+    crowded = false;
     for (SiLink *link = si_fleet_first(); link; link = link->next)
         again |= claim_due(link) > 0;
     keep_error(si_skeleton_try("looking for the next execution", false, find_next, &due));
@@ -281,7 +297,7 @@ si_dispatcher_main(Datum argument)
         now = si_monotonic_millis();
         si_transport_step(si_fleet_transport(), now);
         take_answers(now);
-        if (news || now >= reload_at)
+        if (news || now >= reload_at || (crowded && has_room()))
             refresh(now);
         now = si_monotonic_millis();
         si_fleet_step(now);

@@ -99,6 +99,7 @@ close_client(SiLink *link)
         stream->not_before = 0;
         stream->tries = 0;
         stream->posts_after = 0;
+        set_text(&stream->version, NULL); /* means nothing to another cluster */
         set_text(&stream->problem, NULL);
         set_text(&stream->post_problem, NULL);
     }
@@ -116,6 +117,16 @@ free_stream(SiStream *stream)
     pfree(stream);
 }
 
+/* set_cluster puts the status back: whoever calls it wants the file read now, also when its path is the old one. */
+static bool
+set_anew(SiLink *link, const SiCluster *cluster)
+{
+    if (strcmp(cluster->api_status, "unknown") != 0 || link->set_at == cluster->api_since)
+        return false;
+    link->set_at = cluster->api_since;
+    return true;
+}
+
 static void
 reload_link(const SiCluster *cluster, int64 now)
 {
@@ -130,7 +141,7 @@ reload_link(const SiCluster *cluster, int64 now)
         links = link;
     }
     link->listed = true;
-    if (!same(link->kubeconfig, cluster->kubeconfig) || !same(link->context, cluster->kube_context))
+    if (set_anew(link, cluster) || !same(link->kubeconfig, cluster->kubeconfig) || !same(link->context, cluster->kube_context))
     {
         close_client(link);
         link->calls_after = 0;
@@ -139,8 +150,6 @@ reload_link(const SiCluster *cluster, int64 now)
         set_text(&link->problem, NULL);
         set_text(&link->reported, NULL);
     }
-    if (strcmp(cluster->api_status, "unknown") == 0)
-        set_text(&link->reported, NULL); /* set_cluster put it back */
     set_text(&link->kubeconfig, cluster->kubeconfig);
     set_text(&link->context, cluster->kube_context);
     set_text(&link->dispatch, cluster->dispatch);

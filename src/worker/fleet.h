@@ -26,7 +26,7 @@ typedef struct SiStream
     int64 not_before;
     int tries;
     char *problem;      /* of list or watch, in words; NULL = none */
-    int64 posts_after;  /* no posts before: the namespace or the CRD is missing */
+    int64 posts_after;  /* no posts before: namespace, CRD or our rights are missing */
     int post_tries;
     char *post_problem; /* NULL = none */
 } SiStream;
@@ -39,6 +39,7 @@ struct SiLink
     char *kubeconfig; /* NULL = not configured */
     char *context;
     char *dispatch;   /* disabled, enabled, fenced */
+    TimestampTz set_at; /* of the last set_cluster that was seen */
     SiClient *client; /* NULL = not configured */
     SiBucket bucket;
     int in_flight; /* creates under way; counted by each step of course.c */

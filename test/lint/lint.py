@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SCRIPT = os.path.abspath(sys.argv[0])
 os.chdir(ROOT)
 
 
@@ -50,7 +51,7 @@ def with_pglast():
         if os.environ.get("LINT_VENV") or not os.access(python, os.X_OK):
             sys.exit(f"pglast is missing in {python}: run test/cluster/packages.sh")
         os.environ["LINT_VENV"] = "1"
-        os.execv(python, [python, *sys.argv])
+        os.execv(python, [python, SCRIPT, *sys.argv[1:]])
 
 
 def tell(problems):

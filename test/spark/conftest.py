@@ -16,7 +16,9 @@ sys.path.insert(0, str(HERE))
 
 import servers  # noqa: E402
 
-JARS = sorted((Path(os.environ["SPARKINGEST_CACHE"]) / "jars").glob("*.jar"))
+# This Python is the one that packages.sh made, and the drivers lie beside its environment.
+JARS = sorted((Path(sys.prefix).parent / "jars").glob("*.jar"))
+os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 
 
 def encode(spec):

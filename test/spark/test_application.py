@@ -18,13 +18,13 @@ GATED = """SELECT g AS id, repeat(md5(g::text), 20) AS pad, CASE WHEN g = 19999 
 class Application:
     """One spark-submit. Its output and termination message are files of the lake's parent."""
 
-    def __init__(self, lake, spec, as_postgres=False, termination_log=None, **environ):
+    def __init__(self, lake, spec, master="local[2]", as_postgres=False, termination_log=None, **environ):
         self.output = lake.root.parent / "output"
         self.message = Path(lake.environ["SPARKINGEST_TERMINATION_LOG"])
         self.message.unlink(missing_ok=True)
-        environ = {**os.environ, **lake.environ, "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable, **environ}
+        environ = {**os.environ, **lake.environ, "PYSPARK_PYTHON": sys.executable, **environ}
         environ["SPARKINGEST_TERMINATION_LOG"] = str(termination_log or self.message)
-        command = [SUBMIT, "--master", "local[2]", "--driver-memory", "1g", "--jars", ",".join(map(str, JARS)), SOURCES / "ingest.py",
+        command = [SUBMIT, "--master", master, "--driver-memory", "1g", "--jars", ",".join(map(str, JARS)), SOURCES / "ingest.py",
                    "--spec-b64", encode(spec) if isinstance(spec, dict) else spec]  # fmt: skip
         who = lake.server.as_user() if as_postgres else {}
         with open(self.output, "wb") as output:
@@ -33,7 +33,7 @@ class Application:
 
     def wait(self):
         """(exit code, metrics)."""
-        code = self.process.wait(120)
+        code = self.process.wait(servers.DEADLINE)
         return code, json.loads(self.message.read_bytes()) if self.message.exists() else None
 
     def python(self):
@@ -82,7 +82,7 @@ def in_mid_write(lake, postgres, application):
         found = [path for path in lake.root.parent.rglob("*.parquet") if path.stat().st_size > 10000]
         return found if stopped and len(list(lake.root.parent.rglob("*.parquet"))) == 2 else None
 
-    return servers.poll(complete, "one range is written and the other waits", 90)
+    return servers.poll(complete, "one range is written and the other waits")
 
 
 def test_run_as_in_a_pod(lake, postgres, start):
@@ -96,6 +96,16 @@ def test_run_as_in_a_pod(lake, postgres, start):
     assert lake.table().num_rows == 1000 and len(application.message.read_bytes()) <= 4096
     assert '"rows":1000' in output
     assert postgres.password not in output and "aws-s3cret" not in output
+
+
+def test_executors_of_their_own(lake, postgres, start):
+    """The same with an executor in another JVM: it gets the drivers, and asking Spark for its CPU and memory works."""
+    postgres.sql("CREATE TABLE apart AS SELECT g AS id, timestamp '2024-03-10 02:30' AS at FROM generate_series(1, 100) g")
+    application = start(lake.spec("apart", partition={"column": "id", "num": 2}), master="local-cluster[1,1,1024]")
+    code, told = application.wait()
+    assert code == 0 and told["rows"] == 100, application.output.read_text()[-3000:]
+    assert set(map(str, lake.table()["at"].to_pylist())) == {"2024-03-10 02:30:00"}
+    assert told["peak_mem_mb"] > 300 and told["cpu_ms"] > 1000
 
 
 def test_bad_spec(lake, start):

@@ -75,7 +75,7 @@ def test_partitions_see_one_snapshot(lake, postgres):
     servers.poll(lambda: list(lake.root.parent.rglob("task_*/*.parquet")), "the first range is written")
     postgres.sql("UPDATE moving SET k = 11 WHERE id = 1; UPDATE moving SET k = 0 WHERE id = 9; INSERT INTO moving VALUES (11, 9, 'new')")
     holder.close()
-    thread.join(60)
+    thread.join(servers.DEADLINE)
     assert outcome[0].code == 0, outcome[0].told
     assert values(lake, "id", "k") == sorted([(i, i) for i in range(1, 11)], key=str)
 

@@ -84,6 +84,13 @@ SELECT quantity, unit_price, lending_limit FROM sparkingest.resource_purchases W
 SELECT sparkingest.purchase(fixture.tenant('Kolkata'), 'vcpu_hours', 5, idempotency_key => 'order 1') AS p \gset
 SET sparkingest.clock = '2026-03-02 09:00:07+00';
 SELECT sparkingest.purchase(fixture.tenant('Kolkata'), 'vcpu_hours', 5, idempotency_key => 'order 1') = :'p' AS same;
+-- Nor does it matter how the client writes dates, or where it is.
+SELECT sparkingest.purchase(fixture.tenant('Kolkata'), 'vcpu_hours', 6, valid_from => '2026-03-04 00:00+00', idempotency_key => 'order 2') AS p2 \gset
+BEGIN;
+SET LOCAL timezone = 'Asia/Tokyo';
+SET LOCAL datestyle = 'German';
+SELECT sparkingest.purchase(fixture.tenant('Kolkata'), 'vcpu_hours', 6, valid_from => '2026-03-04 09:00+09', idempotency_key => 'order 2') = :'p2' AS same;
+ROLLBACK;
 SELECT * FROM fixture.refusal($$SELECT sparkingest.purchase(fixture.tenant('Kolkata'), 'vcpu_hours', 6, idempotency_key => 'order 1')$$);
 SELECT * FROM fixture.refusal($$SELECT sparkingest.purchase(fixture.tenant('Kolkata'), 'vcpu_hours', 5, idempotency_key => 'order 1', options => '{"priority": 1}')$$);
 SELECT * FROM fixture.refusal($$SELECT sparkingest.purchase(fixture.tenant('Kolkata'), 'vcpu_hours', 5, valid_from => '2026-03-02 09:00:00+00', idempotency_key => 'order 1')$$);

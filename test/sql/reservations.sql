@@ -86,6 +86,12 @@ SELECT starts_at, ends_at FROM sparkingest.move_reservation(:'mine', '2026-03-02
 BEGIN;
 SELECT starts_at FROM sparkingest.move_reservation(:'mine', '2026-03-02 17:00+00');
 ROLLBACK;
+-- Into the slot that runs, as often as one likes: the length stays.
+BEGIN;
+SET LOCAL sparkingest.clock = '2026-03-02 09:02:30+00';
+SELECT starts_at, ends_at FROM sparkingest.move_reservation(:'mine', '2026-03-02 09:00+00');
+SELECT starts_at, ends_at FROM sparkingest.move_reservation(:'mine', '2026-03-02 09:00+00');
+ROLLBACK;
 SELECT * FROM pg_temp.held();
 SELECT argument, r.code, r.message, r.detail FROM (VALUES ('NULL'), ('''infinity'''), ('''-infinity'''), ('''2026-03-01 08:59:59+00'''), ('''2026-03-02 08:55+00'''), ('''2026-04-06 09:00:01+00'''), ('''1800-01-01''')) AS v (argument),
     LATERAL fixture.refusal(format('SELECT sparkingest.move_reservation(%L, %s)', :'mine', argument)) AS r;

@@ -66,8 +66,8 @@ TEST(dns_subdomain_lengths)
 TEST(host_names)
 {
     static const char *const good[] = {"db", "DB.Example.COM", "azAZ09.az", "db-1.prod.svc.cluster.local", "3com.com", "1.2.3.a", NULL};
-    static const char *const bad[] = {"",     ".",     "db.",     "-db", "db-",       "a_b",     "a b",  "a/b", "user@db",
-                                      "a..b", "a.123", "db,db2", "12",  "1.2.3.4.5", "1.2.3.4/8", "[::1]", NULL};
+    static const char *const bad[] = {"", ".", "db.", "-db", "db-", "a_b", "a b", "a/b", "user@db",
+                                      "a..b", "a.123", "db,db2", "12", "1.2.3.4.5", "1.2.3.4/8", "[::1]", NULL};
 
     check_all(si_name_is_host, good, true);
     check_all(si_name_is_host, bad, false);
@@ -76,8 +76,8 @@ TEST(host_names)
 TEST(host_ipv4)
 {
     static const char *const good[] = {"0.0.0.0", "10.0.0.1", "255.255.255.255", "127.0.0.1", "100.20.3.0", NULL};
-    static const char *const bad[] = {"1.2.3",   "1.2.3.",   "1.2.3.256", "1.2.3.1000", "01.2.3.4", "1.2.3.04",
-                                      "1..2.3",  ".1.2.3",   "1.2.3.00",  "1.2.3.4.",   "300.1.1.1", "1.2.3.99999", NULL};
+    static const char *const bad[] = {"1.2.3", "1.2.3.", "1.2.3.256", "1.2.3.1000", "01.2.3.4", "1.2.3.04",
+                                      "1..2.3", ".1.2.3", "1.2.3.00", "1.2.3.4.", "300.1.1.1", "1.2.3.99999", NULL};
 
     check_all(si_name_is_host, good, true);
     check_all(si_name_is_host, bad, false);
@@ -85,10 +85,10 @@ TEST(host_ipv4)
 
 TEST(host_ipv6)
 {
-    static const char *const good[] = {"::",    "::1", "af:AF::09",    "1::",           "2001:db8::1",          "1:2:3:4:5:6:7:8",
+    static const char *const good[] = {"::", "::1", "af:AF::09", "1::", "2001:db8::1", "1:2:3:4:5:6:7:8",
                                        "fe80::", "A:B::C", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "ffff:ffff::ffff", NULL};
-    static const char *const bad[] = {":",    ":::",   ":1",      "1:",      "1:2",         "1:2:3:4:5:6:7",
-                                      "1::2::3", "1:::2", "12345::", "g::1",  "1:2:3:4:5:6:7:8:9", "::1:2:3:4:5:6:7:8",
+    static const char *const bad[] = {":", ":::", ":1", "1:", "1:2", "1:2:3:4:5:6:7",
+                                      "1::2::3", "1:::2", "12345::", "g::1", "1:2:3:4:5:6:7:8:9", "::1:2:3:4:5:6:7:8",
                                       "1::2:", "db:5432", "::1%eth0", "[::1]", "1:2:3:4:5:6:7:8::", NULL};
 
     check_all(si_name_is_host, good, true);
@@ -98,7 +98,7 @@ TEST(host_ipv6)
 TEST(buckets)
 {
     static const char *const good[] = {"abc", "my-bucket", "my.bucket.2026", "123", "a-1", "1.2.3", "256.1.1.1", "xn-abc", "az09", NULL};
-    static const char *const bad[] = {"",   "ab",  "Abc", "a_b", "my..bucket", "my-.bucket", "my.-bucket", "-abc", "abc-",
+    static const char *const bad[] = {"", "ab", "Abc", "a_b", "my..bucket", "my-.bucket", "my.-bucket", "-abc", "abc-",
                                       ".ab", "ab.", "10.0.0.1", "xn--abc", "a b", "a/b", NULL};
 
     check_all(si_name_is_bucket, good, true);
@@ -122,8 +122,8 @@ TEST(images)
                                        "1password/x",
                                        "R.example.com/x:V1",
                                        NULL};
-    static const char *const bad[] = {"",     "/spark", "spark/", "spark:", "a//b", "a::b", "a/.b", "a..b", "a@",
-                                      "a b",  "a\tb",   "-a",     ".a",     "a$b",  "a;b",  "a\nb", "\xc3\xa4", "a@@b",
+    static const char *const bad[] = {"", "/spark", "spark/", "spark:", "a//b", "a::b", "a/.b", "a..b", "a@",
+                                      "a b", "a\tb", "-a", ".a", "a$b", "a;b", "a\nb", "\xc3\xa4", "a@@b",
                                       "a-/b", "a\\b", "$", NULL};
 
     check_all(si_name_is_image, good, true);

@@ -17,6 +17,8 @@ typedef struct Number
     int64_t value; /* of text * multiplier */
 } Number;
 
+/* Many to a line. */
+/* clang-format off */
 static const Number exact[] = {
     {"0", 1, 0}, {"1", 1, 1}, {"7", 1, 7}, {"42", 1, 42}, {"1000000", 1, 1000000}, {"007", 1, 7},
     {"0000000000000000000000000000000000000001", 1, 1}, {"1.0", 1, 1}, {"1.", 1, 1},
@@ -100,6 +102,7 @@ static const char *const negatives[] = {
     "-1", "-0.1", "-1e-400", "-1e400", "-9223372036854775808", "-99999999999999999999999999",
     "-0." ZEROS_50 ZEROS_50 ZEROS_50 ZEROS_50 ZEROS_50 ZEROS_50 "1", "-1.0", "-.5", "-1e-1",
 };
+/* clang-format on */
 
 static const char *
 result_name(SiQtyResult result)

@@ -148,6 +148,8 @@ TEST(C7_pods_add_up_to_the_total)
         {
             assert_true(sizing.executor.cpu_millicores <= 4000);
             assert_true(sizing.executor.heap_mib + sizing.executor.overhead_mib <= 8192);
+            assert_true(sizing.driver.cpu_millicores <= 4000 + executors);
+            assert_true(sizing.driver.heap_mib + sizing.driver.overhead_mib <= 8192 + executors);
         }
         if (random_bool())
         {

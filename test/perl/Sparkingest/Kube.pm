@@ -86,8 +86,7 @@ sub token_file { return "$_[0]{install}/sparkingest.token" }
 sub server { return $_[0]->state_of->{server} }
 sub namespace { return $_[0]{prefix} . $_[1] }
 
-# Of a cluster of its own: stops or starts one of its processes, or sends it a signal.
-sub stop_process { my ($self, $name) = @_; run_quietly($cluster_py, 'stop', '--dir', $self->{cluster}, '--only', $name); return }
+# Of a cluster of its own: starts one of its processes, or sends it a signal.
 sub start_process { my ($self, $name) = @_; run_quietly($cluster_py, 'start', '--dir', $self->{cluster}, '--only', $name); return }
 
 sub signal_process

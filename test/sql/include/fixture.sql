@@ -1,14 +1,14 @@
--- fixture.sql: helpers of the tests, loaded once into each test database by test/server-tests.sh, which sets :library.
+-- fixture.sql: helpers of the tests, loaded once into each test database by test/server-tests.sh.
 \set ON_ERROR_STOP on
 CREATE SCHEMA fixture;
 
 -- What the dispatcher would record of a run (fixture.c).
-CREATE FUNCTION fixture.claim(execution_id uuid) RETURNS boolean LANGUAGE c STRICT AS :'library', 'fixture_claim';
-CREATE FUNCTION fixture.move(execution_id uuid, state text) RETURNS void LANGUAGE c STRICT AS :'library', 'fixture_move';
-CREATE FUNCTION fixture.start(execution_id uuid, at timestamptz) RETURNS void LANGUAGE c STRICT AS :'library', 'fixture_start';
+CREATE FUNCTION fixture.claim(execution_id uuid) RETURNS boolean LANGUAGE c STRICT AS '$libdir/sparkingest', 'fixture_claim';
+CREATE FUNCTION fixture.move(execution_id uuid, state text) RETURNS void LANGUAGE c STRICT AS '$libdir/sparkingest', 'fixture_move';
+CREATE FUNCTION fixture.start(execution_id uuid, at timestamptz) RETURNS void LANGUAGE c STRICT AS '$libdir/sparkingest', 'fixture_start';
 CREATE FUNCTION fixture.finish(execution_id uuid, state text, finished_at timestamptz DEFAULT NULL, exit_code integer DEFAULT NULL,
     error_class text DEFAULT NULL, platform_fault boolean DEFAULT false, metrics jsonb DEFAULT NULL)
-RETURNS void LANGUAGE c AS :'library', 'fixture_finish';
+RETURNS void LANGUAGE c AS '$libdir/sparkingest', 'fixture_finish';
 
 -- A run from its claim to its end, by the frozen clock: it starts at its planned start and takes so long.
 CREATE FUNCTION fixture.run(execution_id uuid, takes interval, state text DEFAULT 'succeeded', exit_code integer DEFAULT NULL,
@@ -70,21 +70,18 @@ BEGIN
 END
 $$;
 
--- What is in all of them, in short.
-CREATE FUNCTION fixture.fingerprint() RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-    contents text;
-    all_contents text := '';
-    relation regclass;
+-- What is in them, in short.
+CREATE FUNCTION fixture.digests() RETURNS TABLE (table_name text, md5 text) LANGUAGE plpgsql AS $$
 BEGIN
-    FOR relation IN SELECT c.oid FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind = 'r' ORDER BY c.relname
+    FOR table_name IN SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind = 'r' ORDER BY 1
     LOOP
-        EXECUTE format('SELECT string_agg(t::text, chr(10) ORDER BY t::text) FROM %s AS t', relation) INTO contents;
-        all_contents := all_contents || relation || md5(COALESCE(contents, ''));
+        EXECUTE format('SELECT md5(COALESCE(string_agg(t::text, chr(10) ORDER BY t::text), '''')) FROM sparkingest.%I AS t', table_name) INTO md5;
+        RETURN NEXT;
     END LOOP;
-    RETURN md5(all_contents);
 END
 $$;
+CREATE FUNCTION fixture.fingerprint() RETURNS text LANGUAGE sql AS
+$$ SELECT md5(string_agg(table_name || ' ' || md5, ',' ORDER BY table_name)) FROM fixture.digests() $$;
 
 -- A job's destination and source that are good, and a production job made by the public path: draft run, promotion.
 CREATE FUNCTION fixture.source() RETURNS jsonb LANGUAGE sql IMMUTABLE AS
