@@ -572,7 +572,7 @@ INSERT INTO sparkingest.pools (namespace) VALUES ('vcpu-hours-ns'), ('draft-inge
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.clusters', $$WHERE cluster_name <> 'default'$$);
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.sla_tiers', $$WHERE tier NOT IN ('standard', 'strict')$$);
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.namespaces', $$WHERE namespace NOT IN ('dedicated-cpu-ns', 'vcpu-hours-ns', 'draft-ingestion-ns')$$);
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.pools', $$WHERE tenant_id IS NOT NULL$$);
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.pools', $$WHERE tenant_id IS NOT NULL OR namespace NOT IN ('dedicated-cpu-ns', 'vcpu-hours-ns', 'draft-ingestion-ns')$$);
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.capacity_overrides', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.tenants', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.tenant_roles', '');

@@ -6,6 +6,7 @@
 
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
 
@@ -44,6 +45,21 @@ new_row(const TriggerData *data)
     return TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
 }
 
+/*
+ * A script of pg_dump restores rows: they come in its order, reservations before the pools and the supply that they count in,
+ * and must all come in. It is known by check_function_bodies, which such scripts turn off. Then the ledger is made anew when
+ * the transaction commits.
+ */
+static bool
+is_restored(const TriggerData *data)
+{
+    if (check_function_bodies || !TRIGGER_FIRED_BY_INSERT(data->tg_event))
+        return false;
+    si_ledger_require();
+    si_ledger_seize(false);
+    return true;
+}
+
 Datum
 si_reservation_changed(PG_FUNCTION_ARGS)
 {
@@ -54,6 +70,8 @@ si_reservation_changed(PG_FUNCTION_ARGS)
     SiCaller caller;
 
     if (new_row(data) && si_book_expected(si_reservation_id_of_row(new_row(data), desc)))
+        return PointerGetDatum(NULL);
+    if (is_restored(data))
         return PointerGetDatum(NULL);
     if (new_row(data))
         si_reservation_from_row(new_row(data), desc, &after);
@@ -80,6 +98,8 @@ si_grant_changed(PG_FUNCTION_ARGS)
 
     if (!had && !has)
         return PointerGetDatum(NULL); /* vCPU-hours */
+    if (is_restored(data))
+        return PointerGetDatum(NULL);
     si_ledger_require();
     si_caller_enter(&caller);
     si_book_grant(had ? &before : NULL, has ? &after : NULL);
@@ -107,6 +127,8 @@ si_override_changed(PG_FUNCTION_ARGS)
     TupleDesc desc = RelationGetDescr(data->tg_relation);
     SiCaller caller;
 
+    if (is_restored(data))
+        return PointerGetDatum(NULL);
     si_ledger_require();
     si_caller_enter(&caller);
     book_override(old_row(data), desc);

@@ -15,9 +15,11 @@
 #include "pg/lock.h"
 #include "store/sql.h"
 
-/* Slots that nobody can ask for are not counted: before yesterday, and beyond the furthest horizon. */
+/* Reservations begin within the horizon and are at most as long: further away than this there is nothing in memory. */
+#define SPAN_DAYS 802
+
+/* Days gone by leave memory after this time. */
 #define PAST_DAYS 2
-#define FUTURE_DAYS 402
 
 /* An announcement is over with the subtransaction that made it: what was rolled back in between must not be believed. */
 static pg_uuid_t expected;
@@ -43,19 +45,26 @@ si_book_expected(const pg_uuid_t *reservation_id)
     return yes;
 }
 
-/* The slots of an interval that count; false when there are none. Demand touches slots, supply covers them. */
+/*
+ * The slots of an interval; false when there are none. Demand touches slots, supply covers them. All of them count, whatever
+ * the time: what is told of a change must be what was told of the change that it undoes, perhaps days ago. Only what goes on
+ * for years is cut, where nothing is in memory.
+ */
 static bool
 slots_of(const SiNamespace *namespace, TimestampTz from, TimestampTz until, bool whole, int64 *first, int32 *n)
 {
     TimestampTz now = si_now();
     int64 step = namespace->step_usecs;
-    int64 least = si_slot_floor(now - PAST_DAYS * USECS_PER_DAY, step);
-    int64 most = si_slot_ceil(now + FUTURE_DAYS * USECS_PER_DAY, step);
     int64 begin = whole ? si_slot_ceil(from, step) : si_slot_floor(from, step);
     int64 end = whole ? si_slot_floor(until, step) : si_slot_ceil(until, step);
 
-    *first = Max(begin, least);
-    *n = (int32) Max(Min(end, most) - *first, 0);
+    if (end - begin > SPAN_DAYS * USECS_PER_DAY / step)
+    {
+        begin = Max(begin, si_slot_floor(now - SPAN_DAYS * USECS_PER_DAY, step));
+        end = Min(end, si_slot_ceil(now + SPAN_DAYS * USECS_PER_DAY, step));
+    }
+    *first = begin;
+    *n = (int32) Max(end - begin, 0);
     return *n > 0;
 }
 
@@ -82,9 +91,17 @@ book(const SiReservation *r, bool give, bool force)
         return;
     si_claim_make(&namespace, &r->tenant_id, r->cpu_millicores, r->memory_mib, &claim);
     if (claim.n_accounts == 0 || claim.accounts[0].pool_id != r->pool_id)
+    {
+        /* Replicated before its pool, or a wrong row that somebody corrects: what it counts in is read anew. */
+        if (force || give)
+        {
+            si_ledger_seize(false);
+            return;
+        }
         ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
                         errmsg("pool %d is not the one of namespace \"%s\" for tenant \"%s\"", r->pool_id, r->namespace_name,
                                si_uuid_text(&r->tenant_id))));
+    }
     if (give)
         si_claim_give(&namespace, &claim, first, n);
     else if (!si_claim_take(&namespace, &claim, first, n, force))
@@ -174,7 +191,7 @@ si_book_override(const char *namespace_name, TimestampTz from, TimestampTz until
     si_ledger_supply(&claim.accounts[0], &total);
 }
 
-/* Whether a chunk lies well before what is still counted (slots_of), or belongs to nobody. */
+/* Whether a chunk is of days gone by, or belongs to nobody. */
 static bool
 is_over(const SiChunkName *chunk, TimestampTz now)
 {
@@ -183,7 +200,7 @@ is_over(const SiChunkName *chunk, TimestampTz now)
 
     if (!si_pool_load(chunk->account.pool_id, &pool) || !si_namespace_load(pool.namespace_name, &namespace))
         return true; /* of a transaction that was rolled back */
-    return si_slot_time(chunk->first + SI_CHUNK_SLOTS, namespace.step_usecs) < now - 2 * PAST_DAYS * USECS_PER_DAY;
+    return si_slot_time(chunk->first + SI_CHUNK_SLOTS, namespace.step_usecs) < now - PAST_DAYS * USECS_PER_DAY;
 }
 
 void

@@ -701,7 +701,7 @@ si_ledger_evict(const SiAccount *account, int64 first)
 void
 si_ledger_seize(bool now)
 {
-    if (si_transaction_is_open())
+    if (now && si_transaction_is_open())
         ereport(ERROR, (errcode(ERRCODE_SI_STATE),
                         errmsg("the ledger cannot be made anew in a transaction that reserved or released capacity"),
                         errhint("Commit first.")));

@@ -121,7 +121,7 @@ extern bool si_ledger_evict(const SiAccount *account, int64 first);
 
 /*
  * Holds the whole ledger until the transaction ends: waits for all transactions that took or gave anything. When it
- * commits, all chunks of the database leave memory; `now` = at once. Raises SI003 when this transaction itself took or
+ * commits, all chunks of the database leave memory; `now` = at once, which raises SI003 when this transaction itself took or
  * gave anything.
  */
 extern void si_ledger_seize(bool now);

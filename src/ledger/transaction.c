@@ -432,9 +432,14 @@ si_position_open(const SiAccount *account, int64 first, int32 n)
 void
 si_transaction_evict_at_commit(Oid database, Oid relation)
 {
-    Eviction *e = MemoryContextAlloc(TopTransactionContext, sizeof(Eviction));
+    Eviction *e;
 
+    /* What is listed already belongs to a subtransaction that holds this one. */
+    for (e = evictions; e; e = e->next)
+        if (e->database == database && e->relation == relation)
+            return;
     register_callbacks();
+    e = MemoryContextAlloc(TopTransactionContext, sizeof(Eviction));
     *e = (Eviction){evictions, GetCurrentSubTransactionId(), database, relation};
     evictions = e;
 }

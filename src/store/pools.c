@@ -199,7 +199,7 @@ si_pool_find(const char *namespace_name, const pg_uuid_t *tenant_id)
 int32
 si_pool_get(const char *namespace_name, const pg_uuid_t *tenant_id)
 {
-    static SiStatement insert = {"INSERT INTO sparkingest.pools (namespace, tenant_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+    static SiStatement insert = {"INSERT INTO sparkingest.pools (namespace, tenant_id) VALUES ($1, $2) ON CONFLICT (namespace, tenant_id) DO NOTHING",
                                  2,
                                  {TEXTOID, UUIDOID}};
     Datum values[] = {si_text_datum(namespace_name), UUIDPGetDatum(tenant_id)};
@@ -212,7 +212,8 @@ si_pool_get(const char *namespace_name, const pg_uuid_t *tenant_id)
         si_sql_close();
         pool_id = si_pool_find(namespace_name, tenant_id);
     }
-    Assert(pool_id != 0);
+    if (pool_id == 0)
+        elog(ERROR, "a pool of namespace \"%s\" vanished", namespace_name);
     return pool_id;
 }
 
