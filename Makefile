@@ -3,7 +3,7 @@ EXTENSION = sparkingest
 EXTVERSION = 0.1.0
 MODULE_big = sparkingest
 
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/pg/*.c src/domain/*.c src/store/*.c src/flow/*.c src/kube/*.c src/worker/*.c src/api/*.c)))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/pg/*.c src/domain/*.c src/store/*.c src/ledger/*.c src/flow/*.c src/kube/*.c src/worker/*.c src/api/*.c)))
 DATA_built = sparkingest--$(EXTVERSION).sql
 DOCS = README.md
 EXTRA_CLEAN = sparkingest--$(EXTVERSION).sql exports.txt results output_iso tmp_check regression.diffs regression.out

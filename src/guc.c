@@ -16,6 +16,8 @@ char *si_guc_database = NULL;
 int si_guc_dispatch_in_flight = 16;
 double si_guc_dispatch_rate = 2.0;
 int si_guc_horizon_days = 35;
+int si_guc_ledger_memory = 64;
+int si_guc_max_uncommitted_cores = 0;
 char *si_guc_namespace_prefix = NULL;
 int si_guc_reconcile_interval = 120;
 int si_guc_slot_minutes = 5;
@@ -69,6 +71,14 @@ si_guc_init(void)
     DefineCustomIntVariable("sparkingest.horizon_days",
                             "How far ahead capacity can be reserved, in days.", NULL,
                             &si_guc_horizon_days, 35, 1, 400, PGC_SUSET, 0, NULL, NULL, NULL);
+    DefineCustomIntVariable("sparkingest.ledger_memory",
+                            "Shared memory of the capacity ledger.",
+                            "288 slots (a day of five minutes) of one pool in which something is reserved take 14 KiB.",
+                            &si_guc_ledger_memory, 64, 1, 65536, PGC_POSTMASTER, GUC_UNIT_MB, NULL, NULL, NULL);
+    DefineCustomIntVariable("sparkingest.max_uncommitted_cores",
+                            "Most cores that one tenant may hold in transactions that have not ended.",
+                            "0: no limit. Others cannot use what is held, until it is committed and given back, or rolled back.",
+                            &si_guc_max_uncommitted_cores, 0, 0, 1000000000, PGC_SUSET, 0, NULL, NULL, NULL);
     DefineCustomStringVariable("sparkingest.namespace_prefix",
                                "Prefix of the names of Kubernetes namespaces.",
                                "The Kubernetes name is this prefix followed by the namespace's name.",

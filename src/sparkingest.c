@@ -7,6 +7,7 @@
 #include "miscadmin.h"
 
 #include "guc.h"
+#include "ledger/ledger.h"
 #include "pg/caller.h"
 #include "pg/wake.h"
 #include "worker/dispatcher.h"
@@ -22,5 +23,6 @@ _PG_init(void)
     if (!process_shared_preload_libraries_in_progress)
         return;
     si_wake_init();
+    si_ledger_init();
     si_dispatcher_register();
 }

@@ -48,7 +48,7 @@ doubles=$(cd "$here" && printf '%s\n' sql/*.sql specs/*.spec | sed 's|.*/||; s|[
 [ -z "$doubles" ] || die "two tests want expected/$doubles.out: rename one"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/sparkingest-server.XXXXXX")
-chmod 755 "$work" # the server reads the fixture's library
+chmod 755 "$work" # the server runs from it
 # shellcheck disable=SC2317 # a trap calls it
 cleanup() {
     "$here/server.sh" stop "$work/server" || true
@@ -57,19 +57,22 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP PIPE
 
-# The fixture's library: its own copy of the extension's code.
-build_fixture() {
-    local objects=("$root"/src/*/*.o "$root/src/guc.o") object kept=()
-    for object in "${objects[@]}"; do
-        case $object in
-            */src/api/* | */src/worker/*) ;;
-            *.o) [ -f "$object" ] || die "no objects in $root/src: run make"; kept+=("$object") ;;
-        esac
+# A PostgreSQL of our own: the installed one by hard links, but for the extension's library, into which the fixture is linked
+# beside the objects of src/: what tests record of a run must go by the same memory as what they test. The server's programs
+# find libraries and files relative to themselves.
+build_server() {
+    local place private=$work/postgres objects=("$root"/src/*/*.o "$root/src/guc.o" "$root/src/sparkingest.o")
+    for place in "$(dirname "$bindir")" "$("$PG_CONFIG" --sharedir)"; do
+        mkdir -p "$private$(dirname "$place")"
+        cp -al "$place" "$private$place" 2>/dev/null || { rm -rf "${private:?}$place"; cp -a "$place" "$private$place"; }
     done
-    ar rc "$work/objects.a" "${kept[@]}"
+    rm "$private$pkglibdir/sparkingest.so"
+    # shellcheck disable=SC2046 # options
     ${CC:-gcc} -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -fPIC -shared \
-        -Wl,--no-undefined-version -Wl,-Bsymbolic -I"$root/src" -I"$("$PG_CONFIG" --includedir-server)" \
-        -Wl,--exclude-libs,ALL -o "$work/fixture.so" "$here/sql/include/fixture.c" "$work/objects.a" || die "fixture.c does not build"
+        -Wl,-Bsymbolic -I"$root/src" -I"$("$PG_CONFIG" --includedir-server)" -o "$private$pkglibdir/sparkingest.so" \
+        "$here/sql/include/fixture.c" "${objects[@]}" -lcurl -lyaml || die "fixture.c does not build"
+    PG_CONFIG=$private$bindir/pg_config
+    bindir=$private$bindir
 }
 
 sql() { "$bindir/psql" -X -q -v ON_ERROR_STOP=1 "$@" >/dev/null; }
@@ -78,7 +81,7 @@ make_database() {
     sql -d postgres -c "CREATE DATABASE $1"
     sql -d "$1" -c 'CREATE EXTENSION sparkingest' # its tables must be there when functions name them
     sql -d "$1" -f "$here/pgtap/books.sql"
-    sql -d "$1" -v library="$work/fixture.so" -f "$here/sql/include/fixture.sql"
+    sql -d "$1" -f "$here/sql/include/fixture.sql"
 }
 
 # Which tests a part has, or those that were asked for.
@@ -130,7 +133,7 @@ run_pgtap() {
     [ "$failed" -gt 0 ] || grep -q '^Result: PASS$' "$work/pgtap.log" || failed=1
 }
 
-build_fixture
+build_server
 # The dispatcher and pg_cron live in a database of their own, where they change nothing that a test sees.
 start=$("$here/server.sh" start "$work/server" --fast --database home 'max_connections = 50' "cron.log_run = off")
 eval "$start"

@@ -254,9 +254,9 @@ COMMENT ON COLUMN sparkingest.ingestion_jobs.updated_at IS 'When it was last edi
 
 CREATE TABLE sparkingest.reservations (
     reservation_id uuid PRIMARY KEY,
-    pool_id integer NOT NULL REFERENCES sparkingest.pools,
+    pool_id integer NOT NULL,
     namespace text NOT NULL,
-    tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
+    tenant_id uuid NOT NULL,
     cpu_millicores bigint NOT NULL CHECK (cpu_millicores > 0),
     memory_mib bigint NOT NULL CHECK (memory_mib > 0),
     starts_at timestamptz NOT NULL,
@@ -566,13 +566,13 @@ SELECT v.namespace, 'default', v.purpose, v.cores * 1000, v.gib * 1024, v.tenant
   FROM (VALUES ('dedicated-cpu-ns', 'dedicated', 400::bigint, 800::bigint, NULL::bigint, NULL::bigint),
                ('vcpu-hours-ns', 'shared', 2000, 4000, NULL, NULL),
                ('draft-ingestion-ns', 'draft', 200, 400, 40, 80)) AS v (namespace, purpose, cores, gib, tenant_cores, tenant_gib);
-INSERT INTO sparkingest.pools (namespace) VALUES ('vcpu-hours-ns'), ('draft-ingestion-ns');
+INSERT INTO sparkingest.pools (namespace) VALUES ('vcpu-hours-ns'), ('draft-ingestion-ns'), ('dedicated-cpu-ns');
 
 -- Data of users goes into dumps; what the script inserted is told apart by name and is not dumped twice.
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.clusters', $$WHERE cluster_name <> 'default'$$);
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.sla_tiers', $$WHERE tier NOT IN ('standard', 'strict')$$);
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.namespaces', $$WHERE namespace NOT IN ('dedicated-cpu-ns', 'vcpu-hours-ns', 'draft-ingestion-ns')$$);
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.pools', $$WHERE tenant_id IS NOT NULL$$);
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.pools', $$WHERE tenant_id IS NOT NULL OR namespace NOT IN ('dedicated-cpu-ns', 'vcpu-hours-ns', 'draft-ingestion-ns')$$);
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.capacity_overrides', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.tenants', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.tenant_roles', '');

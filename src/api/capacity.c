@@ -111,7 +111,7 @@ reserve(FunctionCallInfo fcinfo, bool must)
     read_need(fcinfo, 1, &need);
     need.namespace_name = si_arg_text_or_null(fcinfo, 6);
     need.actor = caller.name;
-    si_reserve_now(&caller, &need, si_now(), &placement);
+    si_place(&need, si_now(), &placement);
     if (must && !placement.placed)
         si_reserve_refuse(&need, &placement);
     answer = placement_datum(fcinfo, &placement);
@@ -181,13 +181,6 @@ si_move_reservation(PG_FUNCTION_ARGS)
     return answer;
 }
 
-static Datum
-amount(int64 value, int64 divisor)
-{
-    return DirectFunctionCall3(numeric_in, CStringGetDatum(si_quantity_text(value, divisor)), ObjectIdGetDatum(InvalidOid),
-                               Int32GetDatum(-1));
-}
-
 Datum
 si_capacity(PG_FUNCTION_ARGS)
 {
@@ -217,10 +210,10 @@ si_capacity(PG_FUNCTION_ARGS)
         values[1] = CStringGetTextDatum(pool.namespace.name);
         values[2] = TimestampTzGetDatum(at);
         values[3] = Int32GetDatum((int32) (pool.namespace.step_usecs / USECS_PER_MINUTE));
-        values[4] = amount(total.cpu[i], 1000);
-        values[5] = amount(total.mem[i], 1024);
-        values[6] = amount(allocated.cpu[i], 1000);
-        values[7] = amount(allocated.mem[i], 1024);
+        values[4] = si_quantity_numeric(total.cpu[i], 1000);
+        values[5] = si_quantity_numeric(total.mem[i], 1024);
+        values[6] = si_quantity_numeric(allocated.cpu[i], 1000);
+        values[7] = si_quantity_numeric(allocated.mem[i], 1024);
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
     si_caller_leave(&caller);

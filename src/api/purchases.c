@@ -73,13 +73,6 @@ period(const SiGrantBalance *grant)
     return RangeTypePGetDatum(make_range(lookup_type_cache(TSTZRANGEOID, TYPECACHE_RANGE_INFO), &lower, &upper, false));
 }
 
-static Datum
-hours(int64 millionths)
-{
-    return DirectFunctionCall3(numeric_in, CStringGetDatum(si_quantity_text(millionths, 1000000)), ObjectIdGetDatum(InvalidOid),
-                               Int32GetDatum(-1));
-}
-
 Datum
 si_balance(PG_FUNCTION_ARGS)
 {
@@ -105,10 +98,10 @@ si_balance(PG_FUNCTION_ARGS)
         values[0] = UUIDPGetDatum(&g->purchase_id);
         values[1] = UUIDPGetDatum(&g->grant_id);
         values[2] = period(g);
-        values[3] = hours(shown.granted);
-        values[4] = hours(shown.available);
-        values[5] = hours(shown.held);
-        values[6] = hours(shown.spent);
+        values[3] = si_quantity_numeric(shown.granted, 1000000);
+        values[4] = si_quantity_numeric(shown.available, 1000000);
+        values[5] = si_quantity_numeric(shown.held, 1000000);
+        values[6] = si_quantity_numeric(shown.spent, 1000000);
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }
     si_caller_leave(&caller);

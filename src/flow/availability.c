@@ -3,13 +3,20 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
 #include "utils/timestamp.h"
 
 #include "domain/types.h"
 #include "flow/availability.h"
 #include "guc.h"
 #include "pg/errors.h"
+#include "pg/lock.h"
 #include "store/reservations.h"
+#include "store/sql.h"
+
+#define MAX_TRIES 100
 
 static void
 slots_alloc(SiSlots *slots, int64 first, int32 n)
@@ -94,8 +101,8 @@ set_overrides(SiSlots *slots, const SiNamespace *namespace, const SiAmount *amou
     }
 }
 
-/* Physical total of a namespace: its base with overrides. Returns whether any override touches the slots. */
-static bool
+/* Physical total of a namespace: its base with overrides (C9). */
+static void
 physical_total(const SiNamespace *namespace, SiSlots *total)
 {
     TimestampTz from = si_slot_time(total->first, namespace->step_usecs);
@@ -105,100 +112,271 @@ physical_total(const SiNamespace *namespace, SiSlots *total)
 
     si_slots_fill(total, namespace->cpu_millicores, namespace->memory_mib);
     set_overrides(total, namespace, overrides, n);
-    return n > 0;
 }
 
-void
-si_availability(const SiPoolRef *pool, int64 first, int32 n, SiSlots *free_slots)
+/* What a reservation is measured against. Every one counts in one or two of these at a time. */
+typedef enum Measure
 {
-    const SiNamespace *namespace = &pool->namespace;
+    OWN_UNITS, /* dedicated: the tenant's units */
+    NAMESPACE, /* the namespace as a whole */
+    SHARE      /* common: the tenant's cap (S2) */
+} Measure;
+
+static int
+measures_of(const SiNamespace *namespace, bool has_tenant, Measure out[SI_MAX_ACCOUNTS])
+{
+    int n = 0;
+
+    if (namespace->purpose == SI_NS_DEDICATED && has_tenant)
+        out[n++] = OWN_UNITS;
+    out[n++] = NAMESPACE;
+    if (namespace->purpose == SI_NS_DRAFT && has_tenant)
+        out[n++] = SHARE;
+    return n;
+}
+
+/* What the tables say. */
+static void
+read_tables(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, int64 first, int32 n, SiSlots *total,
+            SiSlots *allocated)
+{
     int64 step = namespace->step_usecs;
     TimestampTz from = si_slot_time(first, step);
     TimestampTz until = si_slot_time(first + n, step);
-    bool dedicated = namespace->purpose == SI_NS_DEDICATED;
-    int32 pool_id = si_pool_find(namespace->name, dedicated ? pool->tenant_id : NULL);
-    SiAmount *amounts;
-    int count;
-
-    slots_alloc(free_slots, first, n);
-    if (dedicated)
-    {
-        SiSlots whole;
-
-        count = si_dedicated_supply(namespace->name, pool->tenant_id, from, until, &amounts);
-        add_supply(free_slots, amounts, count, step);
-        slots_alloc(&whole, first, n);
-        /* Sold units never exceed the base (M10); only an override can make the namespace itself the bound. */
-        if (physical_total(namespace, &whole))
-        {
-            count = si_demand(0, namespace->name, NULL, pool->except, from, until, &amounts);
-            add_demand(&whole, amounts, count, step, -1, false);
-        }
-        if (pool_id != 0)
-        {
-            count = si_demand(pool_id, NULL, pool->tenant_id, pool->except, from, until, &amounts);
-            add_demand(free_slots, amounts, count, step, -1, false);
-        }
-        si_slots_min(free_slots, &whole);
-        return;
-    }
-
-    (void) physical_total(namespace, free_slots);
-    count = si_demand(pool_id, namespace->name, pool->tenant_id, pool->except, from, until, &amounts);
-    add_demand(free_slots, amounts, count, step, -1, false);
-    if (pool->tenant_id != NULL && (namespace->tenant_cpu_millicores >= 0 || namespace->tenant_memory_mib >= 0))
-    {
-        SiSlots share;
-
-        slots_alloc(&share, first, n);
-        si_slots_fill(&share, namespace->tenant_cpu_millicores >= 0 ? namespace->tenant_cpu_millicores : PG_INT64_MAX / 2,
-                      namespace->tenant_memory_mib >= 0 ? namespace->tenant_memory_mib : PG_INT64_MAX / 2);
-        add_demand(&share, amounts, count, step, -1, true);
-        si_slots_min(free_slots, &share);
-    }
-}
-
-void
-si_occupancy(const SiPoolRef *pool, int64 first, int32 n, SiSlots *total, SiSlots *allocated)
-{
-    const SiNamespace *namespace = &pool->namespace;
-    int64 step = namespace->step_usecs;
-    TimestampTz from = si_slot_time(first, step);
-    TimestampTz until = si_slot_time(first + n, step);
+    bool only_own = measure != NAMESPACE;
     SiAmount *amounts;
     int count;
 
     slots_alloc(total, first, n);
     slots_alloc(allocated, first, n);
-    if (namespace->purpose == SI_NS_DEDICATED && pool->tenant_id != NULL)
+    switch (measure)
     {
-        count = si_dedicated_supply(namespace->name, pool->tenant_id, from, until, &amounts);
-        add_supply(total, amounts, count, step);
+        case OWN_UNITS:
+            count = si_dedicated_supply(namespace->name, tenant_id, from, until, &amounts);
+            add_supply(total, amounts, count, step);
+            break;
+        case NAMESPACE:
+            physical_total(namespace, total);
+            break;
+        case SHARE:
+            si_slots_fill(total, namespace->tenant_cpu_millicores >= 0 ? namespace->tenant_cpu_millicores : PG_INT64_MAX / 2,
+                          namespace->tenant_memory_mib >= 0 ? namespace->tenant_memory_mib : PG_INT64_MAX / 2);
+            break;
     }
-    else
-        (void) physical_total(namespace, total);
-    count = si_demand(0, namespace->name, pool->tenant_id, NULL, from, until, &amounts);
-    add_demand(allocated, amounts, count, step, 1, pool->tenant_id != NULL);
+    count = si_demand(0, namespace->name, only_own ? tenant_id : NULL, NULL, from, until, &amounts);
+    add_demand(allocated, amounts, count, step, 1, only_own);
 }
 
-int32
-si_availability_lock(const SiPoolRef *pool)
+void
+si_physical_total(const SiNamespace *namespace, int64 first, int32 n, SiSlots *total)
 {
-    bool dedicated = pool->namespace.purpose == SI_NS_DEDICATED;
-    int32 pool_id;
+    slots_alloc(total, first, n);
+    physical_total(namespace, total);
+}
 
-    /* A dedicated namespace under an override is shared by its pools: one gate for them all, always taken first. */
-    if (dedicated)
+/*
+ * The same as others have committed it, this transaction's own changes left out; also of the namespace, as its row is now:
+ * `namespace` was read before the locks. A namespace that only this transaction knows is taken as it is.
+ */
+static void
+read_committed(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, int64 first, int32 n, SiSlots *total,
+               SiSlots *allocated)
+{
+    SiNamespace committed;
+
+    si_sql_leave_own_out(true);
+    if (!si_namespace_read(namespace->name, &committed))
+        committed = *namespace;
+    if (committed.step_usecs != namespace->step_usecs)
+        ereport(ERROR, (errcode(ERRCODE_SI_LEDGER), errmsg("the grid of namespace \"%s\" was changed meanwhile", namespace->name),
+                        errhint("Try again.")));
+    read_tables(&committed, measure, tenant_id, first, n, total, allocated);
+    si_sql_leave_own_out(false);
+}
+
+void
+si_account_from_tables(const SiAccount *account, const SiPool *pool, const SiNamespace *namespace, int64 first, int32 n,
+                       SiSlots *total, SiSlots *allocated)
+{
+    Measure measure = pool->has_tenant ? OWN_UNITS : NAMESPACE;
+    const pg_uuid_t *tenant_id = &pool->tenant_id;
+
+    if (!si_uuid_equal(&account->tenant_id, &(pg_uuid_t){{0}}))
     {
-        SiAmount *overrides;
-
-        si_supply_lock_shared(pool->namespace.name);
-        if (si_overrides(pool->namespace.name, DT_NOBEGIN, DT_NOEND, &overrides) > 0)
-            si_namespace_lock(pool->namespace.name);
+        measure = SHARE;
+        tenant_id = &account->tenant_id;
     }
-    pool_id = si_pool_get(pool->namespace.name, dedicated ? pool->tenant_id : NULL);
-    si_pool_lock(pool_id);
-    return pool_id;
+    read_committed(namespace, measure, tenant_id, first, n, total, allocated);
+}
+
+void
+si_claim_make(const SiNamespace *namespace, const pg_uuid_t *tenant_id, int64 cpu_millicores, int64 memory_mib, SiClaim *out)
+{
+    Measure measures[SI_MAX_ACCOUNTS];
+
+    memset(out, 0, sizeof(*out));
+    out->n_accounts = measures_of(namespace, tenant_id != NULL, measures);
+    for (int i = 0; i < out->n_accounts; i++)
+    {
+        out->accounts[i].pool_id = si_pool_find(namespace->name, measures[i] == OWN_UNITS ? tenant_id : NULL);
+        if (measures[i] == SHARE)
+            out->accounts[i].tenant_id = *tenant_id;
+        if (out->accounts[i].pool_id == 0)
+            out->n_accounts = 0; /* who never bought units has no pool */
+    }
+    if (tenant_id)
+        out->tenant_id = *tenant_id;
+    out->cpu_millicores = cpu_millicores;
+    out->memory_mib = memory_mib;
+}
+
+/*
+ * Brings what is missing of an account into memory. Changes of its supply that others have not committed are waited for;
+ * the tables are read as committed, without this transaction's own changes, which the ledger knows already.
+ */
+static void
+load(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, const SiAccount *account, int64 first, int32 n)
+{
+    uint32 key2 = hash_bytes(account->tenant_id.data, UUID_LEN);
+    int64 from;
+    int32 count;
+
+    if (!si_ledger_missing(account, first, n, &from, &count))
+        return;
+    /* Nobody makes the ledger anew meanwhile. */
+    si_lock_transaction_shared(SI_LOCK_LEDGER, 0, 0);
+    si_lock_transaction_shared(SI_LOCK_SUPPLY, (uint32) account->pool_id, 0);
+    si_lock_transaction(SI_LOCK_LOAD, (uint32) account->pool_id, key2);
+    if (si_ledger_missing(account, first, n, &from, &count))
+    {
+        SiSlots total;
+        SiSlots allocated;
+
+        read_committed(namespace, measure, tenant_id, from, count, &total, &allocated);
+        si_ledger_load(account, &total, &allocated);
+    }
+    si_lock_release(SI_LOCK_LOAD, (uint32) account->pool_id, key2, false);
+    si_lock_release(SI_LOCK_SUPPLY, (uint32) account->pool_id, 0, true);
+    si_lock_release(SI_LOCK_LEDGER, 0, 0, true);
+}
+
+/*
+ * Brings what is missing of the accounts into the ledger. To be called again while it has left it meanwhile, but not for
+ * ever: memory that does not hold one claim is too small.
+ */
+static void
+load_claim(const SiNamespace *namespace, const SiClaim *claim, int64 first, int32 n, int *tries)
+{
+    bool has_tenant = memcmp(&claim->tenant_id, &(pg_uuid_t){{0}}, sizeof(pg_uuid_t)) != 0;
+    Measure measures[SI_MAX_ACCOUNTS];
+    int count = measures_of(namespace, has_tenant, measures);
+
+    Assert(count == claim->n_accounts);
+    CHECK_FOR_INTERRUPTS();
+    if ((*tries)++ >= MAX_TRIES)
+        ereport(ERROR, (errcode(ERRCODE_SI_LEDGER), errmsg("the capacity ledger is full"),
+                        errhint("Raise sparkingest.ledger_memory and restart the server.")));
+    for (int i = 0; i < count; i++)
+        load(namespace, measures[i], &claim->tenant_id, &claim->accounts[i], first, n);
+}
+
+bool
+si_claim_take(const SiNamespace *namespace, const SiClaim *claim, int64 first, int32 n, bool force)
+{
+    SiLedgerAnswer answer;
+    int tries = 0;
+
+    do
+    {
+        load_claim(namespace, claim, first, n, &tries);
+        answer = si_ledger_take(claim, first, n, force);
+    } while (answer == SI_LEDGER_MISSING);
+    return answer == SI_LEDGER_YES;
+}
+
+void
+si_claim_give(const SiNamespace *namespace, const SiClaim *claim, int64 first, int32 n)
+{
+    int tries = 0;
+
+    do
+        load_claim(namespace, claim, first, n, &tries);
+    while (!si_ledger_give(claim, first, n));
+}
+
+/* On a standby there is no ledger: the tables are read. */
+static int64
+find_in_tables(const SiPoolRef *pool, const SiClaim *claim, int32 length, int64 earliest, int64 latest)
+{
+    Measure measures[SI_MAX_ACCOUNTS];
+    int count = measures_of(&pool->namespace, pool->tenant_id != NULL, measures);
+    int32 n = (int32) (latest - earliest + length);
+    SiSlots least;
+
+    slots_alloc(&least, earliest, n);
+    si_slots_fill(&least, PG_INT64_MAX, PG_INT64_MAX);
+    for (int m = 0; m < count; m++)
+    {
+        SiSlots total;
+        SiSlots allocated;
+
+        read_tables(&pool->namespace, measures[m], pool->tenant_id, earliest, n, &total, &allocated);
+        for (int i = 0; i < n; i++)
+        {
+            total.cpu[i] -= allocated.cpu[i];
+            total.mem[i] -= allocated.mem[i];
+        }
+        si_slots_min(&least, &total);
+    }
+    return si_slots_find(&least, claim->cpu_millicores, claim->memory_mib, length, earliest, latest);
+}
+
+int64
+si_available_from(const SiPoolRef *pool, const SiClaim *claim, int32 length, int64 earliest, int64 latest)
+{
+    SiLedgerAnswer answer;
+    int tries = 0;
+    int64 slot;
+
+    if (claim->n_accounts == 0 || latest < earliest)
+        return SI_NO_SLOT;
+    if (RecoveryInProgress())
+        return find_in_tables(pool, claim, length, earliest, latest);
+    si_ledger_require();
+    do
+    {
+        load_claim(&pool->namespace, claim, earliest, (int32) (latest - earliest + length), &tries);
+        answer = si_ledger_find(claim, length, earliest, latest, &slot);
+    } while (answer == SI_LEDGER_MISSING);
+    return answer == SI_LEDGER_YES ? slot : SI_NO_SLOT;
+}
+
+void
+si_occupancy(const SiPoolRef *pool, int64 first, int32 n, SiSlots *total, SiSlots *allocated)
+{
+    bool own_units = pool->namespace.purpose == SI_NS_DEDICATED && pool->tenant_id != NULL;
+    SiClaim claim;
+    int tries = 0;
+
+    /* A tenant's part of a common pool is not an account everywhere: it is summed up. So is what a standby shows. */
+    if (RecoveryInProgress() || (pool->tenant_id != NULL && !own_units))
+    {
+        SiSlots ignored;
+
+        read_tables(&pool->namespace, own_units ? OWN_UNITS : NAMESPACE, pool->tenant_id, first, n, total, allocated);
+        if (pool->tenant_id != NULL && !own_units)
+            read_tables(&pool->namespace, SHARE, pool->tenant_id, first, n, &ignored, allocated);
+        return;
+    }
+    si_ledger_require();
+    slots_alloc(total, first, n);
+    slots_alloc(allocated, first, n);
+    si_claim_make(&pool->namespace, own_units ? pool->tenant_id : NULL, 1, 1, &claim);
+    if (claim.n_accounts == 0)
+        return;
+    do
+        load_claim(&pool->namespace, &claim, first, n, &tries);
+    while (!si_ledger_read(&claim.accounts[0], total, allocated));
 }
 
 TimestampTz

@@ -1,18 +1,16 @@
 /*
  * place.c: finding and taking capacity.
- *
- * Two looks: one without a lock, so that full pools cost nobody a wait, and, where something is free, a second one under
- * the pool's lock, which is the one that counts (C3). The lock is held until the end of the transaction, so whoever
- * looks next sees this reservation committed or gone.
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
 #include "domain/billing.h"
 #include "domain/quantity.h"
 #include "domain/types.h"
+#include "flow/book.h"
 #include "flow/place.h"
 #include "pg/errors.h"
 #include "store/balance.h"
@@ -57,30 +55,26 @@ length_at(const Window *w, const SiNeed *need, int64 step, int64 start, Timestam
 
 /* First slot that fits, or SI_NO_SLOT, and how many slots it takes there. */
 static int64
-search(const SiPoolRef *pool, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length)
+search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length)
 {
     int64 step = pool->namespace.step_usecs;
     Window w = window_of(need, step, now, latest_start);
-    SiSlots free_slots;
     int64 start = SI_NO_SLOT;
 
     CHECK_FOR_INTERRUPTS();
     if (w.over)
         return SI_NO_SLOT;
-    si_availability(pool, w.earliest, (int32) (w.latest - w.earliest + w.length + 1), &free_slots);
     if (w.begun)
     {
         *length = length_at(&w, need, step, w.earliest, now);
-        start = si_slots_find(&free_slots, need->cpu_millicores, need->memory_mib, *length, w.earliest, w.earliest);
+        start = si_available_from(pool, claim, *length, w.earliest, w.earliest);
         w.earliest++;
     }
     if (start == SI_NO_SLOT && w.earliest <= w.latest)
     {
         *length = w.length;
-        start = si_slots_find(&free_slots, need->cpu_millicores, need->memory_mib, *length, w.earliest, w.latest);
+        start = si_available_from(pool, claim, *length, w.earliest, w.latest);
     }
-    pfree(free_slots.cpu);
-    pfree(free_slots.mem);
     return start;
 }
 
@@ -102,17 +96,21 @@ take(SiPoolRef *pool, const SiNeed *need, TimestampTz now, bool fallback, SiPlac
     TimestampTz latest = need->not_before + need->window_usecs;
     int64 step = pool->namespace.step_usecs;
     SiReservation reservation = {{{0}}};
+    SiClaim claim;
     int32 length;
-    int64 start = search(pool, need, now, latest, &length);
+    int64 start;
 
-    if (start == SI_NO_SLOT)
-        return false;
-    reservation.pool_id = si_availability_lock(pool);
-    start = search(pool, need, now, latest, &length);
-    if (start == SI_NO_SLOT)
-        return false;
+    si_claim_make(&pool->namespace, pool->tenant_id, need->cpu_millicores, need->memory_mib, &claim);
+    /* Who finds a place and loses it to another looks again: check and take are one step (C3). */
+    do
+    {
+        start = search(pool, &claim, need, now, latest, &length);
+        if (start == SI_NO_SLOT)
+            return false;
+    } while (!si_claim_take(&pool->namespace, &claim, start, length, false));
 
     reservation.reservation_id = si_uuid_new();
+    reservation.pool_id = claim.accounts[0].pool_id;
     strlcpy(reservation.namespace_name, pool->namespace.name, sizeof(reservation.namespace_name));
     reservation.tenant_id = need->tenant_id;
     reservation.cpu_millicores = need->cpu_millicores;
@@ -120,6 +118,7 @@ take(SiPoolRef *pool, const SiNeed *need, TimestampTz now, bool fallback, SiPlac
     reservation.starts_at = si_slot_time(start, step);
     reservation.ends_at = si_slot_time(start + length, step);
     reservation.draft_fallback = fallback;
+    si_book_expect(&reservation.reservation_id);
     si_reservation_insert(&reservation, need->actor, now);
 
     out->placed = true;
@@ -135,9 +134,12 @@ take(SiPoolRef *pool, const SiNeed *need, TimestampTz now, bool fallback, SiPlac
 TimestampTz
 si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now)
 {
+    SiClaim claim;
     int32 length;
-    int64 start = search(pool, need, now, need->not_before + need->window_usecs, &length);
+    int64 start;
 
+    si_claim_make(&pool->namespace, pool->tenant_id, need->cpu_millicores, need->memory_mib, &claim);
+    start = search(pool, &claim, need, now, need->not_before + need->window_usecs, &length);
     return start == SI_NO_SLOT ? SI_NO_TIME : si_slot_time(start, pool->namespace.step_usecs);
 }
 
@@ -177,7 +179,7 @@ candidates(const SiNeed *need, SiPoolRef **out, bool **fallback, bool **costs)
         *costs = n ? repalloc(*costs, (total + 1) * sizeof(bool)) : palloc((total + 1) * sizeof(bool));
         for (int i = 0; i < found; i++, n++)
         {
-            (*out)[n] = (SiPoolRef){namespaces[i], &need->tenant_id, NULL};
+            (*out)[n] = (SiPoolRef){namespaces[i], &need->tenant_id};
             (*fallback)[n] = steps[s].fallback;
             (*costs)[n] = steps[s].purpose == SI_NS_SHARED || steps[s].fallback;
         }
@@ -224,6 +226,11 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
     memset(out, 0, sizeof(*out));
     out->earliest = SI_NO_TIME;
     si_require_horizon("not_before", need->not_before, now);
+    if (!RecoveryInProgress())
+    {
+        si_ledger_require();
+        si_ledger_begin();
+    }
     initStringInfo(&tried);
     n = candidates(need, &pools, &fallback, &costs);
     open_to = palloc0((n + 1) * sizeof(bool));
@@ -273,16 +280,19 @@ si_unplace(const pg_uuid_t *reservation_id, TimestampTz now)
 bool
 si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz now)
 {
+    int64 step;
     SiNeed need = {0};
     SiPoolRef pool;
-    int64 step;
+    SiClaim claim;
     int64 start;
     int32 length;
+    int64 first;
 
+    si_ledger_require();
+    si_ledger_begin();
     if (!si_namespace_load(reservation->namespace_name, &pool.namespace))
         elog(ERROR, "namespace \"%s\" of a reservation is missing", reservation->namespace_name);
     pool.tenant_id = &reservation->tenant_id;
-    pool.except = &reservation->reservation_id;
     step = pool.namespace.step_usecs;
     need.tenant_id = reservation->tenant_id;
     need.cpu_millicores = reservation->cpu_millicores;
@@ -290,12 +300,18 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     need.duration_usecs = reservation->ends_at - reservation->starts_at;
     need.not_before = starts_at;
     need.same_length = true;
-    (void) si_availability_lock(&pool);
-    start = search(&pool, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), &length);
-    if (start == SI_NO_SLOT)
+
+    /* Its old slots count as free (C5). */
+    first = si_slot_floor(reservation->starts_at, step);
+    length = (int32) (si_slot_ceil(reservation->ends_at, step) - first);
+    si_claim_make(&pool.namespace, pool.tenant_id, need.cpu_millicores, need.memory_mib, &claim);
+    si_claim_give(&pool.namespace, &claim, first, length);
+    start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), &length);
+    if (start == SI_NO_SLOT || !si_claim_take(&pool.namespace, &claim, start, length, false))
         return false;
     reservation->starts_at = si_slot_time(start, step);
     reservation->ends_at = si_slot_time(start + length, step);
+    si_book_expect(&reservation->reservation_id);
     si_reservation_move(&reservation->reservation_id, reservation->starts_at, reservation->ends_at);
     return true;
 }

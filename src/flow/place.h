@@ -50,7 +50,10 @@ extern TimestampTz si_earliest_start(const SiPoolRef *pool, const SiNeed *need, 
 /* Releases; whether it was active. Others see the capacity when this commits (C5). */
 extern bool si_unplace(const pg_uuid_t *reservation_id, TimestampTz now);
 
-/* Moves a reservation to the slot at or after starts_at; whether it fits there. Nothing changes when it does not. */
+/*
+ * Moves a reservation to the slot at or after starts_at; whether it fits there. When not, the caller must raise: the
+ * transaction has given it up.
+ */
 extern bool si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz now);
 
 /* vCPU-hours that a need costs in a namespace, millicore-seconds (M6); raises 22023 when it overflows. */

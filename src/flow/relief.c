@@ -28,7 +28,7 @@ si_relief_effect_name(SiReliefEffect effect)
 static bool
 is_over_committed(const SiNamespace *namespace, const SiReservation *r, TimestampTz from, TimestampTz until)
 {
-    SiPoolRef pool = {*namespace, NULL, NULL};
+    SiPoolRef pool = {*namespace, NULL};
     int64 step = namespace->step_usecs;
     int64 first = si_slot_floor(Max(r->starts_at, from), step);
     int64 last = si_slot_ceil(Min(r->ends_at, until), step);

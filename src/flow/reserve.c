@@ -41,19 +41,6 @@ describe(const SiReservation *r)
 }
 
 void
-si_reserve_now(const SiCaller *caller, const SiNeed *need, TimestampTz now, SiPlacement *out)
-{
-    SiReservation reservation;
-
-    si_place(need, now, out);
-    if (!out->placed)
-        return;
-    if (!si_reservation_load(&out->reservation_id, false, &reservation))
-        elog(ERROR, "a new reservation is missing");
-    si_event("reservation.created", &need->tenant_id, NULL, NULL, caller->name, NULL, NULL, describe(&reservation));
-}
-
-void
 si_reserve_refuse(const SiNeed *need, const SiPlacement *placement)
 {
     if (placement->lacks_balance && placement->earliest == SI_NO_TIME)

@@ -10,9 +10,6 @@
 /* Longest duration that may be reserved, microseconds: the horizon. */
 extern int64 si_longest_reservation(void);
 
-/* Finds and takes (place.h); a place that vCPU-hours must cover is only given when they do. Writes reservation.created. */
-extern void si_reserve_now(const SiCaller *caller, const SiNeed *need, TimestampTz now, SiPlacement *out);
-
 /* Raises SI001, or SI002 where vCPU-hours are all that is missing, for a placement that is none. */
 extern void si_reserve_refuse(const SiNeed *need, const SiPlacement *placement) pg_attribute_noreturn();
 

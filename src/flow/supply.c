@@ -9,6 +9,7 @@
 #include "guc.h"
 #include "pg/errors.h"
 #include "pg/json.h"
+#include "pg/lock.h"
 #include "pg/quantities.h"
 #include "pg/times.h"
 #include "store/events.h"
@@ -37,18 +38,6 @@ si_slot_id(const SiNamespace *namespace, TimestampTz at)
     return psprintf("%s/%.*s", namespace->name, (int) strlen(quoted) - 2, quoted + 1);
 }
 
-/* Others may not place into what shrinks meanwhile. A dedicated namespace's override is the gate of all of its pools. */
-static void
-lock(const SiNamespace *namespace)
-{
-    SiPoolRef common = {*namespace, NULL, NULL};
-
-    if (namespace->purpose == SI_NS_DEDICATED)
-        si_supply_lock(namespace->name);
-    else
-        (void) si_availability_lock(&common);
-}
-
 int
 si_supply_set(const SiCaller *caller, const SiNamespace *namespace, const SiSupplyChange *change, TimestampTz now,
               SiRelieved **out)
@@ -57,9 +46,14 @@ si_supply_set(const SiCaller *caller, const SiNamespace *namespace, const SiSupp
 
     if (change->until <= now)
         si_bad_value("during", (char *) NULL, "must not be over");
-    lock(namespace);
+    /*
+     * What transactions hold that have not ended must be seen too, or it would be found over-committed only after their
+     * commit: they are waited for. From the next line on, those that come get no more than there is.
+     */
+    si_lock_transaction(SI_LOCK_LEDGER, 0, 0);
     si_override_insert(namespace->name, change->from, change->until, change->cpu_millicores, change->memory_mib,
                        caller->name, now);
+    si_lock_release(SI_LOCK_LEDGER, 0, 0, false);
     initStringInfo(&after);
     appendStringInfoChar(&after, '{');
     si_json_put_text(&after, "namespace", namespace->name);

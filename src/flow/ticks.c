@@ -8,6 +8,7 @@
 
 #include "flow/admit.h"
 #include "flow/availability.h"
+#include "flow/book.h"
 #include "flow/fires.h"
 #include "flow/overlap.h"
 #include "flow/relief.h"
@@ -167,6 +168,8 @@ si_tick_maintain(const char *actor)
 
     if (!si_lock_transaction_try(SI_LOCK_TICK, TICK_MAINTAIN, 0))
         return 0;
+    si_ledger_require();
+    si_book_forget_past(now);
     handled = si_reservations_expire(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY);
     si_worker_beat("maintain", MyProcPid, NULL, now);
     return (int) Min(handled, PG_INT32_MAX);

@@ -3,62 +3,52 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/indexing.h"
-#include "catalog/pg_extension.h"
-#include "commands/extension.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
-#include "utils/fmgroids.h"
-#include "utils/guc.h"
-#include "utils/rel.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "pg/caller.h"
 
-/* Owner of the extension in this database; raises when it is not there. One row of a small catalog. */
+/* Who owns the extension, by the owner of its tables; raises when it is not here. */
 static Oid
 extension_owner(void)
 {
-    Relation relation = table_open(ExtensionRelationId, AccessShareLock);
-    ScanKeyData key;
-    SysScanDesc scan;
-    HeapTuple tuple;
-    Oid owner = InvalidOid;
+    Oid schema = get_namespace_oid("sparkingest", true);
+    Oid relation = OidIsValid(schema) ? get_relname_relid("reservations", schema) : InvalidOid;
+    HeapTuple tuple = OidIsValid(relation) ? SearchSysCache1(RELOID, ObjectIdGetDatum(relation)) : NULL;
+    Oid owner;
 
-    ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum("sparkingest"));
-    scan = systable_beginscan(relation, ExtensionNameIndexId, true, NULL, 1, &key);
-    tuple = systable_getnext(scan);
-    if (HeapTupleIsValid(tuple))
-        owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
-    systable_endscan(scan);
-    table_close(relation, AccessShareLock);
-    if (!OidIsValid(owner))
+    if (!HeapTupleIsValid(tuple))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("extension \"sparkingest\" does not exist"),
                         errhint("Run CREATE EXTENSION sparkingest in this database.")));
+    owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
     return owner;
 }
 
 void
 si_caller_enter(SiCaller *caller)
 {
+    OverrideSearchPath only_catalog = {NIL, true, false, 0};
     Oid owner = extension_owner();
     Oid current;
 
     GetUserIdAndSecContext(&current, &caller->save_context);
     caller->role = current;
     caller->name = GetUserNameFromId(current, false);
-    caller->guc_level = NewGUCNestLevel();
-    (void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                             false);
+    /* Neither the caller's schemas nor temporary objects are looked at; an abort pops it. */
+    PushOverrideSearchPath(&only_catalog);
     SetUserIdAndSecContext(owner, caller->save_context | SECURITY_LOCAL_USERID_CHANGE);
 }
 
 void
 si_caller_leave(const SiCaller *caller)
 {
-    AtEOXact_GUC(false, caller->guc_level);
+    PopOverrideSearchPath();
     SetUserIdAndSecContext(caller->role, caller->save_context);
 }
 

@@ -13,7 +13,6 @@ typedef struct SiCaller
     Oid role;          /* the effective role of the caller */
     const char *name;  /* its name, for events; palloc'd */
     int save_context;  /* for si_caller_leave */
-    int guc_level;
 } SiCaller;
 
 extern void si_caller_enter(SiCaller *caller);

@@ -5,6 +5,7 @@
 
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "utils/resowner.h"
 
 #include "pg/lock.h"
 
@@ -27,6 +28,26 @@ void
 si_lock_transaction_shared(SiLockKind kind, uint32 key1, uint32 key2)
 {
     (void) take(kind, key1, key2, ShareLock, false, true);
+}
+
+void
+si_lock_to_end(SiLockKind kind, uint32 key1, uint32 key2, bool shared)
+{
+    ResourceOwner owner = CurrentResourceOwner;
+
+    /* After an error, the abort sets the owner. */
+    CurrentResourceOwner = TopTransactionResourceOwner;
+    (void) take(kind, key1, key2, shared ? ShareLock : ExclusiveLock, false, true);
+    CurrentResourceOwner = owner;
+}
+
+void
+si_lock_release(SiLockKind kind, uint32 key1, uint32 key2, bool shared)
+{
+    LOCKTAG tag;
+
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, key1, key2, kind);
+    (void) LockRelease(&tag, shared ? ShareLock : ExclusiveLock, false);
 }
 
 bool

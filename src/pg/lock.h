@@ -11,14 +11,25 @@ typedef enum SiLockKind
     SI_LOCK_IDEMPOTENCY_KEY,  /* key1 = hash of the scope, key2 = hash of the key */
     SI_LOCK_WORKER,           /* key1 = which worker; held by its session */
     SI_LOCK_TICK,             /* key1 = which tick */
-    SI_LOCK_SUPPLY            /* key1 = 0, key2 = hash of the name of a dedicated namespace */
+    SI_LOCK_LEDGER,           /* shared: who has taken or given; else: who makes the ledger anew */
+    SI_LOCK_LOAD,             /* key1 = pool id, key2 = hash of the tenant: who brings its slots into memory */
+    SI_LOCK_SUPPLY            /* key1 = pool id: shared: who loads; else: who changes what it has in total */
 } SiLockKind;
 
 /* Waits; held until the end of the transaction. */
 extern void si_lock_transaction(SiLockKind kind, uint32 key1, uint32 key2);
 
-/* The same, held by any number at a time but not beside the former. */
+/* The same, shared with others who take it so. */
 extern void si_lock_transaction_shared(SiLockKind kind, uint32 key1, uint32 key2);
+
+/*
+ * The same two, but held until the top-level transaction ends, also when a savepoint is rolled back to, or a cursor fails,
+ * that asked for it: for what protects more than the savepoint's own work.
+ */
+extern void si_lock_to_end(SiLockKind kind, uint32 key1, uint32 key2, bool shared);
+
+/* Gives back, before the end of the transaction, a lock that was taken by one of the first two; shared says by which. */
+extern void si_lock_release(SiLockKind kind, uint32 key1, uint32 key2, bool shared);
 
 /* Does not wait: whether it was taken, until the end of the transaction. */
 extern bool si_lock_transaction_try(SiLockKind kind, uint32 key1, uint32 key2);

@@ -3,6 +3,8 @@
  */
 #include "postgres.h"
 
+#include "utils/fmgrprotos.h"
+
 #include "domain/quantity.h"
 #include "pg/quantities.h"
 
@@ -13,6 +15,13 @@ si_quantity_text(int64 value, int64 divisor)
 
     si_quantity_print(value, divisor, text, sizeof(text));
     return pstrdup(text);
+}
+
+Datum
+si_quantity_numeric(int64 value, int64 divisor)
+{
+    return DirectFunctionCall3(numeric_in, CStringGetDatum(si_quantity_text(value, divisor)), ObjectIdGetDatum(InvalidOid),
+                               Int32GetDatum(-1));
 }
 
 int64

@@ -7,6 +7,9 @@
 /* value / divisor as an exact decimal (domain/quantity.h), palloc'd. */
 extern char *si_quantity_text(int64 value, int64 divisor);
 
+/* The same as a numeric. */
+extern Datum si_quantity_numeric(int64 value, int64 divisor);
+
 /* Millionths of a vCPU-hour of millicore-seconds, rounded up. */
 extern int64 si_hours_millionths(int64 millicore_seconds);
 

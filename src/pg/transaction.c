@@ -4,8 +4,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "pgstat.h"
-#include "utils/guc.h"
 #include "utils/snapmgr.h"
 
 #include "pg/transaction.h"
@@ -13,11 +13,12 @@
 void
 si_work_begin(const char *activity)
 {
+    OverrideSearchPath only_catalog = {NIL, true, false, 0};
+
     SetCurrentStatementStartTimestamp();
     StartTransactionCommand();
     PushActiveSnapshot(GetTransactionSnapshot());
-    (void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
-                             false);
+    PushOverrideSearchPath(&only_catalog); /* an abort pops it */
     pgstat_report_activity(STATE_RUNNING, activity);
 }
 
@@ -27,6 +28,7 @@ si_work_commit(bool synchronous)
     /* A claim must be on disk before Kubernetes hears of it, however the server is configured (J9). */
     if (synchronous)
         ForceSyncCommit();
+    PopOverrideSearchPath();
     PopActiveSnapshot();
     CommitTransactionCommand();
     pgstat_report_stat(true);

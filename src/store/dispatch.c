@@ -251,7 +251,7 @@ si_dispatch_live(SiLiveRow **out)
 {
     static SiStatement live = {
         "SELECT e.execution_id, e.state, n.cluster_name, e.namespace, e.object_name, e.object_uid, e.manifest_sha256, e.tries, "
-        "e.started_at, e.hard_minutes, e.stop_cause, e.last_error FROM sparkingest.job_executions e "
+        "e.started_at, e.hard_minutes, e.stop_cause, e.last_error, e.planned_end FROM sparkingest.job_executions e "
         "JOIN sparkingest.namespaces n ON n.namespace = e.namespace "
         "WHERE e.state IN ('dispatching', 'submitted', 'running') ORDER BY e.claimed_at",
         0,
@@ -279,6 +279,7 @@ si_dispatch_live(SiLiveRow **out)
         row->hard_minutes = si_sql_int4(i, 10);
         row->stop_cause = si_sql_text_copy(i, 11, context);
         row->last_error = si_sql_text_copy(i, 12, context);
+        row->planned_end = si_sql_time(i, 13);
     }
     si_sql_close();
     return count;

@@ -24,6 +24,7 @@ typedef struct SiLiveRow
     int32 tries;
     TimestampTz started_at;
     int32 hard_minutes;
+    TimestampTz planned_end; /* end of its reservation */
     char *stop_cause; /* NULL = no stop requested */
     char *last_error;
 } SiLiveRow;

@@ -5,10 +5,13 @@
 
 #include "common/hashfn.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "domain/types.h"
 #include "pg/lock.h"
+#include "store/cache.h"
 #include "store/pools.h"
 #include "store/sql.h"
 
@@ -21,14 +24,6 @@ purpose_of(const char *word)
         return SI_NS_SHARED;
     Assert(strcmp(word, "draft") == 0);
     return SI_NS_DRAFT;
-}
-
-static const char *
-purpose_word(SiPurpose purpose)
-{
-    static const char *const words[] = {[SI_NS_DEDICATED] = "dedicated", [SI_NS_SHARED] = "shared", [SI_NS_DRAFT] = "draft"};
-
-    return words[purpose];
 }
 
 static void
@@ -44,44 +39,120 @@ namespace_from_row(uint64 row, SiNamespace *out)
     out->memory_mib_per_core = si_sql_int8(row, 8);
 }
 
-#define SELECT_NAMESPACE                                                                                               \
+#define SELECT_NAMESPACES                                                                                              \
     "SELECT namespace, purpose, cpu_millicores, memory_mib, COALESCE(tenant_cpu_millicores, -1), "                     \
     "COALESCE(tenant_memory_mib, -1), slot_minutes, memory_mib_per_core FROM sparkingest.namespaces "
 
 bool
-si_namespace_load(const char *name, SiNamespace *out)
+si_namespace_read(const char *name, SiNamespace *out)
 {
-    static SiStatement find = {SELECT_NAMESPACE "WHERE namespace = $1", 1, {TEXTOID}};
+    static SiStatement find = {SELECT_NAMESPACES "WHERE namespace = $1", 1, {TEXTOID}};
     Datum values[] = {si_text_datum(name)};
     bool found;
 
     si_sql_open();
-    found = si_sql_run(&find, values, NULL) > 0;
+    found = si_sql_run_latest(&find, values, NULL) > 0;
     if (found)
         namespace_from_row(0, out);
     si_sql_close();
     return found;
 }
 
+static SiCache namespaces_cache = {"namespaces"};
+static SiNamespace *namespaces = NULL; /* all, by name */
+static int n_namespaces = 0;
+
+static void
+read_namespaces(void)
+{
+    static SiStatement find = {SELECT_NAMESPACES "ORDER BY namespace", 0};
+
+    if (si_cache_holds(&namespaces_cache))
+        return;
+    n_namespaces = 0;
+    si_sql_open();
+    PG_TRY();
+    {
+        uint64 n = si_sql_run_latest(&find, NULL, NULL);
+
+        namespaces = MemoryContextAlloc(namespaces_cache.context, (n + 1) * sizeof(SiNamespace));
+        for (uint64 i = 0; i < n; i++)
+            namespace_from_row(i, &namespaces[i]);
+        n_namespaces = (int) n;
+    }
+    PG_CATCH();
+    {
+        namespaces_cache.valid = false;
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+    si_sql_close();
+}
+
+bool
+si_namespace_load(const char *name, SiNamespace *out)
+{
+    read_namespaces();
+    for (int i = 0; i < n_namespaces; i++)
+        if (strcmp(namespaces[i].name, name) == 0)
+        {
+            *out = namespaces[i];
+            return true;
+        }
+    return false;
+}
+
 int
 si_namespaces_of(SiPurpose purpose, SiNamespace **out)
 {
-    static SiStatement find = {SELECT_NAMESPACE "WHERE purpose = $1 ORDER BY namespace", 1, {TEXTOID}};
-    MemoryContext context = CurrentMemoryContext;
-    Datum values[] = {si_text_datum(purpose_word(purpose))};
-    uint64 n;
+    int n = 0;
 
-    si_sql_open();
-    n = si_sql_run(&find, values, NULL);
-    *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiNamespace));
-    for (uint64 i = 0; i < n; i++)
-        namespace_from_row(i, &(*out)[i]);
-    si_sql_close();
-    return (int) n;
+    read_namespaces();
+    *out = palloc((n_namespaces + 1) * sizeof(SiNamespace));
+    for (int i = 0; i < n_namespaces; i++)
+        if (namespaces[i].purpose == purpose)
+            (*out)[n++] = namespaces[i];
+    return n;
 }
 
-int32
-si_pool_find(const char *namespace_name, const pg_uuid_t *tenant_id)
+bool
+si_pool_load(int32 pool_id, SiPool *out)
+{
+    static SiStatement find = {"SELECT namespace, tenant_id FROM sparkingest.pools WHERE pool_id = $1", 1, {INT4OID}};
+    Datum values[] = {Int32GetDatum(pool_id)};
+    bool found;
+    bool common;
+
+    si_sql_open();
+    found = si_sql_run_latest(&find, values, NULL) > 0;
+    if (found)
+    {
+        strlcpy(out->namespace_name, si_sql_text_copy(0, 1, CurrentMemoryContext), sizeof(out->namespace_name));
+        out->tenant_id = si_sql_uuid(0, 2, &common);
+        out->has_tenant = !common;
+    }
+    si_sql_close();
+    return found;
+}
+
+typedef struct PoolKey
+{
+    char namespace_name[64];
+    pg_uuid_t tenant_id; /* all zeros = common */
+} PoolKey;
+
+typedef struct PoolEntry
+{
+    PoolKey key;
+    int32 pool_id;
+} PoolEntry;
+
+/* Pools never change nor go away; only those that are committed are kept. */
+static SiCache pools_cache = {"pools"};
+static HTAB *pools = NULL;
+
+static int32
+look_for_pool(const char *namespace_name, const pg_uuid_t *tenant_id)
 {
     static SiStatement find = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id IS NOT DISTINCT FROM $2",
                                2,
@@ -96,9 +167,39 @@ si_pool_find(const char *namespace_name, const pg_uuid_t *tenant_id)
 }
 
 int32
+si_pool_find(const char *namespace_name, const pg_uuid_t *tenant_id)
+{
+    PoolEntry *entry;
+    PoolKey key;
+    int32 pool_id;
+
+    if (!si_cache_holds(&pools_cache))
+    {
+        HASHCTL control = {.keysize = sizeof(PoolKey), .entrysize = sizeof(PoolEntry), .hcxt = pools_cache.context};
+
+        pools = hash_create("sparkingest pools", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    }
+    memset(&key, 0, sizeof(key));
+    strlcpy(key.namespace_name, namespace_name, sizeof(key.namespace_name));
+    if (tenant_id)
+        key.tenant_id = *tenant_id;
+    entry = hash_search(pools, &key, HASH_FIND, NULL);
+    if (entry)
+        return entry->pool_id;
+    si_sql_leave_own_out(true);
+    pool_id = look_for_pool(namespace_name, tenant_id);
+    si_sql_leave_own_out(false);
+    if (pool_id == 0)
+        return look_for_pool(namespace_name, tenant_id);
+    entry = hash_search(pools, &key, HASH_ENTER, NULL);
+    entry->pool_id = pool_id;
+    return pool_id;
+}
+
+int32
 si_pool_get(const char *namespace_name, const pg_uuid_t *tenant_id)
 {
-    static SiStatement insert = {"INSERT INTO sparkingest.pools (namespace, tenant_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+    static SiStatement insert = {"INSERT INTO sparkingest.pools (namespace, tenant_id) VALUES ($1, $2) ON CONFLICT (namespace, tenant_id) DO NOTHING",
                                  2,
                                  {TEXTOID, UUIDOID}};
     Datum values[] = {si_text_datum(namespace_name), UUIDPGetDatum(tenant_id)};
@@ -111,38 +212,15 @@ si_pool_get(const char *namespace_name, const pg_uuid_t *tenant_id)
         si_sql_close();
         pool_id = si_pool_find(namespace_name, tenant_id);
     }
-    Assert(pool_id != 0);
+    if (pool_id == 0)
+        elog(ERROR, "a pool of namespace \"%s\" vanished", namespace_name);
     return pool_id;
-}
-
-void
-si_pool_lock(int32 pool_id)
-{
-    si_lock_transaction(SI_LOCK_POOL, (uint32) pool_id, 0);
-}
-
-static uint32
-name_hash(const char *namespace_name)
-{
-    return hash_bytes((const unsigned char *) namespace_name, strlen(namespace_name));
 }
 
 void
 si_namespace_lock(const char *namespace_name)
 {
-    si_lock_transaction(SI_LOCK_POOL, 0, name_hash(namespace_name));
-}
-
-void
-si_supply_lock(const char *namespace_name)
-{
-    si_lock_transaction(SI_LOCK_SUPPLY, 0, name_hash(namespace_name));
-}
-
-void
-si_supply_lock_shared(const char *namespace_name)
-{
-    si_lock_transaction_shared(SI_LOCK_SUPPLY, 0, name_hash(namespace_name));
+    si_lock_transaction(SI_LOCK_POOL, 0, hash_bytes((const unsigned char *) namespace_name, strlen(namespace_name)));
 }
 
 /* Rows of (from, until, cpu, memory) from the current result. */

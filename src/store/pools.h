@@ -34,8 +34,21 @@ typedef struct SiAmount
 /* Whether it exists. */
 extern bool si_namespace_load(const char *name, SiNamespace *out);
 
+/* The same, from its row as it is now and not from what is kept: what the ledger goes by must be what is committed. */
+extern bool si_namespace_read(const char *name, SiNamespace *out);
+
 /* All of a purpose, by name, palloc'd; returns how many. */
 extern int si_namespaces_of(SiPurpose purpose, SiNamespace **out);
+
+typedef struct SiPool
+{
+    char namespace_name[64];
+    bool has_tenant;
+    pg_uuid_t tenant_id;
+} SiPool;
+
+/* Whether the pool exists. */
+extern bool si_pool_load(int32 pool_id, SiPool *out);
 
 /* Pool of a namespace (tenant NULL = common) or of a tenant inside it; 0 when there is none. */
 extern int32 si_pool_find(const char *namespace_name, const pg_uuid_t *tenant_id);
@@ -43,15 +56,8 @@ extern int32 si_pool_find(const char *namespace_name, const pg_uuid_t *tenant_id
 /* The same, created when missing. */
 extern int32 si_pool_get(const char *namespace_name, const pg_uuid_t *tenant_id);
 
-/* Takes the pool's lock until the end of the transaction: the one gate of every reserve in it (C3). */
-extern void si_pool_lock(int32 pool_id);
-
-/* The lock of a namespace's overrides, needed where they bound several pools at once. */
+/* The lock of what is sold in a namespace: purchases in it take turns (M10). */
 extern void si_namespace_lock(const char *namespace_name);
-
-/* Shared by all who reserve in a dedicated namespace; alone for who changes its supply: pools may be new, unseen yet. */
-extern void si_supply_lock_shared(const char *namespace_name);
-extern void si_supply_lock(const char *namespace_name);
 
 /* Overrides touching [from, until), oldest first: later ones win. Newest committed state. */
 extern int si_overrides(const char *namespace_name, TimestampTz from, TimestampTz until, SiAmount **out);

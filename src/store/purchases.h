@@ -25,6 +25,17 @@ typedef struct SiPurchase
     const char *currency;
 } SiPurchase;
 
+/* What a grant of dedicated units supplies. */
+typedef struct SiGrantRow
+{
+    pg_uuid_t tenant_id;
+    char namespace_name[64];
+    TimestampTz starts_at;
+    TimestampTz ends_at;
+    int64 cpu_millicores;
+    int64 memory_mib;
+} SiGrantRow;
+
 /*
  * Starts of the periods from valid_from on in a zone's calendar, and the end of the last one, while they are not later
  * than until: out[0] = valid_from. At most max values; returns how many (M2: no drift, the 31st stays the last day).

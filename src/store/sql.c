@@ -5,6 +5,7 @@
 
 #include "access/xact.h"
 #include "lib/stringinfo.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "utils/snapmgr.h"
@@ -52,15 +53,31 @@ si_sql_run(SiStatement *statement, Datum *values, const char *nulls)
     return SPI_processed;
 }
 
+/* In this subtransaction: an error ends it, wherever it is caught. */
+static LocalTransactionId own_left_out = InvalidLocalTransactionId;
+static SubTransactionId own_left_out_by = InvalidSubTransactionId;
+
+void
+si_sql_leave_own_out(bool on)
+{
+    own_left_out = on ? MyProc->lxid : InvalidLocalTransactionId;
+    own_left_out_by = GetCurrentSubTransactionId();
+}
+
 uint64
 si_sql_run_latest(SiStatement *statement, Datum *values, const char *nulls)
 {
+    Snapshot snapshot;
     int code;
 
     prepare(statement);
     /* Own changes so far must be visible too: the newest snapshot carries the current command id. */
     CommandCounterIncrement();
-    code = SPI_execute_snapshot(statement->plan, values, nulls, GetLatestSnapshot(), InvalidSnapshot, true, false, 0);
+    snapshot = GetLatestSnapshot();
+    if (own_left_out != InvalidLocalTransactionId && own_left_out == MyProc->lxid &&
+        own_left_out_by == GetCurrentSubTransactionId())
+        snapshot->curcid = FirstCommandId;
+    code = SPI_execute_snapshot(statement->plan, values, nulls, snapshot, InvalidSnapshot, true, false, 0);
     if (code < 0)
         elog(ERROR, "could not run \"%s\": %s", statement->text, SPI_result_code_string(code));
     return SPI_processed;

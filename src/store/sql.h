@@ -38,6 +38,12 @@ extern uint64 si_sql_run(SiStatement *statement, Datum *values, const char *null
  */
 extern uint64 si_sql_run_latest(SiStatement *statement, Datum *values, const char *nulls);
 
+/*
+ * While on, si_sql_run_latest reads as if this transaction had not changed anything. Off again at the end of any
+ * transaction, and after an error.
+ */
+extern void si_sql_leave_own_out(bool on);
+
 /* Column of a row of SPI_tuptable, counted from 1. The _copy ones are palloc'd in `context`. */
 extern Datum si_sql_get(uint64 row, int column, bool *isnull);
 extern int64 si_sql_int8(uint64 row, int column);                    /* 0 when null */

@@ -5,31 +5,69 @@
 
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/timestamp.h"
 #include "utils/syscache.h"
 
+#include "store/cache.h"
 #include "store/sql.h"
 #include "store/tenants.h"
+
+typedef struct TenantEntry
+{
+    pg_uuid_t tenant_id; /* key */
+    char *tenant_name;
+    char *time_zone;
+    char *status;
+} TenantEntry;
+
+static SiCache tenants_cache = {"tenants"};
+static HTAB *tenants = NULL;
+
+static TenantEntry *
+read_tenant(const pg_uuid_t *tenant_id)
+{
+    static SiStatement find = {"SELECT tenant_name, time_zone, status FROM sparkingest.tenants WHERE tenant_id = $1", 1, {UUIDOID}};
+    Datum values[] = {UUIDPGetDatum(tenant_id)};
+    TenantEntry *entry = NULL;
+
+    si_sql_open();
+    if (si_sql_run_latest(&find, values, NULL) > 0)
+    {
+        char *name = si_sql_text_copy(0, 1, tenants_cache.context);
+        char *zone = si_sql_text_copy(0, 2, tenants_cache.context);
+        char *status = si_sql_text_copy(0, 3, tenants_cache.context);
+
+        entry = hash_search(tenants, tenant_id, HASH_ENTER, NULL);
+        entry->tenant_name = name;
+        entry->time_zone = zone;
+        entry->status = status;
+    }
+    si_sql_close();
+    return entry;
+}
 
 bool
 si_tenant_load(const pg_uuid_t *tenant_id, SiTenant *out)
 {
-    static SiStatement find = {"SELECT tenant_name, time_zone, status FROM sparkingest.tenants WHERE tenant_id = $1", 1, {UUIDOID}};
-    MemoryContext context = CurrentMemoryContext;
-    Datum values[] = {UUIDPGetDatum(tenant_id)};
-    bool found;
+    TenantEntry *entry;
 
-    si_sql_open();
-    found = si_sql_run(&find, values, NULL) > 0;
-    if (found)
+    if (!si_cache_holds(&tenants_cache))
     {
-        out->tenant_id = *tenant_id;
-        out->tenant_name = si_sql_text_copy(0, 1, context);
-        out->time_zone = si_sql_text_copy(0, 2, context);
-        out->status = si_sql_text_copy(0, 3, context);
+        HASHCTL control = {.keysize = sizeof(pg_uuid_t), .entrysize = sizeof(TenantEntry), .hcxt = tenants_cache.context};
+
+        tenants = hash_create("sparkingest tenants", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     }
-    si_sql_close();
-    return found;
+    entry = hash_search(tenants, tenant_id, HASH_FIND, NULL);
+    if (entry == NULL)
+        entry = read_tenant(tenant_id);
+    if (entry == NULL)
+        return false;
+    out->tenant_id = *tenant_id;
+    out->tenant_name = pstrdup(entry->tenant_name);
+    out->time_zone = pstrdup(entry->time_zone);
+    out->status = pstrdup(entry->status);
+    return true;
 }
 
 void

@@ -20,6 +20,7 @@
 
 #define NO_OPERATOR_MILLIS 60000  /* so long may the operator take to touch an object */
 #define SLOW_PODS_MILLIS 10000    /* so long may pods take to end before the row says so */
+#define SLOW_START_MILLIS 15000  /* after it, the pods are asked why the driver does not start */
 #define MAX_PAUSE_MILLIS 5000
 #define LOOKS_FOR_DRIVER 10       /* then RUNNING is believed without the driver's pod */
 #define ABSENCES_BEFORE_POST 2    /* looks that must miss an object whose POST may still be on its way */
@@ -167,17 +168,23 @@ drive_post(SiLive *live, SiLink *link)
     link->in_flight++;
 }
 
-/* Whether the hard line (C14) was reached and the stop asked for. */
+/*
+ * Whether the hard line (C14) was reached, or the end of the reservation without a start, and the stop asked for. A driver
+ * that Kubernetes cannot start would hold its capacity for good.
+ */
 static bool
 past_deadline(SiLive *live)
 {
+    bool started = live->started_at != SI_NO_TIME;
     int64 left;
 
-    if (live->started_at == SI_NO_TIME)
+    if (!started && (live->app == SI_APP_RUNNING || live->planned_end == SI_NO_TIME))
         return false;
-    left = live->started_at + live->hard_minutes * USECS_PER_MINUTE - si_now();
+    left = (started ? live->started_at + live->hard_minutes * USECS_PER_MINUTE : live->planned_end) - si_now();
     if (left <= 0)
-        return si_record_deadline(live);
+        return si_record_deadline(live, started ? psprintf("ran for %d minutes, the most it may (max_runtime_minutes)",
+                                                           live->hard_minutes)
+                                                : "its driver did not start before its reservation ended");
     wake_by(now_millis + left / 1000 + 1);
     return false;
 }
@@ -191,7 +198,8 @@ drive_run(SiLive *live, SiLink *link)
         look(live, link);
     else if (past_deadline(live))
         drive_stop(live, link);
-    else if (live->app == SI_APP_RUNNING && live->state == SI_SUBMITTED)
+    else if (live->state == SI_SUBMITTED &&
+             (live->app == SI_APP_RUNNING || (live->app == SI_APP_STARTING && now_millis - live->since > SLOW_START_MILLIS)))
         look_at_pods(live, link);
     else if (live->app == SI_APP_NEW && now_millis - live->since > NO_OPERATOR_MILLIS)
         si_record_note(live, psprintf("no Spark operator watches namespace \"%s\": the application was not touched for a minute",
@@ -435,8 +443,15 @@ answer_pods(SiLive *live, SiAnswer *answer)
         pause_for(live);
         return;
     }
-    if (live->app != SI_APP_RUNNING || live->state != SI_SUBMITTED)
+    if (live->state != SI_SUBMITTED)
         return;
+    if (live->app != SI_APP_RUNNING)
+    {
+        if (pods.waiting)
+            si_record_note(live, psprintf("the driver has not started: %s", pods.waiting));
+        pause_for(live);
+        return;
+    }
     if (pods.started_at != SI_NO_TIME)
         (void) si_record_running(live, pods.started_at);
     else if (live->waits >= LOOKS_FOR_DRIVER)

@@ -45,6 +45,31 @@ si_judge_application(Jsonb *object, SiApplication *out)
         out->state = SI_APP_STARTING; /* SUBMITTED, SUBMISSION_FAILED, PENDING_RERUN, INVALIDATING, UNKNOWN */
 }
 
+static char *
+reason_in_words(const char *reason, const char *message)
+{
+    if (reason == NULL)
+        return NULL;
+    return message ? psprintf("%s: %s", reason, message) : pstrdup(reason);
+}
+
+/* Why the scheduler finds no node for a pod; NULL when it does. */
+static char *
+unscheduled(Jsonb *pod)
+{
+    Jsonb *conditions = si_document_object(pod, "status.conditions");
+
+    for (int i = 0; i < si_document_count(conditions); i++)
+    {
+        Jsonb *condition = si_document_element(conditions, i);
+
+        if (condition && is(si_document_text(condition, "type"), "PodScheduled") &&
+            is(si_document_text(condition, "status"), "False"))
+            return reason_in_words(si_document_text(condition, "reason"), si_document_text(condition, "message"));
+    }
+    return NULL;
+}
+
 /* Times and end of one container; the driver's are kept. */
 static void
 read_container(Jsonb *status, bool driver, SiPods *out)
@@ -56,6 +81,8 @@ read_container(Jsonb *status, bool driver, SiPods *out)
         out->ended_at = ended;
     if (!driver)
         return;
+    out->waiting = reason_in_words(si_document_text(status, "state.waiting.reason"),
+                                   si_document_text(status, "state.waiting.message"));
     out->started_at = si_document_time(status, "state.running.startedAt");
     if (out->started_at == SI_NO_TIME)
         out->started_at = si_document_time(status, "state.terminated.startedAt");
@@ -82,6 +109,7 @@ read_pod(Jsonb *pod, SiPods *out)
     if (driver)
     {
         out->has_driver = true;
+        out->waiting = unscheduled(pod);
         out->lost = is(reason, "Evicted") || is(reason, "NodeLost") || is(reason, "Shutdown") || is(reason, "Terminated") ||
                     is(reason, "Preempting");
     }

@@ -32,6 +32,7 @@ typedef struct SiPods
 {
     int live;             /* pods that still hold capacity: neither Succeeded nor Failed */
     bool has_driver;
+    char *waiting;        /* why the driver's container does not start, in words; NULL = it does, or nobody says */
     bool lost;            /* the driver's pod was evicted, or its node went away */
     TimestampTz started_at;  /* driver's container; SI_NO_TIME = not yet */
     TimestampTz ended_at;    /* last container that ended; SI_NO_TIME = none */

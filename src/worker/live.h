@@ -24,6 +24,7 @@ typedef struct SiLive
     int tries;
     TimestampTz started_at;
     int hard_minutes;
+    TimestampTz planned_end;
     char stop_cause[16]; /* empty = none */
     uint32 noted;        /* hash of last_error, 0 = none */
 

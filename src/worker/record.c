@@ -219,9 +219,9 @@ deadline(void *argument)
 }
 
 bool
-si_record_deadline(SiLive *live)
+si_record_deadline(SiLive *live, const char *words)
 {
-    Step step = {.words = psprintf("ran for %d minutes, the most it may (max_runtime_minutes)", live->hard_minutes)};
+    Step step = {.words = words};
 
     if (!run(live, "stopping an execution at its deadline", deadline, &step))
         return false;

@@ -31,7 +31,7 @@ extern void si_record_note(SiLive *live, const char *words);
 extern bool si_record_running(SiLive *live, TimestampTz started_at);
 
 /* The hard line is reached: asks for the stop (C14). */
-extern bool si_record_deadline(SiLive *live);
+extern bool si_record_deadline(SiLive *live, const char *words);
 
 /* The end. On true the entry is gone. */
 extern bool si_record_finish(SiLive *live, const SiOutcome *outcome, const char *cause);

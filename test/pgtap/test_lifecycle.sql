@@ -7,7 +7,7 @@ SELECT * FROM no_plan();
 SET LOCAL client_min_messages = warning;
 SELECT lives_ok('DROP EXTENSION sparkingest', 'it can be dropped, without CASCADE');
 SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'sparkingest'::regnamespace UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'sparkingest'::regnamespace UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'sparkingest'::regnamespace$$, 'nothing is left in its schema');
-SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE probin LIKE '%sparkingest'$$, 'nor a function elsewhere');
+SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE probin LIKE '%sparkingest' AND pronamespace <> 'fixture'::regnamespace$$, 'nor a function elsewhere');
 SELECT is_empty($$SELECT polname FROM pg_policy WHERE polname = 'own_rows'$$, 'no policy is left');
 SELECT has_role('sparkingest_operator', 'roles stay, for other databases');
 SELECT has_role('sparkingest_tenant', 'both of them');

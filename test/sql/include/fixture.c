@@ -2,8 +2,7 @@
  * fixture.c: for tests of the server only. Records of a run what the dispatcher records of it (src/worker/record.c), so
  * that its end and all that follows from it can be tested without Kubernetes.
  *
- * Built by test/server-tests.sh into a library of its own, together with the objects of src/: it has their code but its
- * own copies of their variables. Hence init(), which takes over the settings.
+ * test/server-tests.sh links it into the library of a server of its own, together with the objects of src/.
  */
 #include "postgres.h"
 
@@ -24,29 +23,12 @@
 #include "store/executions.h"
 #include "store/sql.h"
 
-PG_MODULE_MAGIC;
-
 PG_FUNCTION_INFO_V1(fixture_claim);
 PG_FUNCTION_INFO_V1(fixture_move);
 PG_FUNCTION_INFO_V1(fixture_start);
 PG_FUNCTION_INFO_V1(fixture_finish);
 
 #define ACTOR "dispatcher"
-
-static void
-init(SiCaller *caller)
-{
-    char *clock = pstrdup(GetConfigOption("sparkingest.clock", false, false));
-    void *extra = NULL;
-
-    si_caller_enter(caller);
-    if (!si_clock_check(&clock, &extra, PGC_S_SESSION))
-        elog(ERROR, "sparkingest.clock is not good");
-    si_clock_assign(clock, extra);
-    free(extra);
-    si_guc_horizon_days = atoi(GetConfigOption("sparkingest.horizon_days", false, false));
-    si_guc_namespace_prefix = pstrdup(GetConfigOption("sparkingest.namespace_prefix", false, false));
-}
 
 static SiState
 state_argument(FunctionCallInfo fcinfo, int n)
@@ -79,7 +61,7 @@ fixture_claim(PG_FUNCTION_ARGS)
     SiCaller caller;
     bool claimed = false;
 
-    init(&caller);
+    si_caller_enter(&caller);
     if (si_dispatch_claimable(id, si_now()) && si_execution_load(id, true, &e) && si_overlap_allows(&e, ACTOR) &&
         si_dispatch_manifest_input(id, &input))
     {
@@ -100,7 +82,7 @@ fixture_move(PG_FUNCTION_ARGS)
     SiExecution e;
     SiCaller caller;
 
-    init(&caller);
+    si_caller_enter(&caller);
     load(PG_GETARG_UUID_P(0), &e);
     si_execution_move(&e, state_argument(fcinfo, 1), ACTOR, "test");
     si_caller_leave(&caller);
@@ -115,7 +97,7 @@ fixture_start(PG_FUNCTION_ARGS)
     SiExecution e;
     SiCaller caller;
 
-    init(&caller);
+    si_caller_enter(&caller);
     load(id, &e);
     si_dispatch_record_post(id, "6f1c0a3e-0000-4000-8000-000000000000", si_now());
     si_execution_move(&e, SI_SUBMITTED, ACTOR, "Kubernetes acknowledged the object");
@@ -142,7 +124,7 @@ fixture_finish(PG_FUNCTION_ARGS)
     SiCaller caller;
     SiExecution e;
 
-    init(&caller);
+    si_caller_enter(&caller);
     load(id, &e);
     outcome.started_at = e.started_at;
     si_execution_finish(id, &outcome, ACTOR, "test");

@@ -1,14 +1,14 @@
--- fixture.sql: helpers of the tests, loaded once into each test database by test/server-tests.sh, which sets :library.
+-- fixture.sql: helpers of the tests, loaded once into each test database by test/server-tests.sh.
 \set ON_ERROR_STOP on
 CREATE SCHEMA fixture;
 
 -- What the dispatcher would record of a run (fixture.c).
-CREATE FUNCTION fixture.claim(execution_id uuid) RETURNS boolean LANGUAGE c STRICT AS :'library', 'fixture_claim';
-CREATE FUNCTION fixture.move(execution_id uuid, state text) RETURNS void LANGUAGE c STRICT AS :'library', 'fixture_move';
-CREATE FUNCTION fixture.start(execution_id uuid, at timestamptz) RETURNS void LANGUAGE c STRICT AS :'library', 'fixture_start';
+CREATE FUNCTION fixture.claim(execution_id uuid) RETURNS boolean LANGUAGE c STRICT AS '$libdir/sparkingest', 'fixture_claim';
+CREATE FUNCTION fixture.move(execution_id uuid, state text) RETURNS void LANGUAGE c STRICT AS '$libdir/sparkingest', 'fixture_move';
+CREATE FUNCTION fixture.start(execution_id uuid, at timestamptz) RETURNS void LANGUAGE c STRICT AS '$libdir/sparkingest', 'fixture_start';
 CREATE FUNCTION fixture.finish(execution_id uuid, state text, finished_at timestamptz DEFAULT NULL, exit_code integer DEFAULT NULL,
     error_class text DEFAULT NULL, platform_fault boolean DEFAULT false, metrics jsonb DEFAULT NULL)
-RETURNS void LANGUAGE c AS :'library', 'fixture_finish';
+RETURNS void LANGUAGE c AS '$libdir/sparkingest', 'fixture_finish';
 
 -- A run from its claim to its end, by the frozen clock: it starts at its planned start and takes so long.
 CREATE FUNCTION fixture.run(execution_id uuid, takes interval, state text DEFAULT 'succeeded', exit_code integer DEFAULT NULL,

@@ -1,0 +1,156 @@
+/*
+ * triggers.c: triggers that carry changes of tables into the ledger. They fire for everybody: COPY, superusers, and logical
+ * replication (ENABLE ALWAYS).
+ */
+#include "postgres.h"
+
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/rel.h"
+
+#include "flow/book.h"
+#include "ledger/ledger.h"
+#include "pg/caller.h"
+#include "store/rows.h"
+#include "utils/builtins.h"
+
+PG_FUNCTION_INFO_V1(si_reservation_changed);
+PG_FUNCTION_INFO_V1(si_grant_changed);
+PG_FUNCTION_INFO_V1(si_override_changed);
+PG_FUNCTION_INFO_V1(si_ledger_outdated);
+PG_FUNCTION_INFO_V1(si_cache_outdated);
+
+static TriggerData *
+trigger_data(FunctionCallInfo fcinfo)
+{
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("this function is called by triggers only")));
+    return (TriggerData *) fcinfo->context;
+}
+
+/* The row before and after; NULL = none. */
+static HeapTuple
+old_row(const TriggerData *data)
+{
+    return TRIGGER_FIRED_BY_INSERT(data->tg_event) ? NULL : data->tg_trigtuple;
+}
+
+static HeapTuple
+new_row(const TriggerData *data)
+{
+    if (TRIGGER_FIRED_BY_DELETE(data->tg_event))
+        return NULL;
+    return TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
+}
+
+/*
+ * A script of pg_dump restores rows: they come in its order, reservations before the pools and the supply that they count in,
+ * and must all come in. It is known by check_function_bodies, which such scripts turn off. Then the ledger is made anew when
+ * the transaction commits.
+ */
+static bool
+is_restored(const TriggerData *data)
+{
+    if (check_function_bodies || !TRIGGER_FIRED_BY_INSERT(data->tg_event))
+        return false;
+    si_ledger_require();
+    si_ledger_seize(false);
+    return true;
+}
+
+Datum
+si_reservation_changed(PG_FUNCTION_ARGS)
+{
+    TriggerData *data = trigger_data(fcinfo);
+    TupleDesc desc = RelationGetDescr(data->tg_relation);
+    SiReservation before;
+    SiReservation after;
+    SiCaller caller;
+
+    if (new_row(data) && si_book_expected(si_reservation_id_of_row(new_row(data), desc)))
+        return PointerGetDatum(NULL);
+    if (is_restored(data))
+        return PointerGetDatum(NULL);
+    if (new_row(data))
+        si_reservation_from_row(new_row(data), desc, &after);
+    if (old_row(data))
+        si_reservation_from_row(old_row(data), desc, &before);
+    si_ledger_require();
+    si_caller_enter(&caller);
+    si_book_reservation(old_row(data) ? &before : NULL, new_row(data) ? &after : NULL,
+                        SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA);
+    si_caller_leave(&caller);
+    return PointerGetDatum(NULL);
+}
+
+Datum
+si_grant_changed(PG_FUNCTION_ARGS)
+{
+    TriggerData *data = trigger_data(fcinfo);
+    TupleDesc desc = RelationGetDescr(data->tg_relation);
+    SiGrantRow before;
+    SiGrantRow after;
+    bool had = old_row(data) && si_grant_from_row(old_row(data), desc, &before);
+    bool has = new_row(data) && si_grant_from_row(new_row(data), desc, &after);
+    SiCaller caller;
+
+    if (!had && !has)
+        return PointerGetDatum(NULL); /* vCPU-hours */
+    if (is_restored(data))
+        return PointerGetDatum(NULL);
+    si_ledger_require();
+    si_caller_enter(&caller);
+    si_book_grant(had ? &before : NULL, has ? &after : NULL);
+    si_caller_leave(&caller);
+    return PointerGetDatum(NULL);
+}
+
+static void
+book_override(HeapTuple row, TupleDesc desc)
+{
+    TimestampTz from;
+    TimestampTz until;
+    char *namespace_name;
+
+    if (row == NULL)
+        return;
+    namespace_name = si_override_from_row(row, desc, &from, &until);
+    si_book_override(namespace_name, from, until);
+}
+
+Datum
+si_override_changed(PG_FUNCTION_ARGS)
+{
+    TriggerData *data = trigger_data(fcinfo);
+    TupleDesc desc = RelationGetDescr(data->tg_relation);
+    SiCaller caller;
+
+    if (is_restored(data))
+        return PointerGetDatum(NULL);
+    si_ledger_require();
+    si_caller_enter(&caller);
+    book_override(old_row(data), desc);
+    book_override(new_row(data), desc);
+    si_caller_leave(&caller);
+    return PointerGetDatum(NULL);
+}
+
+/* What backends keep of a small table is to be read again (store/cache.h). */
+Datum
+si_cache_outdated(PG_FUNCTION_ARGS)
+{
+    CacheInvalidateRelcache(trigger_data(fcinfo)->tg_relation);
+    return PointerGetDatum(NULL);
+}
+
+/* Too much changed at once, or what everything rests on: the ledger is made anew when this commits. */
+Datum
+si_ledger_outdated(PG_FUNCTION_ARGS)
+{
+    (void) trigger_data(fcinfo);
+    si_ledger_require();
+    si_ledger_seize(false);
+    return PointerGetDatum(NULL);
+}

@@ -1,0 +1,32 @@
+/*
+ * audit.h: whether the ledger agrees with the tables.
+ */
+#ifndef SI_FLOW_AUDIT_H
+#define SI_FLOW_AUDIT_H
+
+#include "store/pools.h"
+
+typedef struct SiDifference
+{
+    char namespace_name[64];
+    bool has_tenant;
+    pg_uuid_t tenant_id; /* whose units or share; none = the namespace */
+    TimestampTz time_slot;
+    int64 ledger_cpu; /* reserved, as the ledger and as the tables have it */
+    int64 table_cpu;
+    int64 ledger_mem;
+    int64 table_mem;
+    int64 ledger_total_cpu; /* supply */
+    int64 table_total_cpu;
+    int64 ledger_total_mem;
+    int64 table_total_mem;
+} SiDifference;
+
+/*
+ * Compares every slot in memory with what committed transactions left in the tables, while others go on writing: nothing
+ * is locked. A commit is seen in the tables a moment before the ledger has it, so a difference counts only when it stays the
+ * same over several looks. Returns how many, palloc'd.
+ */
+extern int si_audit(SiDifference **out);
+
+#endif

@@ -1,0 +1,218 @@
+/*
+ * book.c: changes of tables carried into the ledger.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/timestamp.h"
+
+#include "flow/availability.h"
+#include "flow/book.h"
+#include "pg/clock.h"
+#include "pg/errors.h"
+#include "pg/lock.h"
+#include "store/sql.h"
+
+/* Reservations begin within the horizon and are at most as long: further away than this there is nothing in memory. */
+#define SPAN_DAYS 802
+
+/* Days gone by leave memory after this time. */
+#define PAST_DAYS 2
+
+/* An announcement is over with the subtransaction that made it: what was rolled back in between must not be believed. */
+static pg_uuid_t expected;
+static LocalTransactionId expected_in = InvalidLocalTransactionId;
+static SubTransactionId expected_by = InvalidSubTransactionId;
+
+void
+si_book_expect(const pg_uuid_t *reservation_id)
+{
+    expected = *reservation_id;
+    expected_in = MyProc->lxid;
+    expected_by = GetCurrentSubTransactionId();
+}
+
+bool
+si_book_expected(const pg_uuid_t *reservation_id)
+{
+    bool yes = expected_in == MyProc->lxid && expected_by == GetCurrentSubTransactionId() &&
+               memcmp(&expected, reservation_id, sizeof(pg_uuid_t)) == 0;
+
+    if (yes)
+        expected_in = InvalidLocalTransactionId;
+    return yes;
+}
+
+/*
+ * The slots of an interval; false when there are none. Demand touches slots, supply covers them. All of them count, whatever
+ * the time: what is told of a change must be what was told of the change that it undoes, perhaps days ago. Only what goes on
+ * for years is cut, where nothing is in memory.
+ */
+static bool
+slots_of(const SiNamespace *namespace, TimestampTz from, TimestampTz until, bool whole, int64 *first, int32 *n)
+{
+    TimestampTz now = si_now();
+    int64 step = namespace->step_usecs;
+    int64 begin = whole ? si_slot_ceil(from, step) : si_slot_floor(from, step);
+    int64 end = whole ? si_slot_floor(until, step) : si_slot_ceil(until, step);
+
+    if (end - begin > SPAN_DAYS * USECS_PER_DAY / step)
+    {
+        begin = Max(begin, si_slot_floor(now - SPAN_DAYS * USECS_PER_DAY, step));
+        end = Min(end, si_slot_ceil(now + SPAN_DAYS * USECS_PER_DAY, step));
+    }
+    *first = begin;
+    *n = (int32) Max(end - begin, 0);
+    return *n > 0;
+}
+
+static void
+load_namespace(const char *name, SiNamespace *out)
+{
+    if (!si_namespace_load(name, out))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("namespace \"%s\" does not exist", name)));
+}
+
+static void
+book(const SiReservation *r, bool give, bool force)
+{
+    SiNamespace namespace;
+    SiClaim claim;
+    int64 first;
+    int32 n;
+
+    if (r == NULL || !r->active)
+        return;
+    si_ledger_begin();
+    load_namespace(r->namespace_name, &namespace);
+    if (!slots_of(&namespace, r->starts_at, r->ends_at, false, &first, &n))
+        return;
+    si_claim_make(&namespace, &r->tenant_id, r->cpu_millicores, r->memory_mib, &claim);
+    if (claim.n_accounts == 0 || claim.accounts[0].pool_id != r->pool_id)
+    {
+        /* Replicated before its pool, or a wrong row that somebody corrects: what it counts in is read anew. */
+        if (force || give)
+        {
+            si_ledger_seize(false);
+            return;
+        }
+        ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+                        errmsg("pool %d is not the one of namespace \"%s\" for tenant \"%s\"", r->pool_id, r->namespace_name,
+                               si_uuid_text(&r->tenant_id))));
+    }
+    if (give)
+        si_claim_give(&namespace, &claim, first, n);
+    else if (!si_claim_take(&namespace, &claim, first, n, force))
+        ereport(ERROR, (errcode(ERRCODE_SI_CAPACITY),
+                        errmsg("reservation \"%s\" does not fit into namespace \"%s\"", si_uuid_text(&r->reservation_id),
+                               r->namespace_name),
+                        errhint("Applications reserve by sparkingest.reserve().")));
+}
+
+static bool
+same_booking(const SiReservation *a, const SiReservation *b)
+{
+    return a && b && a->active == b->active && a->pool_id == b->pool_id && strcmp(a->namespace_name, b->namespace_name) == 0 &&
+           si_uuid_equal(&a->tenant_id, &b->tenant_id) && a->cpu_millicores == b->cpu_millicores &&
+           a->memory_mib == b->memory_mib && a->starts_at == b->starts_at && a->ends_at == b->ends_at;
+}
+
+void
+si_book_reservation(const SiReservation *before, const SiReservation *after, bool force)
+{
+    if (same_booking(before, after))
+        return;
+    book(before, true, force);
+    book(after, false, force);
+}
+
+static void
+book_units(const SiGrantRow *grant, int sign)
+{
+    SiNamespace namespace;
+    SiAccount account = {0};
+    SiSlots change;
+
+    if (grant == NULL)
+        return;
+    si_ledger_begin();
+    load_namespace(grant->namespace_name, &namespace);
+    if (!slots_of(&namespace, grant->starts_at, grant->ends_at, true, &change.first, &change.n))
+        return;
+    account.pool_id = si_pool_get(grant->namespace_name, &grant->tenant_id);
+    /* Until we end, nobody brings what we change into memory. */
+    si_lock_to_end(SI_LOCK_SUPPLY, (uint32) account.pool_id, 0, false);
+    change.cpu = palloc(sizeof(int64) * change.n);
+    change.mem = palloc(sizeof(int64) * change.n);
+    si_slots_fill(&change, sign * grant->cpu_millicores, sign * grant->memory_mib);
+    si_ledger_supply(&account, &change);
+    pfree(change.cpu);
+    pfree(change.mem);
+}
+
+void
+si_book_grant(const SiGrantRow *before, const SiGrantRow *after)
+{
+    if (before && after && si_uuid_equal(&before->tenant_id, &after->tenant_id) &&
+        strcmp(before->namespace_name, after->namespace_name) == 0 && before->starts_at == after->starts_at &&
+        before->ends_at == after->ends_at && before->cpu_millicores == after->cpu_millicores &&
+        before->memory_mib == after->memory_mib)
+        return;
+    book_units(before, -1);
+    book_units(after, 1);
+}
+
+void
+si_book_override(const char *namespace_name, TimestampTz from, TimestampTz until)
+{
+    SiPoolRef pool = {{{0}}, NULL};
+    SiSlots now_total;
+    SiSlots allocated;
+    SiSlots total;
+    SiClaim claim;
+    int64 first;
+    int32 n;
+
+    si_ledger_begin();
+    load_namespace(namespace_name, &pool.namespace);
+    if (!slots_of(&pool.namespace, from, until, false, &first, &n))
+        return;
+    si_claim_make(&pool.namespace, NULL, 0, 0, &claim);
+    si_lock_to_end(SI_LOCK_SUPPLY, (uint32) claim.accounts[0].pool_id, 0, false);
+    si_occupancy(&pool, first, n, &now_total, &allocated);
+    si_physical_total(&pool.namespace, first, n, &total);
+    for (int i = 0; i < n; i++)
+    {
+        total.cpu[i] -= now_total.cpu[i];
+        total.mem[i] -= now_total.mem[i];
+    }
+    si_ledger_supply(&claim.accounts[0], &total);
+}
+
+/* Whether a chunk is of days gone by, or belongs to nobody. */
+static bool
+is_over(const SiChunkName *chunk, TimestampTz now)
+{
+    SiNamespace namespace;
+    SiPool pool;
+
+    if (!si_pool_load(chunk->account.pool_id, &pool) || !si_namespace_load(pool.namespace_name, &namespace))
+        return true; /* of a transaction that was rolled back */
+    return si_slot_time(chunk->first + SI_CHUNK_SLOTS, namespace.step_usecs) < now - PAST_DAYS * USECS_PER_DAY;
+}
+
+void
+si_book_forget_past(TimestampTz now)
+{
+    SiChunkName *chunks;
+    int n = si_ledger_chunks(&chunks);
+
+    for (int i = 0; i < n; i++)
+    {
+        CHECK_FOR_INTERRUPTS();
+        if (is_over(&chunks[i], now))
+            (void) si_ledger_evict(&chunks[i].account, chunks[i].first);
+    }
+}

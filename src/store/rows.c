@@ -1,0 +1,95 @@
+/*
+ * rows.c: rows that triggers see.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "utils/builtins.h"
+#include "utils/rangetypes.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+#include "store/rows.h"
+
+/* Columns are found by name: an upgrade may have added some. */
+static Datum
+column(HeapTuple row, TupleDesc desc, const char *name, bool *isnull)
+{
+    for (int i = 0; i < desc->natts; i++)
+    {
+        Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+        if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), name) == 0)
+            return heap_getattr(row, i + 1, desc, isnull);
+    }
+    elog(ERROR, "a row has no column \"%s\"", name);
+}
+
+static Datum
+value(HeapTuple row, TupleDesc desc, const char *name)
+{
+    bool isnull;
+    Datum datum = column(row, desc, name, &isnull);
+
+    if (isnull)
+        elog(ERROR, "column \"%s\" is null", name);
+    return datum;
+}
+
+static char *
+text_of(HeapTuple row, TupleDesc desc, const char *name)
+{
+    return TextDatumGetCString(value(row, desc, name));
+}
+
+const pg_uuid_t *
+si_reservation_id_of_row(HeapTuple row, TupleDesc desc)
+{
+    return DatumGetUUIDP(value(row, desc, "reservation_id"));
+}
+
+void
+si_reservation_from_row(HeapTuple row, TupleDesc desc, SiReservation *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->reservation_id = *DatumGetUUIDP(value(row, desc, "reservation_id"));
+    out->pool_id = DatumGetInt32(value(row, desc, "pool_id"));
+    strlcpy(out->namespace_name, text_of(row, desc, "namespace"), sizeof(out->namespace_name));
+    out->tenant_id = *DatumGetUUIDP(value(row, desc, "tenant_id"));
+    out->cpu_millicores = DatumGetInt64(value(row, desc, "cpu_millicores"));
+    out->memory_mib = DatumGetInt64(value(row, desc, "memory_mib"));
+    out->starts_at = DatumGetTimestampTz(value(row, desc, "starts_at"));
+    out->ends_at = DatumGetTimestampTz(value(row, desc, "ends_at"));
+    out->active = strcmp(text_of(row, desc, "status"), "active") == 0;
+    out->borrowed = DatumGetBool(value(row, desc, "borrowed"));
+    out->draft_fallback = DatumGetBool(value(row, desc, "draft_fallback"));
+}
+
+bool
+si_grant_from_row(HeapTuple row, TupleDesc desc, SiGrantRow *out)
+{
+    if (strcmp(text_of(row, desc, "resource_type"), "dedicated_units") != 0)
+        return false;
+    memset(out, 0, sizeof(*out));
+    out->tenant_id = *DatumGetUUIDP(value(row, desc, "tenant_id"));
+    strlcpy(out->namespace_name, text_of(row, desc, "namespace"), sizeof(out->namespace_name));
+    out->starts_at = DatumGetTimestampTz(value(row, desc, "starts_at"));
+    out->ends_at = DatumGetTimestampTz(value(row, desc, "ends_at"));
+    out->cpu_millicores = DatumGetInt64(value(row, desc, "cpu_millicores"));
+    out->memory_mib = DatumGetInt64(value(row, desc, "memory_mib"));
+    return true;
+}
+
+char *
+si_override_from_row(HeapTuple row, TupleDesc desc, TimestampTz *from, TimestampTz *until)
+{
+    RangeType *range = DatumGetRangeTypeP(value(row, desc, "during"));
+    RangeBound lower;
+    RangeBound upper;
+    bool empty;
+
+    range_deserialize(lookup_type_cache(RangeTypeGetOid(range), TYPECACHE_RANGE_INFO), range, &lower, &upper, &empty);
+    *from = lower.infinite ? DT_NOBEGIN : DatumGetTimestampTz(lower.val);
+    *until = upper.infinite ? DT_NOEND : DatumGetTimestampTz(upper.val);
+    return text_of(row, desc, "namespace");
+}

@@ -1,0 +1,24 @@
+/*
+ * rows.h: rows that triggers see, without a query.
+ */
+#ifndef SI_STORE_ROWS_H
+#define SI_STORE_ROWS_H
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+
+#include "store/purchases.h"
+#include "store/reservations.h"
+
+extern const pg_uuid_t *si_reservation_id_of_row(HeapTuple row, TupleDesc desc);
+
+/* has_execution stays unknown: false. */
+extern void si_reservation_from_row(HeapTuple row, TupleDesc desc, SiReservation *out);
+
+/* False for vCPU-hours. */
+extern bool si_grant_from_row(HeapTuple row, TupleDesc desc, SiGrantRow *out);
+
+/* The namespace of a capacity_overrides row and its interval; unbounded ends are DT_NOBEGIN and DT_NOEND. */
+extern char *si_override_from_row(HeapTuple row, TupleDesc desc, TimestampTz *from, TimestampTz *until);
+
+#endif

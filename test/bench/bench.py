@@ -1,0 +1,279 @@
+"""Measures and prints the table. Called by run, which documents the options, on a server that setup.sql prepared."""
+import argparse
+import dataclasses
+import glob
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CASES = ("commits", "slots", "spread", "latency", "search", "refused")
+CLIENTS = 32
+THREADS = 2  # of pgbench
+
+TENANT = "'00000000-0000-4000-8000-00000000%d'"
+HOUR = "date_trunc('hour', now())"
+# What is looked for in a pool of 100 cores that is 90 % full for 30 days: an expression over i, and what it must answer.
+SEARCHES = {
+    "fits only at the end": ("50, 100, '1 hour', sla_window => '31 days'", f"BETWEEN {HOUR} + '29 days' AND {HOUR} + '31 days'"),
+    "fits nowhere": ("10, 20, '4 hours', sla_window => '29 days'", "IS NULL"),
+    "typical": (f"10, 20, '30 minutes', not_before => {HOUR} + i %% 8000 * interval '5 minutes', sla_window => '30 days'", "IS NOT NULL"),
+}
+POOLS = {"a namespace": "'month-ns'", "a tenant's units": f"'dedicated-cpu-ns', tenant_id => {TENANT % 1003}"}
+CALLS = 10000
+
+
+@dataclasses.dataclass
+class Line:
+    """A row of the table. The value that is held against the target is the ratio, or else what was measured."""
+    case: str
+    clients: int
+    measured: float
+    unit: str
+    baseline_name: str = ""
+    baseline: float = 0
+    target: float = 0
+    at_most: bool = False
+    by_ratio: bool = True
+
+    def ratio(self):
+        return self.measured / self.baseline if self.baseline else None
+
+    def judged(self):
+        return self.ratio() if self.by_ratio else self.measured
+
+    def passed(self):
+        if not self.target:
+            return None
+        return self.judged() <= self.target if self.at_most else self.judged() >= self.target
+
+    def cells(self):
+        def amount(value):
+            return f"{value:,.0f}{self.unit}" if value >= 100 else f"{value:.1f}{self.unit}"
+        target = ""
+        if self.target:
+            wanted = f"{self.target:g} ×" if self.by_ratio else amount(self.target).replace(".0", "")
+            target = f"{'≤' if self.at_most else '≥'} {wanted}"
+        return [self.case, str(self.clients), amount(self.measured),
+                f"{self.baseline_name} {amount(self.baseline)}" if self.baseline else "",
+                f"{self.ratio():.2f}" if self.baseline else "", target, {None: "", True: "pass", False: "FAIL"}[self.passed()]]
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.lines = []
+        self.problems = []
+        self.reserved = 0
+
+    def note(self, *arguments, **keywords):
+        self.lines.append(Line(*arguments, **keywords))
+        print("  " + "  ".join(cell for cell in self.lines[-1].cells() if cell), file=sys.stderr, flush=True)
+
+    def expect(self, what, is_so):
+        if not is_so:
+            self.problems.append(what)
+
+    def psql(self, sql):
+        done = subprocess.run([f"{self.options.bindir}/psql", "-XqAt", "-v", "ON_ERROR_STOP=1"], input=sql, text=True,
+                              capture_output=True, check=False)
+        if done.returncode:
+            sys.exit(f"bench: {done.stderr}")
+        return done.stdout.strip()
+
+    def pgbench(self, script, clients, log=None):
+        """Transactions per second of scripts/SCRIPT.sql; with `log`, a list, adds the transactions' milliseconds to it."""
+        command = [f"{self.options.bindir}/pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, THREADS)),
+                   "-T", str(self.options.seconds), "-f", f"{HERE}/scripts/{script}.sql"]
+        prefix = f"{self.options.directory}/latency"
+        done = subprocess.run(command + (["--log", f"--log-prefix={prefix}"] if log is not None else []), text=True,
+                              capture_output=True, check=False)
+        if done.returncode or not re.search(r"failed transactions: 0 ", done.stdout):
+            sys.exit(f"bench: {' '.join(command)}: {done.stdout}{done.stderr}")
+        if script in ("reserve", "spread"):
+            self.reserved += int(re.search(r"actually processed: (\d+)", done.stdout)[1])
+        for name in glob.glob(f"{prefix}.*"):
+            with open(name, encoding="ascii") as file:
+                log.extend(int(line.split()[2]) / 1000 for line in file)
+            os.remove(name)
+        return float(re.search(r"^tps = ([0-9.]+)", done.stdout, re.M)[1])
+
+    def rates(self, scripts, clients):
+        """Medians by script. The scripts take turns, so that what disturbs one disturbs all."""
+        seen = {script: [] for script in scripts}
+        for _ in range(self.options.rounds):
+            for script in scripts:
+                seen[script].append(self.pgbench(script, clients))
+        return {script: statistics.median(values) for script, values in seen.items()}
+
+    def throughput(self, cases):
+        for clients in (1, 8, CLIENTS):
+            scripts = []
+            if "commits" in cases or (clients == CLIENTS and "spread" in cases):
+                scripts.append("insert")
+            if "commits" in cases or (clients == CLIENTS and "slots" in cases):
+                scripts.append("reserve")
+            if clients == CLIENTS:
+                scripts += [script for case, script in (("slots", "slot_rows"), ("spread", "spread")) if case in cases]
+            rates = self.rates(scripts, clients) if scripts else {}
+            if "commits" in cases:
+                self.note("INSERT into a bare table", clients, rates["insert"], "/s")
+                self.note("reserve, one hot pool", clients, rates["reserve"], "/s", "INSERT", rates["insert"], 0.6)
+            if "slot_rows" in rates:
+                self.note("reserve, one hot pool", clients, rates["reserve"], "/s", "slot rows", rates["slot_rows"], 30)
+            if "spread" in rates:
+                self.note("reserve, 200 pools", clients, rates["spread"], "/s", "INSERT", rates["insert"], 0.6)
+
+    def percentile(self, script):
+        """The 99th of a hundred, exactly: of all transactions of one measurement, the least that 99 % do not exceed."""
+        log = []
+        self.pgbench(script, CLIENTS, log)
+        log.sort()
+        return log[-(-len(log) * 99 // 100) - 1]
+
+    def latency(self):
+        seen = {"insert": [], "reserve": [], "held": []}
+        for _ in range(self.options.rounds):
+            seen["insert"].append(self.percentile("insert"))
+            seen["reserve"].append(self.percentile("reserve"))
+            with Holder(self.options.bindir) as holder:
+                seen["held"].append(self.percentile("reserve"))
+                self.expect("the holder's transaction was still open", holder.is_open())
+        middle = {name: statistics.median(values) for name, values in seen.items()}
+        self.note("p99 of reserve, one hot pool", CLIENTS, middle["reserve"], " ms", "INSERT", middle["insert"], 20, at_most=True, by_ratio=False)
+        self.note("p99 of reserve, 90 % of the pool held uncommitted", CLIENTS, middle["held"], " ms", "alone", middle["reserve"], 2, at_most=True)
+
+    def microseconds(self, expression):
+        """Of one call, by a session that makes many."""
+        took = self.psql(f"SET jit = off; SELECT count({expression}) FROM generate_series(1, 100) AS i \\g /dev/null\n"
+                         f"SELECT clock_timestamp() AS began \\gset\n"
+                         f"SELECT count({expression}) FROM generate_series(1, {CALLS}) AS i \\g /dev/null\n"
+                         f"SELECT extract(epoch FROM clock_timestamp() - :'began') * 1000000 / {CALLS};")
+        return float(took)
+
+    def search(self):
+        trivial = statistics.median(self.microseconds("sparkingest.clock()") for _ in range(self.options.rounds))
+        for name, (what, answer) in SEARCHES.items():
+            for pool, where in POOLS.items():
+                namespace, *owner = where.split(", ")
+                call = f"sparkingest.find_slot({', '.join([namespace, what.replace('%%', '%'), *owner])})"
+                self.expect(f"{name} in {pool}", self.psql(f"SELECT bool_and(({call}) {answer}) FROM generate_series(1, 8000, 97) AS i") == "t")
+                took = statistics.median(self.microseconds(call) for _ in range(self.options.rounds)) - trivial
+                self.note(f"earliest fit in 30 days of {pool}, {name}", 1, took, " µs", target=100 if name == "typical" else 1000,
+                          at_most=True, by_ratio=False)
+
+    def refused(self):
+        pools = {"refused_shared": "a full namespace", "refused_dedicated": "a tenant's full units"}
+        rates = self.rates(["clock", *pools], CLIENTS)
+        for script, pool in pools.items():
+            self.note(f"refused try_reserve, {pool}", CLIENTS, rates[script], "/s", "clock()", rates["clock"], 20000, by_ratio=False)
+        self.expect("what is full refused everything", self.psql(
+            "SELECT count(*) FROM sparkingest.reservations WHERE namespace = 'full-ns' OR tenant_id = bench.tenant(1002)") == "2")
+
+    def run(self):
+        cases = self.options.cases
+        before = int(self.psql("SELECT count(*) FROM sparkingest.reservations"))
+        self.throughput(cases)
+        for case in ("latency", "search", "refused"):
+            if case in cases:
+                getattr(self, case)()
+        self.expect("every reservation that was answered is there",
+                    int(self.psql("SELECT count(*) FROM sparkingest.reservations")) - before == self.reserved)
+        self.expect("verify_ledger() is empty", self.psql("SELECT count(*) FROM sparkingest.verify_ledger()") == "0")
+
+
+class Holder:
+    """A session that holds 90 % of the hot pool's next day and does not commit."""
+
+    def __init__(self, bindir):
+        self.session = subprocess.Popen([f"{bindir}/psql", "-XqAt", "-v", "ON_ERROR_STOP=1"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def ask(self, sql):
+        self.session.stdin.write(sql + "\n")
+        return self.session.stdout.readline().strip()
+
+    def __enter__(self):
+        self.ask("BEGIN; SELECT bench.hold(namespace, NULL, bench.tenant(1001), cpu_millicores / 10 * 9, memory_mib / 10 * 9, "
+                 f"{HOUR}, {HOUR} + '1 day') FROM sparkingest.namespaces WHERE namespace = 'vcpu-hours-ns';")
+        return self
+
+    def is_open(self):
+        return self.ask("SELECT txid_current_if_assigned() IS NOT NULL;") == "t"
+
+    def __exit__(self, *_):
+        self.session.stdin.write("ROLLBACK;\n")
+        self.session.stdin.close()
+        self.session.wait()
+
+
+def syncs_per_second(directory):
+    with open(f"{directory}/sync", "wb", buffering=0) as file:
+        file.write(bytes(8192))
+        count, began = 0, time.monotonic()
+        while time.monotonic() - began < 1:
+            os.pwrite(file.fileno(), bytes(8192), 0)
+            os.fdatasync(file.fileno())
+            count += 1
+    return count
+
+
+def machine(bench):
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = re.search(r"model name\s*: (.*)", file.read())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    options = bench.options
+    settings = bench.psql("SELECT string_agg(name || ' ' || setting, ', ' ORDER BY name) FROM pg_settings WHERE name IN "
+                          "('fsync', 'synchronous_commit', 'full_page_writes', 'server_version')")
+    return (f"{os.cpu_count()} cores ({model[1] if model else platform.machine()}), {memory:.0f} GiB, Linux {platform.release()}, "
+            f"{syncs_per_second(options.directory):,} fdatasync/s of 8 KiB\nPostgreSQL: {settings}\n"
+            f"medians of {options.rounds} measurements of {options.seconds} s; load {os.getloadavg()[0]:.1f} at the beginning")
+
+
+def table(lines):
+    rows = [["case", "clients", "measured", "baseline of this run", "ratio", "target", ""]] + [line.cells() for line in lines]
+    widths = [max(len(row[i]) for row in rows) for i in range(7)]
+    right = (1, 2, 3, 4)
+    rows.insert(1, ["-" * (width - 1) + ":" if i in right else "-" * width for i, width in enumerate(widths)])
+    for row in rows:
+        yield "| " + " | ".join(cell.rjust(widths[i]) if i in right else cell.ljust(widths[i]) for i, cell in enumerate(row)) + " |"
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="run", description="see the head of test/bench/run")
+    parser.add_argument("--seconds", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--bindir", help=argparse.SUPPRESS)
+    parser.add_argument("--directory", help=argparse.SUPPRESS)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
+    options = parser.parse_args()
+    for case in options.cases:
+        if case not in CASES:
+            parser.error(f"unknown case \"{case}\": {', '.join(CASES)}")
+    options.cases = options.cases or CASES
+    return options
+
+
+def main():
+    options = parse()
+    if options.check:
+        return 0
+    bench = Bench(options)
+    head = machine(bench)
+    bench.run()
+    print(head, *table(bench.lines), sep="\n")
+    for problem in bench.problems:
+        print(f"FAILED: it is not so that {problem}")
+    verdicts = [line.passed() for line in bench.lines if line.passed() is not None]
+    failed = verdicts.count(False) + len(bench.problems)
+    print(f"bench: {verdicts.count(True)} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+INSERT INTO bench.bare (reservation_id, pool_id, namespace, tenant_id, cpu_millicores, memory_mib, starts_at, ends_at, created_at, created_by) VALUES (gen_random_uuid(), 1, 'vcpu-hours-ns', '00000000-0000-4000-8000-000000001001', 1000, 2048, date_trunc('hour', now()), date_trunc('hour', now()) + interval '1 hour', now(), current_user);

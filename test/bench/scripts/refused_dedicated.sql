@@ -1,0 +1,1 @@
+SELECT sparkingest.try_reserve('00000000-0000-4000-8000-000000001002', 1, 2, '1 hour', namespace => 'dedicated-cpu-ns');
