@@ -1,15 +1,15 @@
 -- Every change of what the ledger rests on, by whomever, is carried into it.
 
-CREATE FUNCTION sparkingest.reservation_changed() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'si_reservation_changed';
+CREATE FUNCTION sparkingest.reservation_changed() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_reservation_changed';
 COMMENT ON FUNCTION sparkingest.reservation_changed IS 'Carries a changed row of reservations into the ledger; raises SI001 when it does not fit, SI005 without a ledger. Rows that a script of pg_dump restores (check_function_bodies = off) are not judged';
-CREATE FUNCTION sparkingest.grant_changed() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'si_grant_changed';
+CREATE FUNCTION sparkingest.grant_changed() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_grant_changed';
 COMMENT ON FUNCTION sparkingest.grant_changed IS 'Carries a changed row of grants into the ledger: less supply at once, more when it commits; raises SI005 without a ledger';
-CREATE FUNCTION sparkingest.override_changed() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'si_override_changed';
+CREATE FUNCTION sparkingest.override_changed() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_override_changed';
 COMMENT ON FUNCTION sparkingest.override_changed IS 'Carries a changed row of capacity_overrides into the ledger; raises SI005 without a ledger';
-CREATE FUNCTION sparkingest.ledger_outdated() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'si_ledger_outdated';
+CREATE FUNCTION sparkingest.ledger_outdated() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_ledger_outdated';
 COMMENT ON FUNCTION sparkingest.ledger_outdated IS 'Waits for all transactions that hold capacity, and has the ledger made anew when this one commits';
 
-CREATE FUNCTION sparkingest.cache_outdated() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'si_cache_outdated';
+CREATE FUNCTION sparkingest.cache_outdated() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_cache_outdated';
 COMMENT ON FUNCTION sparkingest.cache_outdated IS 'Has every session read a small table again, of which it keeps a copy';
 CREATE TRIGGER cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON sparkingest.namespaces FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.cache_outdated();
 CREATE TRIGGER cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON sparkingest.tenants FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.cache_outdated();

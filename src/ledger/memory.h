@@ -50,6 +50,15 @@ typedef struct SiChunk
     SiBlock *block;
 } SiChunk;
 
+/* Number of the chunk that holds a slot. */
+static inline int64
+si_chunk_of(int64 slot)
+{
+    int64 chunk = slot / SI_CHUNK_SLOTS;
+
+    return slot % SI_CHUNK_SLOTS < 0 ? chunk - 1 : chunk;
+}
+
 /* _PG_init. */
 extern void si_ledger_memory_init(void);
 

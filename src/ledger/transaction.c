@@ -157,14 +157,6 @@ end_slot(const SiPosition *p, SiChunk *chunk, int64 slot, bool commit)
              total_mem);
 }
 
-static int64
-chunk_of(int64 slot)
-{
-    int64 chunk = slot / SI_CHUNK_SLOTS;
-
-    return slot % SI_CHUNK_SLOTS < 0 ? chunk - 1 : chunk;
-}
-
 void
 si_position_use(SiPosition *p, SiChunk *chunk)
 {
@@ -294,9 +286,9 @@ undo(SiPosition *p, SubTransactionId sub)
         held_mem -= p->held_mem[i];
         if (held_cpu == 0 && held_mem == 0)
             continue;
-        if (chunk_of(slot) != at)
+        if (si_chunk_of(slot) != at)
         {
-            at = chunk_of(slot);
+            at = si_chunk_of(slot);
             chunk = si_chunk_find(&p->account, at);
             if (chunk)
                 chunk->version++;
@@ -405,7 +397,7 @@ si_position_open(const SiAccount *account, int64 first, int32 n)
         positions[n_positions++] = p;
     }
     cover(p, first, n);
-    chunks = chunk_of(first + n - 1) - chunk_of(first) + 1;
+    chunks = si_chunk_of(first + n - 1) - si_chunk_of(first) + 1;
     if (p->n_chunks + chunks > p->max_chunks)
     {
         int room = (int) Max(p->max_chunks * 2, p->n_chunks + chunks);

@@ -28,9 +28,12 @@ SELECT * FROM pg_temp.victims('draft-ingestion-ns', 0, 0, '[2026-03-02 12:00, 20
 SELECT * FROM pg_temp.victims('draft-ingestion-ns', 900, 900, '[2026-03-02 12:13, 2026-03-02 12:23)');
 SELECT to_char(time_slot, 'HH24:MI') AS slot, total_cpu_capacity AS cores
     FROM sparkingest.capacity('draft-ingestion-ns', '[2026-03-02 11:55, 2026-03-02 12:30)');
--- Taken back by the same interval: as it was.
+SELECT * FROM pg_temp.victims('draft-ingestion-ns', 900, 900, '[2026-03-02 12:33, 2026-03-02 12:40)');
+SELECT to_char(time_slot, 'HH24:MI') AS slot, total_cpu_capacity AS cores FROM sparkingest.capacity('draft-ingestion-ns', '[2026-03-02 12:25, 2026-03-02 12:45)');
+-- Taken back by the same intervals: as it was.
 SELECT * FROM pg_temp.victims('draft-ingestion-ns', 200, 400, '[2026-03-02 12:00, 2026-03-02 12:23)');
-SELECT DISTINCT total_cpu_capacity AS cores FROM sparkingest.capacity('draft-ingestion-ns', '[2026-03-02 11:55, 2026-03-02 12:30)');
+SELECT * FROM pg_temp.victims('draft-ingestion-ns', 200, 400, '[2026-03-02 12:33, 2026-03-02 12:40)');
+SELECT DISTINCT total_cpu_capacity AS cores FROM sparkingest.capacity('draft-ingestion-ns', '[2026-03-02 11:55, 2026-03-02 12:45)');
 -- A search goes around a maintenance hole.
 SELECT sparkingest.find_slot('vcpu-hours-ns', 101, 1, '30 minutes', '2026-03-02 11:45+00') AS after_it;
 

@@ -21,6 +21,7 @@ sub books_are_right
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	$server->sql(PostgreSQL::Test::Utils::slurp_file($books)) unless $server->sql("SELECT 1 FROM pg_namespace WHERE nspname = 'books'");
 	is($server->sql('SELECT * FROM books.differences()'), '', 'the books are right');
+	is($server->sql('SELECT * FROM sparkingest.verify_ledger()'), '', '... the ledger agrees with them');
 	is($server->sql('SELECT namespace, time_slot FROM sparkingest.capacity_slots WHERE allocated_cpu > total_cpu_capacity OR allocated_memory > total_memory_capacity'),
 		'', '... capacity_slots shows no slot that is sold twice (C3)');
 	return unless $kube;
