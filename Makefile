@@ -42,4 +42,7 @@ quickstart-stop:
 test:
 	test/run
 
-.PHONY: test
+soak: all install
+	test/soak/run --attempts 1000000 --sessions 64
+
+.PHONY: test soak

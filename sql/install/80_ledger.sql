@@ -11,27 +11,30 @@ COMMENT ON FUNCTION sparkingest.ledger_outdated IS 'Waits for all transactions t
 
 CREATE FUNCTION sparkingest.cache_outdated() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_cache_outdated';
 COMMENT ON FUNCTION sparkingest.cache_outdated IS 'Has every session read a small table again, of which it keeps a copy';
-CREATE TRIGGER cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON sparkingest.namespaces FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.cache_outdated();
-CREATE TRIGGER cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON sparkingest.tenants FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.cache_outdated();
-CREATE TRIGGER cache AFTER UPDATE OR DELETE OR TRUNCATE ON sparkingest.pools FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.cache_outdated();
+CREATE TRIGGER cache AFTER INSERT OR UPDATE OR DELETE ON sparkingest.namespaces FOR EACH ROW EXECUTE FUNCTION sparkingest.cache_outdated();
+CREATE TRIGGER cache_truncated AFTER TRUNCATE ON sparkingest.namespaces FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.cache_outdated();
+CREATE TRIGGER cache AFTER INSERT OR UPDATE OR DELETE ON sparkingest.tenants FOR EACH ROW EXECUTE FUNCTION sparkingest.cache_outdated();
+CREATE TRIGGER cache_truncated AFTER TRUNCATE ON sparkingest.tenants FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.cache_outdated();
+CREATE TRIGGER cache AFTER UPDATE OR DELETE ON sparkingest.pools FOR EACH ROW EXECUTE FUNCTION sparkingest.cache_outdated();
+CREATE TRIGGER cache_truncated AFTER TRUNCATE ON sparkingest.pools FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.cache_outdated();
 
 CREATE TRIGGER ledger AFTER INSERT OR UPDATE OR DELETE ON sparkingest.reservations FOR EACH ROW EXECUTE FUNCTION sparkingest.reservation_changed();
 CREATE TRIGGER ledger AFTER INSERT OR DELETE OR UPDATE OF tenant_id, namespace, starts_at, ends_at, cpu_millicores, memory_mib ON sparkingest.grants
     FOR EACH ROW EXECUTE FUNCTION sparkingest.grant_changed();
 CREATE TRIGGER ledger AFTER INSERT OR UPDATE OR DELETE ON sparkingest.capacity_overrides FOR EACH ROW EXECUTE FUNCTION sparkingest.override_changed();
-CREATE TRIGGER ledger AFTER UPDATE OF cpu_millicores, memory_mib, tenant_cpu_millicores, tenant_memory_mib, slot_minutes OR DELETE ON sparkingest.namespaces
-    FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
+CREATE TRIGGER ledger AFTER UPDATE OF purpose, cpu_millicores, memory_mib, tenant_cpu_millicores, tenant_memory_mib, slot_minutes OR DELETE ON sparkingest.namespaces
+    FOR EACH ROW EXECUTE FUNCTION sparkingest.ledger_outdated();
 CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.reservations FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
 CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.grants FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
 CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.capacity_overrides FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
 
--- Also for logical replication, and whatever session_replication_role says.
+-- Also for logical replication, which fires row triggers only, and whatever session_replication_role says.
 ALTER TABLE sparkingest.reservations ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
 ALTER TABLE sparkingest.grants ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
 ALTER TABLE sparkingest.capacity_overrides ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
-ALTER TABLE sparkingest.namespaces ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER cache;
-ALTER TABLE sparkingest.tenants ENABLE ALWAYS TRIGGER cache;
-ALTER TABLE sparkingest.pools ENABLE ALWAYS TRIGGER cache;
+ALTER TABLE sparkingest.namespaces ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER cache, ENABLE ALWAYS TRIGGER cache_truncated;
+ALTER TABLE sparkingest.tenants ENABLE ALWAYS TRIGGER cache, ENABLE ALWAYS TRIGGER cache_truncated;
+ALTER TABLE sparkingest.pools ENABLE ALWAYS TRIGGER cache, ENABLE ALWAYS TRIGGER cache_truncated;
 
 CREATE FUNCTION sparkingest.verify_ledger(OUT namespace text, OUT tenant_id uuid, OUT time_slot timestamptz, OUT resource text,
     OUT in_ledger numeric, OUT in_tables numeric)

@@ -14,6 +14,7 @@
 
 #include "domain/fit.h"
 #include "guc.h"
+#include "ledger/drop.h"
 #include "ledger/holders.h"
 #include "ledger/memory.h"
 #include "ledger/transaction.h"
@@ -37,6 +38,7 @@ si_ledger_init(void)
 {
     si_ledger_memory_init();
     si_holders_init();
+    si_ledger_drop_init();
 }
 
 static void
