@@ -22,17 +22,9 @@ si_dispatch_due(const char *cluster_name, TimestampTz now, int limit, pg_uuid_t 
         "ORDER BY e.planned_start, e.created_at LIMIT $3",
         3,
         {TEXTOID, TIMESTAMPTZOID, INT4OID}};
-    MemoryContext context = CurrentMemoryContext;
     Datum values[] = {si_text_datum(cluster_name), TimestampTzGetDatum(now), Int32GetDatum(limit)};
-    int count;
 
-    si_sql_open();
-    count = (int) si_sql_run(&due, values, NULL);
-    *out = MemoryContextAlloc(context, sizeof(pg_uuid_t) * Max(count, 1));
-    for (int i = 0; i < count; i++)
-        (*out)[i] = si_sql_uuid(i, 1, NULL);
-    si_sql_close();
-    return count;
+    return si_sql_ids(&due, values, out);
 }
 
 TimestampTz

@@ -265,17 +265,9 @@ si_jobs_due(TimestampTz until, pg_uuid_t **out)
                                "ORDER BY j.priority DESC, j.next_fire_at, j.created_at, j.job_id",
                                1,
                                {TIMESTAMPTZOID}};
-    MemoryContext context = CurrentMemoryContext;
     Datum values[] = {TimestampTzGetDatum(until)};
-    uint64 n;
 
-    si_sql_open();
-    n = si_sql_run(&find, values, NULL);
-    *out = MemoryContextAlloc(context, (n + 1) * sizeof(pg_uuid_t));
-    for (uint64 i = 0; i < n; i++)
-        (*out)[i] = si_sql_uuid(i, 1, NULL);
-    si_sql_close();
-    return (int) n;
+    return si_sql_ids(&find, values, out);
 }
 
 bool

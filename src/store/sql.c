@@ -213,3 +213,18 @@ si_count_or_null(int64 count, char *null)
     *null = count < 0 ? 'n' : ' ';
     return Int64GetDatum(count);
 }
+
+int
+si_sql_ids(SiStatement *statement, Datum *values, pg_uuid_t **out)
+{
+    MemoryContext context = CurrentMemoryContext;
+    uint64 n;
+
+    si_sql_open();
+    n = si_sql_run(statement, values, NULL);
+    *out = MemoryContextAlloc(context, (n + 1) * sizeof(pg_uuid_t));
+    for (uint64 i = 0; i < n; i++)
+        (*out)[i] = si_sql_uuid(i, 1, NULL);
+    si_sql_close();
+    return (int) n;
+}

@@ -54,6 +54,9 @@ extern pg_uuid_t si_sql_uuid(uint64 row, int column, bool *isnull);  /* isnull m
 extern char *si_sql_text_copy(uint64 row, int column, MemoryContext context);  /* NULL when null; any type, by its output function */
 extern Jsonb *si_sql_jsonb_copy(uint64 row, int column, MemoryContext context); /* NULL when null */
 
+/* Runs a SELECT of ids, in a session of its own; palloc'd in the caller's context. Returns how many. */
+extern int si_sql_ids(SiStatement *statement, Datum *values, pg_uuid_t **out);
+
 /* "No time" in structs of the store: never stored, NULL in tables. */
 #define SI_NO_TIME PG_INT64_MAX
 
