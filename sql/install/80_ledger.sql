@@ -40,7 +40,7 @@ CREATE FUNCTION sparkingest.verify_ledger(OUT namespace text, OUT tenant_id uuid
     OUT in_ledger numeric, OUT in_tables numeric)
 RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_verify_ledger';
 COMMENT ON FUNCTION sparkingest.verify_ledger IS
-'Compares the ledger in shared memory with the tables while others write, and returns what differs: none, when all is well. tenant_id: whose units or share; NULL = the namespace. resource: reserved_cpu, reserved_memory, total_cpu, total_memory (cores, GiB). Only what is in memory is looked at. Operators only';
+'Compares the ledger in shared memory with the tables while others write, and returns what differs: none, when all is well. tenant_id: whose units or share; NULL = the namespace. resource: reserved_cpu, reserved_memory, total_cpu, total_memory (cores, GiB), or broken = 1 for a day that does not agree with itself. Only what is in memory is looked at. Operators only';
 
 CREATE FUNCTION sparkingest.rebuild_ledger()
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_rebuild_ledger';

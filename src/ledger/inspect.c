@@ -4,7 +4,9 @@
 #include "postgres.h"
 
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
+#include "ledger/holders.h"
 #include "ledger/memory.h"
 
 typedef struct Listing
@@ -48,30 +50,48 @@ si_ledger_chunks(SiChunkName **out)
     return listing.n;
 }
 
-bool
-si_ledger_copy(SiChunkCopy *copy)
+static void
+copy_chunk(const SiChunk *chunk, SiChunkCopy *copy)
 {
-    LWLock *lock = si_ledger_lock(&copy->account);
-    SiChunk *chunk;
+    const SiBlock *b = chunk->block;
 
-    LWLockAcquire(lock, LW_SHARED);
-    chunk = si_chunk_find(&copy->account, si_chunk_of(copy->first));
-    for (int i = 0; chunk && i < SI_CHUNK_SLOTS; i++)
+    copy->lost = false;
+    for (int i = 0; i < SI_CHUNK_SLOTS; i++)
     {
-        const SiBlock *b = chunk->block;
-
         copy->total_cpu[i] = b ? b->total_cpu[i] : chunk->total_cpu;
         copy->total_mem[i] = b ? b->total_mem[i] : chunk->total_mem;
         copy->reserved_cpu[i] = b ? b->total_cpu[i] - b->free_cpu[i] - b->open_cpu[i] : 0;
         copy->reserved_mem[i] = b ? b->total_mem[i] - b->free_mem[i] - b->open_mem[i] : 0;
+        copy->lost |= b && chunk->users == 0 && (b->open_cpu[i] != 0 || b->open_mem[i] != 0);
     }
+    copy->broken = chunk->broken;
+}
+
+SiLedgerAnswer
+si_ledger_copy(SiChunkCopy *copy, Snapshot *snapshot)
+{
+    LWLock *lock = si_ledger_lock(&copy->account);
+    Snapshot now;
+    SiChunk *chunk;
+    bool ending;
+
+    /*
+     * The snapshot is taken under the lock, which everybody needs to carry a commit into the chunk. It may raise when memory is
+     * short, but nothing is changed here, and an error lets the lock go.
+     */
+    LWLockAcquire(lock, LW_SHARED);
+    now = GetLatestSnapshot();
+    ending = si_holders_are_ending(now);
+    chunk = si_chunk_find(&copy->account, si_chunk_of(copy->first));
     if (chunk)
-    {
-        copy->version = chunk->version;
-        copy->broken = chunk->broken;
-    }
+        copy_chunk(chunk, copy);
     LWLockRelease(lock);
-    return chunk != NULL;
+    if (chunk == NULL)
+        return SI_LEDGER_NO;
+    if (ending)
+        return SI_LEDGER_MISSING;
+    *snapshot = RegisterSnapshot(now);
+    return SI_LEDGER_YES;
 }
 
 bool

@@ -11,6 +11,7 @@
 #include "miscadmin.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "domain/fit.h"
 #include "guc.h"
@@ -399,10 +400,7 @@ apply(SiPosition *p, const SiOperation *op)
             at = si_chunk_of(slot);
             chunk = si_chunk_find(&p->account, at);
             if (chunk)
-            {
-                chunk->version++;
                 si_position_use(p, chunk);
-            }
         }
         if (chunk == NULL || (more_cpu == 0 && more_mem == 0))
             continue;

@@ -41,7 +41,6 @@ typedef struct SiBlock
 typedef struct SiChunk
 {
     SiChunkKey key;
-    uint32 version; /* counts changes, for verify */
     int32 users;    /* transactions that do something to it when they end: it stays in memory */
     bool recent;    /* somebody needed it; written under any lock, as nobody minds a lost write */
     bool broken;    /* an invariant did not hold: nothing is given from it until the ledger is rebuilt */

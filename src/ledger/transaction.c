@@ -183,7 +183,6 @@ end_position(SiPosition *p, bool commit)
         if (chunk == NULL)
             continue; /* this transaction has the ledger made anew */
         chunk->users--;
-        chunk->version++;
         for (int64 slot = Max(p->first, first); slot < Min(p->first + p->n, first + SI_CHUNK_SLOTS); slot++)
             end_slot(p, chunk, slot, commit);
     }
@@ -216,6 +215,8 @@ at_transaction_end(XactEvent event, void *argument)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot PREPARE a transaction that asked for, or changed, capacity"),
                         errhint("Commit it with COMMIT.")));
+    if (event == XACT_EVENT_PRE_COMMIT && (n_positions > 0 || evictions))
+        si_holder_is_ending(true);
     if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
         return;
     for (int i = 0; i < n_positions; i++)
@@ -228,6 +229,8 @@ at_transaction_end(XactEvent event, void *argument)
         si_holder_clear();
     for (Eviction *e = evictions; commit && e; e = e->next)
         (void) si_chunks_remove(e->database, e->relation);
+    if (n_positions > 0 || evictions)
+        si_holder_is_ending(false);
     forget();
 }
 
@@ -290,8 +293,6 @@ undo(SiPosition *p, SubTransactionId sub)
         {
             at = si_chunk_of(slot);
             chunk = si_chunk_find(&p->account, at);
-            if (chunk)
-                chunk->version++;
         }
         if (chunk && chunk->block)
             put_back(chunk, (int) (slot - at * SI_CHUNK_SLOTS), held_cpu, held_mem, held_cpu, held_mem, 0, 0);

@@ -44,6 +44,9 @@ extern uint64 si_sql_run_latest(SiStatement *statement, Datum *values, const cha
  */
 extern void si_sql_leave_own_out(bool on);
 
+/* On, and with a registered snapshot instead of the newest one. */
+extern void si_sql_leave_own_out_as_of(Snapshot snapshot);
+
 /* Column of a row of SPI_tuptable, counted from 1. The _copy ones are palloc'd in `context`. */
 extern Datum si_sql_get(uint64 row, int column, bool *isnull);
 extern int64 si_sql_int8(uint64 row, int column);                    /* 0 when null */
