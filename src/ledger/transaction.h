@@ -32,6 +32,8 @@ typedef struct SiPosition
     int64 *net_mem;
     int64 *held_cpu;
     int64 *held_mem;
+    int64 *before_cpu; /* for undo only */
+    int64 *before_mem;
     SiOperation *operations;
     int n_operations;
     int max_operations;
