@@ -615,6 +615,8 @@ si_ledger_seize(bool now)
         ereport(ERROR, (errcode(ERRCODE_SI_STATE),
                         errmsg("the ledger cannot be made anew in a transaction that reserved or released capacity"),
                         errhint("Commit first.")));
+    /* First without a place in the queue, so that nobody waits behind us for a transaction that goes on for long (C6). */
+    si_lock_wait_for_holders(SI_LOCK_LEDGER, 0, 0);
     si_lock_to_end(SI_LOCK_LEDGER, 0, 0, false);
     if (now)
         (void) si_chunks_remove(MyDatabaseId, si_ledger_relation());

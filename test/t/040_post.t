@@ -38,6 +38,7 @@ dispatch('enable');
 $db->reaches($id, 'submitted', 'an object that is exactly what we would post');
 is(column($id, 'object_uid'), $made->{metadata}{uid}, '... is adopted');
 is(posts(409), 1, '... on a 409');
+is(scalar $proxy->seen(method => 'POST', path => qr/[?&]fieldValidation=Strict(&|$)/), posts(), 'every POST asks for strict validation: a field that Kubernetes does not know is an error');
 is_deeply(decode_json(column($id, 'manifest')), $manifest, '... and render_manifest() had told what would be posted');
 $kube->whole_run($id, took => 100);
 $db->reaches($id, 'succeeded', '... and the run goes its way');
