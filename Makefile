@@ -45,4 +45,7 @@ test:
 soak: all install
 	test/soak/run --attempts 1000000 --sessions 64
 
-.PHONY: test soak
+bench: all install
+	test/bench/run
+
+.PHONY: test soak bench
