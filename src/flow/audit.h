@@ -12,7 +12,7 @@ typedef struct SiDifference
     bool has_tenant;
     pg_uuid_t tenant_id; /* whose units or share; none = the namespace */
     TimestampTz time_slot;
-    bool broken; /* the chunk that begins here does not agree with itself */
+    bool broken;      /* the chunk that begins here does not agree with itself */
     int64 ledger_cpu; /* reserved, as the ledger and as the tables have it */
     int64 table_cpu;
     int64 ledger_mem;

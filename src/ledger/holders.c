@@ -21,8 +21,8 @@
 
 typedef struct Place
 {
-    slock_t lock;    /* protects holder */
-    SiHolder holder; /* pid 0 = holds nothing */
+    slock_t lock;            /* protects holder */
+    SiHolder holder;         /* pid 0 = holds nothing */
     pg_atomic_uint32 ending; /* its xid while it commits */
 } Place;
 

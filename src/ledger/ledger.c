@@ -73,7 +73,8 @@ static SiLedgerAnswer
 answer(Result result)
 {
     complain(result);
-    return result == DONE ? SI_LEDGER_YES : result == NO_FIT ? SI_LEDGER_NO : SI_LEDGER_MISSING;
+    return result == DONE ? SI_LEDGER_YES : result == NO_FIT ? SI_LEDGER_NO
+                                                             : SI_LEDGER_MISSING;
 }
 
 void

@@ -41,9 +41,9 @@ typedef struct SiBlock
 typedef struct SiChunk
 {
     SiChunkKey key;
-    int32 users;    /* transactions that do something to it when they end: it stays in memory */
-    bool recent;    /* somebody needed it; written under any lock, as nobody minds a lost write */
-    bool broken;    /* an invariant did not hold: nothing is given from it until the ledger is rebuilt */
+    int32 users;     /* transactions that do something to it when they end: it stays in memory */
+    bool recent;     /* somebody needed it; written under any lock, as nobody minds a lost write */
+    bool broken;     /* an invariant did not hold: nothing is given from it until the ledger is rebuilt */
     int64 total_cpu; /* of every slot while block is NULL; then free is the same */
     int64 total_mem;
     SiBlock *block;

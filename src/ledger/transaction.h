@@ -17,9 +17,9 @@ typedef struct SiOperation
     int32 n;
     int64 cpu; /* per slot; negative = given */
     int64 mem;
-    bool counted; /* in holders.h: once per reservation, with its first account */
+    bool counted;        /* in holders.h: once per reservation, with its first account */
     pg_uuid_t tenant_id; /* if counted */
-    int64 *cpus; /* supply: amounts per slot instead; less supply counts as taken */
+    int64 *cpus;         /* supply: amounts per slot instead; less supply counts as taken */
     int64 *mems;
 } SiOperation;
 

@@ -7,14 +7,14 @@
 
 typedef enum SiLockKind
 {
-    SI_LOCK_POOL = 20501,     /* key1 = pool id; key2 = 0 */
-    SI_LOCK_IDEMPOTENCY_KEY,  /* key1 = hash of the scope, key2 = hash of the key */
-    SI_LOCK_WORKER,           /* key1 = which worker; held by its session */
-    SI_LOCK_TICK,             /* key1 = which tick */
-    SI_LOCK_LEDGER,           /* shared: who has taken or given; else: who makes the ledger anew */
-    SI_LOCK_LOAD,             /* key1 = pool id, key2 = hash of the tenant: who brings its slots into memory */
-    SI_LOCK_SUPPLY,           /* key1 = pool id: shared: who loads; else: who changes what it has in total */
-    SI_LOCK_CHANGE            /* who changes the capacity of a namespace and waits for holders */
+    SI_LOCK_POOL = 20501,    /* key1 = pool id; key2 = 0 */
+    SI_LOCK_IDEMPOTENCY_KEY, /* key1 = hash of the scope, key2 = hash of the key */
+    SI_LOCK_WORKER,          /* key1 = which worker; held by its session */
+    SI_LOCK_TICK,            /* key1 = which tick */
+    SI_LOCK_LEDGER,          /* shared: who has taken or given; else: who makes the ledger anew */
+    SI_LOCK_LOAD,            /* key1 = pool id, key2 = hash of the tenant: who brings its slots into memory */
+    SI_LOCK_SUPPLY,          /* key1 = pool id: shared: who loads; else: who changes what it has in total */
+    SI_LOCK_CHANGE           /* who changes the capacity of a namespace and waits for holders */
 } SiLockKind;
 
 /* Waits; held until the end of the transaction. */

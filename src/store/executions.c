@@ -10,13 +10,13 @@
 #include "store/executions.h"
 #include "store/sql.h"
 
-#define SELECT_EXECUTION                                                                                               \
-    "SELECT job_id, tenant_id, job_version, attempt, state, started_by, is_draft, draft_fallback, namespace, "         \
-    "scheduled_for, planned_start, planned_end, reservation_id, cpu_millicores, memory_mib, executors, "               \
-    "(estimated_runtime_minutes * 60000)::bigint, hard_minutes, waiting_reason, object_name, manifest, "               \
-    "manifest_sha256, object_uid, claimed_at, posted_at, submitted_at, started_at, finished_at, tries, next_try_at, "  \
-    "last_error, stop_requested_at, stop_cause, stop_reason, error_class, cursor_value, exit_code IS NOT NULL, "       \
-    "exit_code, evaluation, held, COALESCE(charged, -1), created_at, run_id "                                                  \
+#define SELECT_EXECUTION \
+    "SELECT job_id, tenant_id, job_version, attempt, state, started_by, is_draft, draft_fallback, namespace, " \
+    "scheduled_for, planned_start, planned_end, reservation_id, cpu_millicores, memory_mib, executors, " \
+    "(estimated_runtime_minutes * 60000)::bigint, hard_minutes, waiting_reason, object_name, manifest, " \
+    "manifest_sha256, object_uid, claimed_at, posted_at, submitted_at, started_at, finished_at, tries, next_try_at, " \
+    "last_error, stop_requested_at, stop_cause, stop_reason, error_class, cursor_value, exit_code IS NOT NULL, " \
+    "exit_code, evaluation, held, COALESCE(charged, -1), created_at, run_id " \
     "FROM sparkingest.job_executions WHERE execution_id = $1"
 
 static SiState
@@ -301,12 +301,14 @@ si_execution_set_evaluation(const pg_uuid_t *execution_id, Jsonb *evaluation)
     si_sql_close();
 }
 
+/* clang-format off */
 #define OF_JOB(condition)                                                                                              \
     {                                                                                                                  \
         "SELECT execution_id FROM sparkingest.job_executions WHERE job_id = $1 AND " condition                         \
         " ORDER BY scheduled_for, created_at, execution_id",                                                           \
             1, {UUIDOID}                                                                                               \
     }
+/* clang-format on */
 
 int
 si_executions_of_job(const pg_uuid_t *job_id, SiExecutionGroup group, pg_uuid_t **out)

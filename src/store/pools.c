@@ -39,8 +39,8 @@ namespace_from_row(uint64 row, SiNamespace *out)
     out->memory_mib_per_core = si_sql_int8(row, 8);
 }
 
-#define SELECT_NAMESPACES                                                                                              \
-    "SELECT namespace, purpose, cpu_millicores, memory_mib, COALESCE(tenant_cpu_millicores, -1), "                     \
+#define SELECT_NAMESPACES \
+    "SELECT namespace, purpose, cpu_millicores, memory_mib, COALESCE(tenant_cpu_millicores, -1), " \
     "COALESCE(tenant_memory_mib, -1), slot_minutes, memory_mib_per_core FROM sparkingest.namespaces "
 
 bool

@@ -24,7 +24,7 @@ typedef struct SiLive
     int tries;
     TimestampTz started_at;
     int hard_minutes;
-    TimestampTz planned_end;
+    TimestampTz start_by;
     char stop_cause[16]; /* empty = none */
     uint32 noted;        /* hash of last_error, 0 = none */
 
@@ -37,9 +37,9 @@ typedef struct SiLive
     bool adopting;    /* the name is taken: looking whose it is */
 
     /* Seen. */
-    bool seen;           /* the object was shown to us */
-    int64 since;         /* monotonic: acknowledged, or first known here */
-    SiAppState app;      /* of the last sight */
+    bool seen;      /* the object was shown to us */
+    int64 since;    /* monotonic: acknowledged, or first known here */
+    SiAppState app; /* of the last sight */
     char app_message[512];
     TimestampTz app_submitted_at;
     TimestampTz app_ended_at;
