@@ -48,7 +48,7 @@ is_deeply($db->row("SELECT cpu_millicores, memory_mib FROM sparkingest.reservati
 my $spec = spec_of($app);
 is($spec->{execution_id}, $draft, 'the spec names the execution');
 is_deeply($spec->{source}{incremental}, { column => 'updated_at', overlap => 60, after => undef }, '... and reads all there is at first');
-is($spec->{destination}{path}, "orders/_draft/$draft", '... and a draft writes beside the lake');
+is($spec->{destination}{path}, "orders_draft/$draft", '... and a draft writes beside the lake');
 is($db->history($draft), 'scheduled dispatching submitted', 'each move is an event');
 
 $kube->make_pods($app);
