@@ -25,7 +25,7 @@ typedef struct SiLiveRow
     TimestampTz started_at;
     int32 hard_minutes;
     TimestampTz start_by; /* end of its reservation; a run that was posted late has as long as that one was */
-    char *stop_cause;        /* NULL = no stop requested */
+    char *stop_cause;     /* NULL = no stop requested */
     char *last_error;
 } SiLiveRow;
 
