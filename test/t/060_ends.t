@@ -110,6 +110,7 @@ my $patient = $db->production_job($tenant, options => { %many, retry => { max_at
 my @ends = (
 	[ 'killed for memory' => { exit => 137, reason => 'OOMKilled' }, 'out_of_memory', 'vcpu_hours', 1 ],
 	[ 'exit code 137 alone' => { exit => 137 }, 'out_of_memory', 'vcpu_hours', 1 ],
+	[ 'a heap that is exhausted (52)' => { exit => 52 }, 'out_of_memory', 'vcpu_hours', 1 ],
 	[ 'killed with its node' => { exit => 143 }, 'node_lost', 'platform', 1 ],
 	[ 'forgotten by its node' => { exit => 137, reason => 'ContainerStatusUnknown' }, 'node_lost', 'platform', 1 ],
 	[ 'evicted' => { exit => 137, pod_reason => 'Evicted' }, 'node_lost', 'platform', 1 ],
