@@ -32,9 +32,9 @@ sub running
 my %ends = (
 	'a watch that is cut off' => { action => 'cut' },
 	'a watch that the server ends' => { action => 'answer', body => '' },
-	'a watch that has expired (200, and an event that says 410)' => { action => 'answer',
+	'a watch that has expired (200, and an event that says 410)' => { action => 'answer', relist => 1,
 		body => qq({"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","message":"too old resource version","reason":"Expired","code":410}}\n) },
-	'a watch that has expired (410)' => { action => 'answer', status => 410, body => '{"kind":"Status","reason":"Expired","code":410,"message":"too old"}' },
+	'a watch that has expired (410)' => { action => 'answer', relist => 1, status => 410, body => '{"kind":"Status","reason":"Expired","code":410,"message":"too old"}' },
 	'a watch that is refused' => { action => 'answer', status => 500, body => '{"kind":"Status","message":"etcd"}' },
 	'a watch that talks nonsense' => { action => 'answer', body => "<html>\n{\"type\":7}\n[]\n\n{\"type\":\"ADDED\"}\n" },
 	'a watch whose event is half' => { action => 'answer', body => '{"type":"MODIFIED","object":{"metadata":{"resourceVersion":"1"' },
@@ -42,9 +42,13 @@ my %ends = (
 for my $what (sort keys %ends)
 {
 	my ($id, $app) = running();
+	my $relist = delete $ends{$what}{relist};
+	my $lists = $proxy->seen(path => qr/$list/);
 	my $rule = $proxy->rule($ends{$what}{action}, method => 'GET', path => $watch, times => 1, %{ $ends{$what} });
 	$proxy->sever;
 	until_true(sub { $proxy->seen(rule => $rule) }, "$what ...");
+	# Its version is too old for the next watch as well.
+	until_true(sub { $proxy->seen(path => qr/$list/) > $lists }, '... is followed by a list', 30) if $relist;
 	$kube->end_run($app, took => 50);
 	$db->reaches($id, 'succeeded', '... does not keep what happens from being seen', 30);
 }
@@ -66,9 +70,11 @@ is(scalar $proxy->seen(path => qr/\Q$app->{metadata}{name}\E/), 0, '... nor look
 $kube->end_run($app, took => 50);
 $db->reaches($first, 'succeeded', '... and seen to end', 30);
 
-# Objects that carry our labels and are not ours.
+# Objects that carry our labels and are not ours. The run has no pods yet that would keep it from ending.
 
-my ($id, $real) = running();
+my $id = $db->run_job($job);
+my $real = $kube->application($id);
+$db->reaches($id, 'submitted', 'a run');
 my $namespace = $kube->apps_path('vcpu-hours-ns');
 my $n = 0;
 for ([ 'of the same execution' => sub { } ],
@@ -82,16 +88,19 @@ for ([ 'of the same execution' => sub { } ],
 	my $impostor = $kube->must('POST', $namespace, { apiVersion => 'sparkoperator.k8s.io/v1beta2', kind => 'SparkApplication',
 		metadata => { name => 'impostor-' . ++$n, labels => \%labels, annotations => $real->{metadata}{annotations} }, spec => $real->{spec} });
 	$kube->say_state($impostor, 'COMPLETED', terminationTime => Sparkingest::Kube::stamp(time));
-	# The run is watched all the while: another one that is posted and ends later is seen to.
+	# The watch goes on all the while: another run that is posted and ends later is seen to.
 	my $other = $db->run_job($job);
 	$kube->whole_run($other, took => 50);
 	$db->reaches($other, 'succeeded', "an object with our labels $what");
-	is($db->state($id), 'running', '... ends nobody\'s run');
+	is($db->state($id), 'submitted', '... ends nobody\'s run');
 	$kube->delete_application($impostor);
-	is($db->state($id), 'running', '... nor does its deletion');
+	my $after = $db->run_job($job);
+	$kube->whole_run($after, took => 50);
+	$db->reaches($after, 'succeeded', '... and its deletion');
+	is($db->state($id), 'submitted', '... neither');
 }
-$kube->end_run($real, took => 50);
-$db->reaches($id, 'succeeded', '... which ends with its own object');
+$kube->whole_run($id, took => 50);
+$db->reaches($id, 'succeeded', 'the run ends with its own object');
 
 # A row that cannot be made into a manifest backs off with the reason; others go on (J12).
 
