@@ -6,7 +6,7 @@ MODULE_big = sparkingest
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/pg/*.c src/domain/*.c src/store/*.c src/ledger/*.c src/flow/*.c src/kube/*.c src/worker/*.c src/api/*.c)))
 DATA_built = sparkingest--$(EXTVERSION).sql
 DOCS = README.md
-EXTRA_CLEAN = sparkingest--$(EXTVERSION).sql exports.txt results output_iso tmp_check regression.diffs regression.out
+EXTRA_CLEAN = sparkingest--$(EXTVERSION).sql exports.txt exports.list results output_iso tmp_check regression.diffs regression.out
 
 PG_CPPFLAGS = -I$(CURDIR)/src
 PG_CFLAGS = -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare -Wno-declaration-after-statement
@@ -42,4 +42,10 @@ quickstart-stop:
 test:
 	test/run
 
-.PHONY: test
+soak: all install
+	test/soak/run --attempts 1000000 --sessions 64
+
+bench: all install
+	test/bench/run
+
+.PHONY: test soak bench

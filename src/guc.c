@@ -51,6 +51,9 @@ check_slot_minutes(int *newval, void **extra, GucSource source)
 void
 si_guc_init(void)
 {
+    /* A session that loads the library late may not define what only a start can change; nothing it does rests on it. */
+    GucContext at_start = process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP;
+
     DefineCustomStringVariable("sparkingest.clock",
                                "Time that decisions and workers go by.",
                                "Empty: real time. A timestamptz: frozen there. '+2 days' or '-1 hour': shifted.",
@@ -58,9 +61,7 @@ si_guc_init(void)
     DefineCustomStringVariable("sparkingest.database",
                                "Database in which the dispatcher works.",
                                "The extension is to be created in this database.",
-                               &si_guc_database, "postgres",
-                               /* A session that loads the library late may not define what only a start can change. */
-                               process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP, 0, NULL, NULL, NULL);
+                               &si_guc_database, "postgres", at_start, 0, NULL, NULL, NULL);
     DefineCustomIntVariable("sparkingest.dispatch_in_flight",
                             "Most Kubernetes requests that create applications at the same time, per cluster.", NULL,
                             &si_guc_dispatch_in_flight, 16, 1, 256, PGC_SIGHUP, 0, NULL, NULL, NULL);
@@ -74,7 +75,7 @@ si_guc_init(void)
     DefineCustomIntVariable("sparkingest.ledger_memory",
                             "Shared memory of the capacity ledger.",
                             "288 slots (a day of five minutes) of one pool in which something is reserved take 14 KiB.",
-                            &si_guc_ledger_memory, 64, 1, 65536, PGC_POSTMASTER, GUC_UNIT_MB, NULL, NULL, NULL);
+                            &si_guc_ledger_memory, 64, 1, 65536, at_start, GUC_UNIT_MB, NULL, NULL, NULL);
     DefineCustomIntVariable("sparkingest.max_uncommitted_cores",
                             "Most cores that one tenant may hold in transactions that have not ended.",
                             "0: no limit. Others cannot use what is held, until it is committed and given back, or rolled back.",

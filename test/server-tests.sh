@@ -44,8 +44,6 @@ for file in "$here"/sql/*.sql "$here"/specs/*.spec; do
         *) grep -q 'books.differences()' "$file" || die "$file has no teardown that checks the books" ;;
     esac
 done
-doubles=$(cd "$here" && printf '%s\n' sql/*.sql specs/*.spec | sed 's|.*/||; s|[.][a-z]*$||' | sort | uniq -d)
-[ -z "$doubles" ] || die "two tests want expected/$doubles.out: rename one"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/sparkingest-server.XXXXXX")
 chmod 755 "$work" # the server runs from it
@@ -55,7 +53,7 @@ cleanup() {
     rm -rf "$work"
 }
 trap cleanup EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT TERM HUP PIPE
 
 # A PostgreSQL of our own: the installed one by hard links, but for the extension's library, into which the fixture is linked
 # beside the objects of src/: what tests record of a run must go by the same memory as what they test. The server's programs

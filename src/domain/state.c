@@ -6,12 +6,21 @@
 #include <string.h>
 
 static const char *const names[SI_STATE_COUNT] = {
-    "scheduled", "waiting", "dispatching", "submitted", "running", "succeeded",
-    "failed", "cancelled", "timed_out", "preempted", "lost",
+    "scheduled",
+    "waiting",
+    "dispatching",
+    "submitted",
+    "running",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "timed_out",
+    "preempted",
+    "lost",
 };
 
 #define BIT(state) (1u << (state))
-#define ENDS                                                                                                           \
+#define ENDS \
     (BIT(SI_SUCCEEDED) | BIT(SI_FAILED) | BIT(SI_CANCELLED) | BIT(SI_TIMED_OUT) | BIT(SI_PREEMPTED) | BIT(SI_LOST))
 
 /* Status is a level, not an edge: a run may be seen first when it has ended, so each stage leads to all ends. */

@@ -305,3 +305,26 @@ si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *
     si_execution_move(e, SI_SCHEDULED, actor, cause);
     return true;
 }
+
+bool
+si_admit_anew(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
+{
+    si_admission_undo(e, now);
+    e->waiting_reason = pstrdup(cause);
+    si_execution_set_plan(e);
+    si_execution_move(e, SI_WAITING, actor, cause);
+    return si_admit_again(job, e, actor, cause, now);
+}
+
+bool
+si_admit_late(SiExecution *e, const char *actor, TimestampTz now)
+{
+    SiJob job;
+
+    if (e->planned_end == SI_NO_TIME || now < e->planned_end)
+        return false;
+    if (!si_job_load(&e->job_id, true, &job))
+        elog(ERROR, "job of an execution is missing");
+    (void) si_admit_anew(&job, e, actor, "its reservation ended before it could start", now);
+    return true;
+}

@@ -14,8 +14,8 @@ typedef struct SiAdmission
     const char *started_by;    /* run_job, schedule, auto_draft */
     int32 attempt;
     const pg_uuid_t *run_id; /* of the first attempt; NULL = this is it */
-    int64 memory_mib; /* 0 = the job's */
-    bool insist;      /* raise SI002, and SI001 where on_no_capacity is reject, rather than wait or refuse */
+    int64 memory_mib;        /* 0 = the job's */
+    bool insist;             /* raise SI002, and SI001 where on_no_capacity is reject, rather than wait or refuse */
     const char *actor;
     const char *cause;
 } SiAdmission;
@@ -35,5 +35,14 @@ extern bool si_admit_again(const SiJob *job, SiExecution *execution, const char 
  * state is the caller's. What is held of the balance stays: the run is still to come.
  */
 extern void si_admission_undo(SiExecution *execution, TimestampTz now);
+
+/* Gives up the place of a scheduled execution, locked after its job, and looks for another. Whether there is one now. */
+extern bool si_admit_anew(const SiJob *job, SiExecution *execution, const char *actor, const char *cause, TimestampTz now);
+
+/*
+ * A scheduled execution, locked after its job, whose reservation is over before it started (dispatch was disabled, the server
+ * down) may not start without one (C7): it is placed anew. False when its reservation holds still.
+ */
+extern bool si_admit_late(SiExecution *execution, const char *actor, TimestampTz now);
 
 #endif

@@ -5,14 +5,16 @@
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "flow/audit.h"
 #include "flow/availability.h"
 #include "store/sql.h"
 
-#define LOOKS 6
-#define PAUSE_USECS 20000L
+/* A commit is on its way for microseconds, unless its backend is held up. */
+#define MOST_LOOKS 1000
+#define PAUSE_USECS 2000L
 
 typedef struct Audit
 {
@@ -21,22 +23,11 @@ typedef struct Audit
     int room;
 } Audit;
 
-/* Differences of one slot, as far as this look can tell. */
 static bool
 differs(const SiChunkCopy *copy, const SiSlots *total, const SiSlots *allocated, int i)
 {
     return copy->total_cpu[i] != total->cpu[i] || copy->total_mem[i] != total->mem[i] ||
            copy->reserved_cpu[i] != allocated->cpu[i] || copy->reserved_mem[i] != allocated->mem[i];
-}
-
-static bool
-same_difference(const SiChunkCopy *before, const SiSlots *total_before, const SiSlots *allocated_before,
-                const SiChunkCopy *copy, const SiSlots *total, const SiSlots *allocated, int i)
-{
-    return copy->total_cpu[i] - total->cpu[i] == before->total_cpu[i] - total_before->cpu[i] &&
-           copy->total_mem[i] - total->mem[i] == before->total_mem[i] - total_before->mem[i] &&
-           copy->reserved_cpu[i] - allocated->cpu[i] == before->reserved_cpu[i] - allocated_before->cpu[i] &&
-           copy->reserved_mem[i] - allocated->mem[i] == before->reserved_mem[i] - allocated_before->mem[i];
 }
 
 static void
@@ -53,6 +44,7 @@ keep(Audit *audit, const SiPool *pool, const SiNamespace *namespace, const SiChu
     d->tenant_id = pool->has_tenant ? pool->tenant_id : copy->account.tenant_id;
     d->has_tenant = !si_uuid_equal(&d->tenant_id, &(pg_uuid_t){{0}});
     d->time_slot = si_slot_time(copy->first + i, namespace->step_usecs);
+    d->broken = i == 0 && (copy->broken || copy->lost);
     d->ledger_cpu = copy->reserved_cpu[i];
     d->table_cpu = allocated->cpu[i];
     d->ledger_mem = copy->reserved_mem[i];
@@ -63,51 +55,40 @@ keep(Audit *audit, const SiPool *pool, const SiNamespace *namespace, const SiChu
     d->table_total_mem = total->mem[i];
 }
 
-/* One look: memory, then the tables. False when the chunk left memory. */
+/* The chunk and a snapshot that says the same, if both agree. False when the chunk left memory, or somebody is held up. */
 static bool
-look(SiChunkCopy *copy, const SiPool *pool, const SiNamespace *namespace, SiSlots *total, SiSlots *allocated)
+look(SiChunkCopy *copy, Snapshot *snapshot)
 {
-    if (!si_ledger_copy(copy))
-        return false;
-    si_account_from_tables(&copy->account, pool, namespace, copy->first, SI_CHUNK_SLOTS, total, allocated);
-    return true;
+    for (int i = 0; i < MOST_LOOKS; i++)
+    {
+        SiLedgerAnswer answer = si_ledger_copy(copy, snapshot);
+
+        if (answer != SI_LEDGER_MISSING)
+            return answer == SI_LEDGER_YES;
+        CHECK_FOR_INTERRUPTS();
+        if (i > 10)
+            pg_usleep(PAUSE_USECS);
+    }
+    return false;
 }
 
 static void
 audit_chunk(Audit *audit, SiChunkCopy *copy)
 {
-    bool suspicious[SI_CHUNK_SLOTS];
-    SiChunkCopy before;
     SiNamespace namespace;
-    SiSlots total_before, allocated_before, total, allocated;
+    SiSlots total;
+    SiSlots allocated;
+    Snapshot snapshot;
     SiPool pool;
-    int left = 0;
 
     if (!si_pool_load(copy->account.pool_id, &pool) || !si_namespace_load(pool.namespace_name, &namespace))
         return; /* of a transaction that was rolled back: nobody finds it */
-    if (!look(copy, &pool, &namespace, &total, &allocated))
+    if (!look(copy, &snapshot))
         return;
+    si_account_from_tables(&copy->account, &pool, &namespace, copy->first, SI_CHUNK_SLOTS, snapshot, &total, &allocated);
+    UnregisterSnapshot(snapshot);
     for (int i = 0; i < SI_CHUNK_SLOTS; i++)
-        left += suspicious[i] = differs(copy, &total, &allocated, i);
-    for (int again = 1; again < LOOKS && left > 0; again++)
-    {
-        CHECK_FOR_INTERRUPTS();
-        pg_usleep(PAUSE_USECS);
-        before = *copy;
-        total_before = total;
-        allocated_before = allocated;
-        if (!look(copy, &pool, &namespace, &total, &allocated))
-            return;
-        left = 0;
-        for (int i = 0; i < SI_CHUNK_SLOTS; i++)
-        {
-            suspicious[i] = suspicious[i] && differs(copy, &total, &allocated, i) &&
-                            same_difference(&before, &total_before, &allocated_before, copy, &total, &allocated, i);
-            left += suspicious[i];
-        }
-    }
-    for (int i = 0; i < SI_CHUNK_SLOTS && left > 0; i++)
-        if (suspicious[i])
+        if (differs(copy, &total, &allocated, i) || (i == 0 && (copy->broken || copy->lost)))
             keep(audit, &pool, &namespace, copy, &total, &allocated, i);
 }
 

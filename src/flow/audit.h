@@ -12,6 +12,7 @@ typedef struct SiDifference
     bool has_tenant;
     pg_uuid_t tenant_id; /* whose units or share; none = the namespace */
     TimestampTz time_slot;
+    bool broken;      /* the chunk that begins here does not agree with itself */
     int64 ledger_cpu; /* reserved, as the ledger and as the tables have it */
     int64 table_cpu;
     int64 ledger_mem;
@@ -23,9 +24,9 @@ typedef struct SiDifference
 } SiDifference;
 
 /*
- * Compares every slot in memory with what committed transactions left in the tables, while others go on writing: nothing
- * is locked. A commit is seen in the tables a moment before the ledger has it, so a difference counts only when it stays the
- * same over several looks. Returns how many, palloc'd.
+ * Compares every slot in memory with what committed transactions left in the tables, while others go on writing: nothing is
+ * locked, and both are looked at as of the same instant. What is held up between its commit and the ledger for seconds is not
+ * told. Returns how many, palloc'd.
  */
 extern int si_audit(SiDifference **out);
 

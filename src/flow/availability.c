@@ -175,16 +175,19 @@ si_physical_total(const SiNamespace *namespace, int64 first, int32 n, SiSlots *t
 }
 
 /*
- * The same as others have committed it, this transaction's own changes left out; also of the namespace, as its row is now:
+ * The same as others have committed it, by a snapshot or by now, this transaction's own changes left out; also of the namespace, as its row is now:
  * `namespace` was read before the locks. A namespace that only this transaction knows is taken as it is.
  */
 static void
-read_committed(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, int64 first, int32 n, SiSlots *total,
-               SiSlots *allocated)
+read_committed(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, int64 first, int32 n, Snapshot as_of,
+               SiSlots *total, SiSlots *allocated)
 {
     SiNamespace committed;
 
-    si_sql_leave_own_out(true);
+    if (as_of)
+        si_sql_leave_own_out_as_of(as_of);
+    else
+        si_sql_leave_own_out(true);
     if (!si_namespace_read(namespace->name, &committed))
         committed = *namespace;
     if (committed.step_usecs != namespace->step_usecs)
@@ -196,7 +199,7 @@ read_committed(const SiNamespace *namespace, Measure measure, const pg_uuid_t *t
 
 void
 si_account_from_tables(const SiAccount *account, const SiPool *pool, const SiNamespace *namespace, int64 first, int32 n,
-                       SiSlots *total, SiSlots *allocated)
+                       Snapshot as_of, SiSlots *total, SiSlots *allocated)
 {
     Measure measure = pool->has_tenant ? OWN_UNITS : NAMESPACE;
     const pg_uuid_t *tenant_id = &pool->tenant_id;
@@ -206,7 +209,7 @@ si_account_from_tables(const SiAccount *account, const SiPool *pool, const SiNam
         measure = SHARE;
         tenant_id = &account->tenant_id;
     }
-    read_committed(namespace, measure, tenant_id, first, n, total, allocated);
+    read_committed(namespace, measure, tenant_id, first, n, as_of, total, allocated);
 }
 
 void
@@ -252,7 +255,7 @@ load(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, 
         SiSlots total;
         SiSlots allocated;
 
-        read_committed(namespace, measure, tenant_id, from, count, &total, &allocated);
+        read_committed(namespace, measure, tenant_id, from, count, NULL, &total, &allocated);
         si_ledger_load(account, &total, &allocated);
     }
     si_lock_release(SI_LOCK_LOAD, (uint32) account->pool_id, key2, false);

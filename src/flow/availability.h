@@ -42,9 +42,9 @@ extern void si_occupancy(const SiPoolRef *pool, int64 first, int32 n, SiSlots *t
 /* What a namespace has physically: its base with overrides, as this transaction sees them; palloc'd. */
 extern void si_physical_total(const SiNamespace *namespace, int64 first, int32 n, SiSlots *total);
 
-/* What the tables say of an account of the ledger, this transaction's own changes left out; palloc'd. */
+/* What the tables say of an account of the ledger by a registered snapshot, this transaction's own changes left out; palloc'd. */
 extern void si_account_from_tables(const SiAccount *account, const SiPool *pool, const SiNamespace *namespace, int64 first,
-                                   int32 n, SiSlots *total, SiSlots *allocated);
+                                   int32 n, Snapshot as_of, SiSlots *total, SiSlots *allocated);
 
 /* Last instant that may be reserved; raises SI005 when `at` lies beyond. */
 extern TimestampTz si_horizon(TimestampTz now);

@@ -40,8 +40,8 @@ si_estimate_json(Jsonb *request)
     si_json_put_text(&buf, "model", "rules");
     si_json_put_raw(&buf, "coverage", NULL);
     si_json_put_raw(&buf, "similar_runs", "0");
-    si_json_put_text(&buf, "reason", known ? "no model has learned from runs yet: rules of the source type"
-                                           : "unknown source type: rules of postgres");
+    si_json_put_text(&buf, "reason",
+                     known ? "no model has learned from runs yet: rules of the source type" : "unknown source type: rules of postgres");
     appendStringInfoChar(&buf, '}');
     return buf.data;
 }

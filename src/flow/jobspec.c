@@ -89,9 +89,9 @@ si_jobspec_new(const SiJobRequest *request, SiJob *out)
     out->owner_exists = true;
 }
 
-static const char *const change_keys[] = {"job_name",      "source_type",      "source_config", "destination_config",
+static const char *const change_keys[] = {"job_name", "source_type", "source_config", "destination_config",
                                           "resource_requirements", "schedule_cron", "sla_requirements", "time_zone",
-                                          "options",       NULL};
+                                          "options", NULL};
 
 /* Only a schedule can be taken away. */
 static void

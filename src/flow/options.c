@@ -22,8 +22,8 @@
 #define MAX_SPARK_CONF_VALUE 4096
 
 static const char *const keys[] = {"on_no_capacity", "overlap_policy", "overlap_limit", "misfire_policy",
-                                   "catchup_window", "spark_conf",     "image",         "auto_draft",
-                                   "auto_promote",   "retry",          NULL};
+                                   "catchup_window", "spark_conf", "image", "auto_draft",
+                                   "auto_promote", "retry", NULL};
 static const char *const retry_keys[] = {"max_attempts", NULL};
 
 /* In the order of their enums. */

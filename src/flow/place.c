@@ -19,12 +19,12 @@
 /* Where a search looks: slots of one pool. */
 typedef struct Window
 {
-    int64 present;    /* the slot that holds now */
-    int64 earliest;   /* first slot to start in */
-    int64 latest;     /* last slot to start in */
-    int32 length;     /* slots that the need touches when it starts on the grid */
-    bool begun;       /* `earliest` is the present slot: work starts late in it and needs one slot more */
-    bool over;        /* the last start was before the present slot */
+    int64 present;  /* the slot that holds now */
+    int64 earliest; /* first slot to start in */
+    int64 latest;   /* last slot to start in */
+    int32 length;   /* slots that the need touches when it starts on the grid */
+    bool begun;     /* `earliest` is the present slot: work starts late in it and needs one slot more */
+    bool over;      /* the last start was before the present slot */
 } Window;
 
 static Window

@@ -54,11 +54,7 @@ replan(SiRelieved *r, const char *actor, const char *cause, TimestampTz now)
         !si_job_load_if_free(&r->e.job_id, &job) || !si_execution_load_if_free(&r->e.execution_id, &r->e) ||
         r->e.state != SI_SCHEDULED)
         return false;
-    si_admission_undo(&r->e, now);
-    r->e.waiting_reason = pstrdup(cause);
-    si_execution_set_plan(&r->e);
-    si_execution_move(&r->e, SI_WAITING, actor, cause);
-    r->effect = si_admit_again(&job, &r->e, actor, cause, now) ? SI_RELIEF_MOVED : SI_RELIEF_WAITING;
+    r->effect = si_admit_anew(&job, &r->e, actor, cause, now) ? SI_RELIEF_MOVED : SI_RELIEF_WAITING;
     return true;
 }
 

@@ -96,9 +96,10 @@ move_execution(const SiReservation *reservation)
         !si_execution_load(&execution_id, true, &e))
         return;
     if (e.state != SI_SCHEDULED)
-        ereport(ERROR, (errcode(ERRCODE_SI_STATE), errmsg("the reservation's execution \"%s\" is %s",
-                                                          si_uuid_text(&execution_id), si_state_name(e.state)),
-                        errhint("Only a run that has not been claimed can be moved.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_SI_STATE),
+                 errmsg("the reservation's execution \"%s\" is %s", si_uuid_text(&execution_id), si_state_name(e.state)),
+                 errhint("Only a run that has not been claimed can be moved.")));
     e.planned_start = reservation->starts_at;
     e.planned_end = reservation->ends_at;
     si_execution_set_plan(&e);

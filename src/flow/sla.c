@@ -17,7 +17,7 @@
 #define USECS_PER_MILLIHOUR (USECS_PER_HOUR / 1000)
 
 static const char *const keys[] = {"max_runtime_minutes", "priority", "sla_window_hours", "earliest_start",
-                                   "start_by",            "finish_by", "tier",            NULL};
+                                   "start_by", "finish_by", "tier", NULL};
 
 /* A length of time after the scheduled time, as interval text; SI_NO_BOUND when absent. */
 static int64

@@ -46,14 +46,15 @@ si_supply_set(const SiCaller *caller, const SiNamespace *namespace, const SiSupp
 
     if (change->until <= now)
         si_bad_value("during", (char *) NULL, "must not be over");
-    /*
-     * What transactions hold that have not ended must be seen too, or it would be found over-committed only after their
-     * commit: they are waited for. From the next line on, those that come get no more than there is.
-     */
-    si_lock_transaction(SI_LOCK_LEDGER, 0, 0);
+    /* Two that wait for holders would wait for each other: they take turns. */
+    si_lock_transaction(SI_LOCK_CHANGE, 0, 0);
     si_override_insert(namespace->name, change->from, change->until, change->cpu_millicores, change->memory_mib,
                        caller->name, now);
-    si_lock_release(SI_LOCK_LEDGER, 0, 0, false);
+    /*
+     * From here on, those that come get no more than there is. What transactions hold that have not ended must be seen too, or
+     * it would be found over-committed only after their commit: they are waited for, while others go on (C6).
+     */
+    si_lock_wait_for_holders(SI_LOCK_LEDGER, 0, 0);
     initStringInfo(&after);
     appendStringInfoChar(&after, '{');
     si_json_put_text(&after, "namespace", namespace->name);

@@ -79,8 +79,8 @@ put_members(StringInfo buf, Jsonb *object, const char *const *except, bool as_te
 }
 
 /*
- * A draft run writes below the destination, where readers of the lake do not look (names that begin with '_'), so that its
- * rows never count twice, each to a place of its own, so that mode error works. jsonb keeps the last of equal keys.
+ * A draft run writes beside the destination, not into it: its rows must not count twice for who reads the lake. Each has a
+ * place of its own, so that mode error works. jsonb keeps the last of equal keys.
  */
 static void
 put_draft_place(StringInfo buf, Jsonb *destination, const char *run_id)
@@ -92,7 +92,7 @@ put_draft_place(StringInfo buf, Jsonb *destination, const char *run_id)
 
     while (length > 0 && place[length - 1] == '/')
         length--;
-    si_json_put_text(buf, key, psprintf("%.*s/_draft/%s", length, place ? place : "", run_id));
+    si_json_put_text(buf, key, psprintf("%.*s_draft/%s", length, place ? place : "", run_id));
 }
 
 /* What ingest.py reads; secrets only by environment, since arguments are logged. */

@@ -9,9 +9,9 @@
 
 typedef struct SiManifest
 {
-    char *object_name; /* si-<execution, 32 hex>-<attempt> (J9) */
-    char *text;        /* JSON, as posted and as jsonb prints it */
-    char *sha256;      /* hex; of the same without its annotation */
+    char *object_name;    /* si-<execution, 32 hex>-<attempt> (J9) */
+    char *text;           /* JSON, as posted and as jsonb prints it */
+    char *sha256;         /* hex; of the same without its annotation */
     int64 cpu_millicores; /* what the text asks for over all pods, read back from it */
     int64 memory_mib;
 } SiManifest;

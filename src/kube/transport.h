@@ -34,8 +34,8 @@ typedef struct SiExchange
 
 typedef struct SiExchangeSpec
 {
-    const char *method; /* GET, POST, DELETE */
-    const char *url;    /* https only */
+    const char *method;         /* GET, POST, DELETE */
+    const char *url;            /* https only */
     const char *const *headers; /* NULL-terminated */
     const char *body;
     const char *ca_pem; /* NULL = the system's */

@@ -3,6 +3,8 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
+#include "access/xact.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
@@ -11,6 +13,7 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
+#include "utils/snapmgr.h"
 
 #include "ledger/holders.h"
 
@@ -18,8 +21,9 @@
 
 typedef struct Place
 {
-    slock_t lock;    /* protects holder */
-    SiHolder holder; /* pid 0 = holds nothing */
+    slock_t lock;            /* protects holder */
+    SiHolder holder;         /* pid 0 = holds nothing */
+    pg_atomic_uint32 ending; /* its xid while it commits */
 } Place;
 
 typedef struct Holders
@@ -61,7 +65,10 @@ attach_memory(void)
         for (int i = 0; i < COUNTERS; i++)
             pg_atomic_init_u64(&holders->open_millicores[i], 0);
         for (int i = 0; i < MaxBackends; i++)
+        {
             SpinLockInit(&holders->places[i].lock);
+            pg_atomic_init_u32(&holders->places[i].ending, InvalidTransactionId);
+        }
     }
     LWLockRelease(AddinShmemInitLock);
 }
@@ -140,6 +147,26 @@ si_holder_clear(void)
     SpinLockAcquire(&place->lock);
     memset(&place->holder, 0, sizeof(place->holder));
     SpinLockRelease(&place->lock);
+}
+
+void
+si_holder_is_ending(bool yes)
+{
+    /* A commit takes a lock before others see it, which is a barrier. */
+    pg_atomic_write_u32(&own_place()->ending, yes ? GetTopTransactionIdIfAny() : InvalidTransactionId);
+}
+
+bool
+si_holders_are_ending(Snapshot snapshot)
+{
+    for (int i = 0; i < MaxBackends; i++)
+    {
+        TransactionId xid = pg_atomic_read_u32(&holders->places[i].ending);
+
+        if (TransactionIdIsValid(xid) && !XidInMVCCSnapshot(xid, snapshot))
+            return true;
+    }
+    return false;
 }
 
 int

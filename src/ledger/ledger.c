@@ -11,9 +11,11 @@
 #include "miscadmin.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 
 #include "domain/fit.h"
 #include "guc.h"
+#include "ledger/drop.h"
 #include "ledger/holders.h"
 #include "ledger/memory.h"
 #include "ledger/transaction.h"
@@ -37,6 +39,7 @@ si_ledger_init(void)
 {
     si_ledger_memory_init();
     si_holders_init();
+    si_ledger_drop_init();
 }
 
 static void
@@ -70,7 +73,8 @@ static SiLedgerAnswer
 answer(Result result)
 {
     complain(result);
-    return result == DONE ? SI_LEDGER_YES : result == NO_FIT ? SI_LEDGER_NO : SI_LEDGER_MISSING;
+    return result == DONE ? SI_LEDGER_YES : result == NO_FIT ? SI_LEDGER_NO
+                                                             : SI_LEDGER_MISSING;
 }
 
 void
@@ -90,14 +94,6 @@ si_ledger_begin(void)
         si_lock_to_end(SI_LOCK_LEDGER, 0, 0, true);
     si_transaction_begin();
     AcceptInvalidationMessages();
-}
-
-static int64
-chunk_of(int64 slot)
-{
-    int64 chunk = slot / SI_CHUNK_SLOTS;
-
-    return slot % SI_CHUNK_SLOTS < 0 ? chunk - 1 : chunk;
 }
 
 /* The partitions of a claim's accounts, in order, each once. */
@@ -149,7 +145,7 @@ si_ledger_missing(const SiAccount *account, int64 first, int32 n, int64 *from, i
     int64 most = PG_INT64_MIN;
 
     LWLockAcquire(lock, LW_SHARED);
-    for (int64 chunk = chunk_of(first); chunk <= chunk_of(first + n - 1); chunk++)
+    for (int64 chunk = si_chunk_of(first); chunk <= si_chunk_of(first + n - 1); chunk++)
         if (si_chunk_find(account, chunk) == NULL)
         {
             least = Min(least, chunk);
@@ -218,10 +214,10 @@ load_chunk(const SiAccount *account, SiPosition *position, const SiSlots *total,
     bool good = true;
 
     LWLockAcquire(lock, LW_EXCLUSIVE);
-    chunk = si_chunk_find(account, chunk_of(total->first + offset));
+    chunk = si_chunk_find(account, si_chunk_of(total->first + offset));
     if (chunk == NULL)
     {
-        chunk = si_chunk_add(account, chunk_of(total->first + offset));
+        chunk = si_chunk_add(account, si_chunk_of(total->first + offset));
         good = chunk != NULL && fill(chunk, position, total, allocated, offset);
         *needs_block = chunk != NULL;
         if (!good && chunk)
@@ -264,9 +260,11 @@ add_credit(const SiPosition *p, int64 first, int32 n, int64 *cpu, int64 *mem)
 static Result
 read_free(const SiClaim *claim, SiPosition *const *positions, int64 first, int32 n, int64 *cpu, int64 *mem)
 {
-    int64 number = chunk_of(first);
+    int64 number = si_chunk_of(first);
     int offset = (int) (first - number * SI_CHUNK_SLOTS);
 
+    if (claim->n_accounts < 1)
+        return NOT_LOADED;
     for (int a = 0; a < claim->n_accounts; a++)
     {
         SiChunk *chunk = si_chunk_find(&claim->accounts[a], number);
@@ -300,7 +298,7 @@ read_free(const SiClaim *claim, SiPosition *const *positions, int64 first, int32
 static Result
 feed_directly(const SiClaim *claim, SiFit *fit, int64 first, int32 n, SiFitState *state)
 {
-    int64 number = chunk_of(first);
+    int64 number = si_chunk_of(first);
     int offset = (int) (first - number * SI_CHUNK_SLOTS);
     SiChunk *chunk = si_chunk_find(&claim->accounts[0], number);
 
@@ -332,7 +330,7 @@ si_ledger_find(const SiClaim *claim, int32 length, int64 earliest, int64 latest,
     si_fit_begin(&fit, claim->cpu_millicores, claim->memory_mib, length, latest);
     while (state == SI_FIT_GOES_ON && result == DONE && slot < latest + length)
     {
-        int64 until = Min((chunk_of(slot) + 1) * SI_CHUNK_SLOTS, latest + length);
+        int64 until = Min((si_chunk_of(slot) + 1) * SI_CHUNK_SLOTS, latest + length);
         int32 n = (int32) (until - slot);
         int64 cpu[SI_CHUNK_SLOTS];
         int64 mem[SI_CHUNK_SLOTS];
@@ -359,7 +357,7 @@ prepare(const SiClaim *claim, SiPosition *const *positions, int64 first, int32 n
 {
     for (int64 slot = first; slot < first + n;)
     {
-        int64 until = Min((chunk_of(slot) + 1) * SI_CHUNK_SLOTS, first + n);
+        int64 until = Min((si_chunk_of(slot) + 1) * SI_CHUNK_SLOTS, first + n);
         int64 cpu[SI_CHUNK_SLOTS];
         int64 mem[SI_CHUNK_SLOTS];
         Result result = read_free(claim, positions, slot, (int32) (until - slot), cpu, mem);
@@ -370,7 +368,7 @@ prepare(const SiClaim *claim, SiPosition *const *positions, int64 first, int32 n
             if (cpu[i] < claim->cpu_millicores || mem[i] < claim->memory_mib)
                 return NO_FIT;
         for (int a = 0; a < claim->n_accounts; a++)
-            if (!si_chunk_expand(si_chunk_find(&claim->accounts[a], chunk_of(slot))))
+            if (!si_chunk_expand(si_chunk_find(&claim->accounts[a], si_chunk_of(slot))))
                 return NO_MEMORY;
         slot = until;
     }
@@ -398,15 +396,12 @@ apply(SiPosition *p, const SiOperation *op)
         int64 more_mem = Max(p->net_mem[i] + mem - p->held_mem[i], 0);
         int offset;
 
-        if (chunk_of(slot) != at)
+        if (si_chunk_of(slot) != at)
         {
-            at = chunk_of(slot);
+            at = si_chunk_of(slot);
             chunk = si_chunk_find(&p->account, at);
             if (chunk)
-            {
-                chunk->version++;
                 si_position_use(p, chunk);
-            }
         }
         if (chunk == NULL || (more_cpu == 0 && more_mem == 0))
             continue;
@@ -465,7 +460,7 @@ si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force)
 static bool
 use(SiPosition *position, int64 first, int32 n)
 {
-    for (int64 number = chunk_of(first); number <= chunk_of(first + n - 1); number++)
+    for (int64 number = si_chunk_of(first); number <= si_chunk_of(first + n - 1); number++)
     {
         SiChunk *chunk = si_chunk_find(&position->account, number);
 
@@ -505,7 +500,7 @@ si_ledger_give(const SiClaim *claim, int64 first, int32 n)
 static Result
 expand_all(const SiAccount *account, int64 first, int32 n)
 {
-    for (int64 number = chunk_of(first); number <= chunk_of(first + n - 1); number++)
+    for (int64 number = si_chunk_of(first); number <= si_chunk_of(first + n - 1); number++)
     {
         SiChunk *chunk = si_chunk_find(account, number);
 
@@ -566,18 +561,18 @@ si_ledger_read(const SiAccount *account, SiSlots *total, SiSlots *allocated)
 
     for (int64 slot = total->first; slot < total->first + total->n && result == DONE;)
     {
-        int64 until = Min((chunk_of(slot) + 1) * SI_CHUNK_SLOTS, total->first + total->n);
+        int64 until = Min((si_chunk_of(slot) + 1) * SI_CHUNK_SLOTS, total->first + total->n);
         SiChunk *chunk;
 
         LWLockAcquire(lock, LW_SHARED);
-        chunk = si_chunk_find(account, chunk_of(slot));
+        chunk = si_chunk_find(account, si_chunk_of(slot));
         result = chunk ? DONE : NOT_LOADED;
         if (chunk)
             chunk->recent = true;
         for (; chunk && slot < until; slot++)
         {
             int64 i = slot - total->first;
-            int offset = (int) (slot - chunk_of(slot) * SI_CHUNK_SLOTS);
+            int offset = (int) (slot - si_chunk_of(slot) * SI_CHUNK_SLOTS);
 
             total->cpu[i] = chunk->block ? chunk->block->total_cpu[offset] : chunk->total_cpu;
             total->mem[i] = chunk->block ? chunk->block->total_mem[offset] : chunk->total_mem;
@@ -614,90 +609,6 @@ si_ledger_read(const SiAccount *account, SiSlots *total, SiSlots *allocated)
     return true;
 }
 
-typedef struct Listing
-{
-    SiChunkName *names;
-    int n;
-    int room;
-} Listing;
-
-static void
-list_chunk(const SiChunk *chunk, void *argument)
-{
-    Listing *listing = argument;
-
-    if (listing->n < listing->room)
-    {
-        listing->names[listing->n].account = chunk->key.account;
-        listing->names[listing->n].first = (int64) chunk->key.chunk * SI_CHUNK_SLOTS;
-    }
-    listing->n++;
-}
-
-int
-si_ledger_chunks(SiChunkName **out)
-{
-    Listing listing = {NULL, 0, 0};
-
-    /* Counted first: nothing may be allocated under the locks. */
-    for (;;)
-    {
-        si_chunks_each(list_chunk, &listing);
-        if (listing.n <= listing.room)
-            break;
-        listing.room = listing.n + 64;
-        listing.n = 0;
-        if (listing.names)
-            pfree(listing.names);
-        listing.names = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(SiChunkName) * listing.room);
-    }
-    *out = listing.names;
-    return listing.n;
-}
-
-bool
-si_ledger_copy(SiChunkCopy *copy)
-{
-    LWLock *lock = si_ledger_lock(&copy->account);
-    SiChunk *chunk;
-
-    LWLockAcquire(lock, LW_SHARED);
-    chunk = si_chunk_find(&copy->account, chunk_of(copy->first));
-    for (int i = 0; chunk && i < SI_CHUNK_SLOTS; i++)
-    {
-        const SiBlock *b = chunk->block;
-
-        copy->total_cpu[i] = b ? b->total_cpu[i] : chunk->total_cpu;
-        copy->total_mem[i] = b ? b->total_mem[i] : chunk->total_mem;
-        copy->reserved_cpu[i] = b ? b->total_cpu[i] - b->free_cpu[i] - b->open_cpu[i] : 0;
-        copy->reserved_mem[i] = b ? b->total_mem[i] - b->free_mem[i] - b->open_mem[i] : 0;
-    }
-    if (chunk)
-    {
-        copy->version = chunk->version;
-        copy->broken = chunk->broken;
-    }
-    LWLockRelease(lock);
-    return chunk != NULL;
-}
-
-bool
-si_ledger_evict(const SiAccount *account, int64 first)
-{
-    LWLock *lock = si_ledger_lock(account);
-    SiChunk *chunk;
-
-    LWLockAcquire(lock, LW_EXCLUSIVE);
-    chunk = si_chunk_find(account, chunk_of(first));
-    if (chunk && chunk->users == 0)
-    {
-        si_chunk_drop(chunk);
-        chunk = NULL;
-    }
-    LWLockRelease(lock);
-    return chunk == NULL;
-}
-
 void
 si_ledger_seize(bool now)
 {
@@ -705,6 +616,8 @@ si_ledger_seize(bool now)
         ereport(ERROR, (errcode(ERRCODE_SI_STATE),
                         errmsg("the ledger cannot be made anew in a transaction that reserved or released capacity"),
                         errhint("Commit first.")));
+    /* First without a place in the queue, so that nobody waits behind us for a transaction that goes on for long (C6). */
+    si_lock_wait_for_holders(SI_LOCK_LEDGER, 0, 0);
     si_lock_to_end(SI_LOCK_LEDGER, 0, 0, false);
     if (now)
         (void) si_chunks_remove(MyDatabaseId, si_ledger_relation());

@@ -13,6 +13,7 @@
 #define SI_LEDGER_LEDGER_H
 
 #include "datatype/timestamp.h"
+#include "utils/snapshot.h"
 #include "utils/uuid.h"
 
 #include "domain/slots.h"
@@ -96,12 +97,12 @@ typedef struct SiChunkCopy
 {
     SiAccount account;
     int64 first; /* slot */
-    uint32 version;
     bool broken;
     int64 total_cpu[SI_CHUNK_SLOTS];
     int64 total_mem[SI_CHUNK_SLOTS];
     int64 reserved_cpu[SI_CHUNK_SLOTS]; /* by transactions that committed */
     int64 reserved_mem[SI_CHUNK_SLOTS];
+    bool lost; /* some slots are held by transactions, but there are none: out of them nothing comes back */
 } SiChunkCopy;
 
 typedef struct SiChunkName
@@ -113,8 +114,12 @@ typedef struct SiChunkName
 /* The chunks of this database that are in memory, palloc'd. Returns how many. */
 extern int si_ledger_chunks(SiChunkName **out);
 
-/* Fills a copy of which account and first are set; false when the chunk is not in memory any more. */
-extern bool si_ledger_copy(SiChunkCopy *copy);
+/*
+ * Fills a copy of which account and first are set, as of a snapshot: what its transactions did is in the copy, and nothing
+ * else. The snapshot is registered: the caller lets it go. No: the chunk is not in memory any more. Missing: a commit was on
+ * its way from the tables to the ledger, ask again.
+ */
+extern SiLedgerAnswer si_ledger_copy(SiChunkCopy *copy, Snapshot *snapshot);
 
 /* Removes a chunk from memory, unless a transaction that has not ended changed it. Whether it is gone. */
 extern bool si_ledger_evict(const SiAccount *account, int64 first);

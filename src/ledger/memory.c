@@ -171,7 +171,6 @@ si_chunk_add(const SiAccount *account, int64 chunk)
     added = hash_search(chunks, &key, HASH_ENTER_NULL, &found);
     if (added == NULL || found)
         return added;
-    added->version = 0;
     added->users = 0;
     added->recent = true;
     added->broken = false;

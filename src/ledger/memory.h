@@ -41,14 +41,22 @@ typedef struct SiBlock
 typedef struct SiChunk
 {
     SiChunkKey key;
-    uint32 version; /* counts changes, for verify */
-    int32 users;    /* transactions that do something to it when they end: it stays in memory */
-    bool recent;    /* somebody needed it; written under any lock, as nobody minds a lost write */
-    bool broken;    /* an invariant did not hold: nothing is given from it until the ledger is rebuilt */
+    int32 users;     /* transactions that do something to it when they end: it stays in memory */
+    bool recent;     /* somebody needed it; written under any lock, as nobody minds a lost write */
+    bool broken;     /* an invariant did not hold: nothing is given from it until the ledger is rebuilt */
     int64 total_cpu; /* of every slot while block is NULL; then free is the same */
     int64 total_mem;
     SiBlock *block;
 } SiChunk;
+
+/* Number of the chunk that holds a slot. */
+static inline int64
+si_chunk_of(int64 slot)
+{
+    int64 chunk = slot / SI_CHUNK_SLOTS;
+
+    return slot % SI_CHUNK_SLOTS < 0 ? chunk - 1 : chunk;
+}
 
 /* _PG_init. */
 extern void si_ledger_memory_init(void);

@@ -76,19 +76,11 @@ amount(const SiOperation *op, int64 slot, int64 *cpu, int64 *mem)
     }
 }
 
-static bool
-covers(const SiOperation *op, int64 slot)
+/* Counts an operation in the slots of [from, until). */
+static void
+count(SiPosition *p, const SiOperation *op, int64 from, int64 until)
 {
-    return slot >= op->first && slot < op->first + op->n;
-}
-
-void
-si_position_add(SiPosition *p, const SiOperation *op)
-{
-    Assert(p->n_operations < p->max_operations && op->first >= p->first && op->first + op->n <= p->first + p->n);
-    p->operations[p->n_operations++] = *op;
-    p->has_supply |= op->cpus != NULL;
-    for (int64 slot = op->first; slot < op->first + op->n; slot++)
+    for (int64 slot = Max(op->first, from); slot < Min(op->first + op->n, until); slot++)
     {
         int64 i = slot - p->first;
         int64 cpu;
@@ -102,14 +94,21 @@ si_position_add(SiPosition *p, const SiOperation *op)
     }
 }
 
+void
+si_position_add(SiPosition *p, const SiOperation *op)
+{
+    Assert(p->n_operations < p->max_operations && op->first >= p->first && op->first + op->n <= p->first + p->n);
+    p->operations[p->n_operations++] = *op;
+    p->has_supply |= op->cpus != NULL;
+    count(p, op, op->first, op->first + op->n);
+}
+
 /* Gives slots back to shared memory; what was promised to others must not exceed the total. Needs the lock, exclusively. */
 static void
-put_back(SiChunk *chunk, int offset, int64 cpu, int64 mem, int64 closed_cpu, int64 closed_mem, int64 total_cpu, int64 total_mem)
+put_back(SiChunk *chunk, int offset, int64 cpu, int64 mem, int64 closed_cpu, int64 closed_mem)
 {
     SiBlock *b = chunk->block;
 
-    b->total_cpu[offset] += total_cpu;
-    b->total_mem[offset] += total_mem;
     b->free_cpu[offset] += cpu;
     b->free_mem[offset] += mem;
     b->open_cpu[offset] -= closed_cpu;
@@ -119,20 +118,29 @@ put_back(SiChunk *chunk, int offset, int64 cpu, int64 mem, int64 closed_cpu, int
         chunk->broken = true;
 }
 
-/* Supply that a committing position adds to a slot. */
+/* What a committing position adds to the supply of a chunk. */
 static void
-supply_of(const SiPosition *p, int64 slot, int64 *cpu, int64 *mem)
+end_supply(const SiPosition *p, SiChunk *chunk)
 {
-    *cpu = 0;
-    *mem = 0;
-    if (!p->has_supply)
-        return;
+    int64 first = (int64) chunk->key.chunk * SI_CHUNK_SLOTS;
+
     for (int o = 0; o < p->n_operations; o++)
-        if (p->operations[o].cpus && covers(&p->operations[o], slot))
+    {
+        const SiOperation *op = &p->operations[o];
+
+        if (op->cpus == NULL || op->first >= first + SI_CHUNK_SLOTS || op->first + op->n <= first)
+            continue;
+        if (!si_chunk_expand(chunk))
         {
-            *cpu += p->operations[o].cpus[slot - p->operations[o].first];
-            *mem += p->operations[o].mems[slot - p->operations[o].first];
+            chunk->broken = true; /* no memory to count in: SI005 until it is rebuilt */
+            return;
         }
+        for (int64 slot = Max(op->first, first); slot < Min(op->first + op->n, first + SI_CHUNK_SLOTS); slot++)
+        {
+            chunk->block->total_cpu[slot - first] += op->cpus[slot - op->first];
+            chunk->block->total_mem[slot - first] += op->mems[slot - op->first];
+        }
+    }
 }
 
 static void
@@ -141,28 +149,15 @@ end_slot(const SiPosition *p, SiChunk *chunk, int64 slot, bool commit)
     int64 i = slot - p->first;
     int64 cpu = p->held_cpu[i] - (commit ? p->net_cpu[i] : 0);
     int64 mem = p->held_mem[i] - (commit ? p->net_mem[i] : 0);
-    int64 total_cpu = 0;
-    int64 total_mem = 0;
 
-    if (commit)
-        supply_of(p, slot, &total_cpu, &total_mem);
-    if (cpu == 0 && mem == 0 && p->held_cpu[i] == 0 && p->held_mem[i] == 0 && total_cpu == 0 && total_mem == 0)
+    if (cpu == 0 && mem == 0 && p->held_cpu[i] == 0 && p->held_mem[i] == 0)
         return;
     if (!si_chunk_expand(chunk))
     {
         chunk->broken = true; /* no memory to count in: SI005 until it is rebuilt */
         return;
     }
-    put_back(chunk, (int) (slot - (int64) chunk->key.chunk * SI_CHUNK_SLOTS), cpu, mem, p->held_cpu[i], p->held_mem[i], total_cpu,
-             total_mem);
-}
-
-static int64
-chunk_of(int64 slot)
-{
-    int64 chunk = slot / SI_CHUNK_SLOTS;
-
-    return slot % SI_CHUNK_SLOTS < 0 ? chunk - 1 : chunk;
+    put_back(chunk, (int) (slot - (int64) chunk->key.chunk * SI_CHUNK_SLOTS), cpu, mem, p->held_cpu[i], p->held_mem[i]);
 }
 
 void
@@ -191,7 +186,8 @@ end_position(SiPosition *p, bool commit)
         if (chunk == NULL)
             continue; /* this transaction has the ledger made anew */
         chunk->users--;
-        chunk->version++;
+        if (commit && p->has_supply)
+            end_supply(p, chunk);
         for (int64 slot = Max(p->first, first); slot < Min(p->first + p->n, first + SI_CHUNK_SLOTS); slot++)
             end_slot(p, chunk, slot, commit);
     }
@@ -224,6 +220,8 @@ at_transaction_end(XactEvent event, void *argument)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot PREPARE a transaction that asked for, or changed, capacity"),
                         errhint("Commit it with COMMIT.")));
+    if (event == XACT_EVENT_PRE_COMMIT && (n_positions > 0 || evictions))
+        si_holder_is_ending(true);
     if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
         return;
     for (int i = 0; i < n_positions; i++)
@@ -236,27 +234,26 @@ at_transaction_end(XactEvent event, void *argument)
         si_holder_clear();
     for (Eviction *e = evictions; commit && e; e = e->next)
         (void) si_chunks_remove(e->database, e->relation);
+    if (n_positions > 0 || evictions)
+        si_holder_is_ending(false);
     forget();
 }
 
-/* The highest net that the operations that stand reach in a slot. */
+/* Net and held of [from, until) by the operations that stand; what was held before goes to `before`. */
 static void
-replay(const SiPosition *p, int64 slot, int64 *net_cpu, int64 *net_mem, int64 *held_cpu, int64 *held_mem)
+recount(SiPosition *p, int64 from, int64 until)
 {
-    *net_cpu = *net_mem = *held_cpu = *held_mem = 0;
-    for (int o = 0; o < p->n_operations; o++)
-    {
-        int64 cpu;
-        int64 mem;
+    int64 first = from - p->first;
+    int64 size = (until - from) * sizeof(int64);
 
-        if (!covers(&p->operations[o], slot))
-            continue;
-        amount(&p->operations[o], slot, &cpu, &mem);
-        *net_cpu += cpu;
-        *net_mem += mem;
-        *held_cpu = Max(*held_cpu, *net_cpu);
-        *held_mem = Max(*held_mem, *net_mem);
-    }
+    memcpy(p->before_cpu + first, p->held_cpu + first, size);
+    memcpy(p->before_mem + first, p->held_mem + first, size);
+    memset(p->net_cpu + first, 0, size);
+    memset(p->net_mem + first, 0, size);
+    memset(p->held_cpu + first, 0, size);
+    memset(p->held_mem + first, 0, size);
+    for (int o = 0; o < p->n_operations; o++)
+        count(p, &p->operations[o], from, until);
 }
 
 /* Operations of the subtransaction and of those inside it are the last ones. */
@@ -275,34 +272,29 @@ undo(SiPosition *p, SubTransactionId sub)
         standing--;
         from = Min(from, p->operations[standing].first);
         until = Max(until, p->operations[standing].first + p->operations[standing].n);
+        uncount(&p->operations[standing]);
     }
     if (standing == p->n_operations)
         return;
-    for (int o = standing; o < p->n_operations; o++)
-        uncount(&p->operations[o]);
     p->n_operations = standing;
+    recount(p, from, until);
     lock = si_ledger_lock(&p->account);
     LWLockAcquire(lock, LW_EXCLUSIVE);
     for (int64 slot = from; slot < until; slot++)
     {
         int64 i = slot - p->first;
-        int64 held_cpu = p->held_cpu[i];
-        int64 held_mem = p->held_mem[i];
+        int64 cpu = p->before_cpu[i] - p->held_cpu[i];
+        int64 mem = p->before_mem[i] - p->held_mem[i];
 
-        replay(p, slot, &p->net_cpu[i], &p->net_mem[i], &p->held_cpu[i], &p->held_mem[i]);
-        held_cpu -= p->held_cpu[i];
-        held_mem -= p->held_mem[i];
-        if (held_cpu == 0 && held_mem == 0)
+        if (cpu == 0 && mem == 0)
             continue;
-        if (chunk_of(slot) != at)
+        if (si_chunk_of(slot) != at)
         {
-            at = chunk_of(slot);
+            at = si_chunk_of(slot);
             chunk = si_chunk_find(&p->account, at);
-            if (chunk)
-                chunk->version++;
         }
         if (chunk && chunk->block)
-            put_back(chunk, (int) (slot - at * SI_CHUNK_SLOTS), held_cpu, held_mem, held_cpu, held_mem, 0, 0);
+            put_back(chunk, (int) (slot - at * SI_CHUNK_SLOTS), cpu, mem, cpu, mem);
     }
     LWLockRelease(lock);
 }
@@ -362,7 +354,7 @@ cover(SiPosition *p, int64 first, int32 n)
         until += until > p->first + p->n ? p->n / 2 : 0;
     }
     size = until - from;
-    arrays = MemoryContextAllocZero(TopTransactionContext, sizeof(int64) * 4 * size);
+    arrays = MemoryContextAllocZero(TopTransactionContext, sizeof(int64) * 6 * size);
     if (p->n > 0)
     {
         int64 shift = p->first - from;
@@ -371,12 +363,14 @@ cover(SiPosition *p, int64 first, int32 n)
         memcpy(arrays + size + shift, p->net_mem, sizeof(int64) * p->n);
         memcpy(arrays + 2 * size + shift, p->held_cpu, sizeof(int64) * p->n);
         memcpy(arrays + 3 * size + shift, p->held_mem, sizeof(int64) * p->n);
-        pfree(p->net_cpu); /* the head of all four */
+        pfree(p->net_cpu); /* the head of all six */
     }
     p->net_cpu = arrays;
     p->net_mem = arrays + size;
     p->held_cpu = arrays + 2 * size;
     p->held_mem = arrays + 3 * size;
+    p->before_cpu = arrays + 4 * size;
+    p->before_mem = arrays + 5 * size;
     p->first = from;
     p->n = (int32) size;
 }
@@ -405,7 +399,7 @@ si_position_open(const SiAccount *account, int64 first, int32 n)
         positions[n_positions++] = p;
     }
     cover(p, first, n);
-    chunks = chunk_of(first + n - 1) - chunk_of(first) + 1;
+    chunks = si_chunk_of(first + n - 1) - si_chunk_of(first) + 1;
     if (p->n_chunks + chunks > p->max_chunks)
     {
         int room = (int) Max(p->max_chunks * 2, p->n_chunks + chunks);

@@ -17,9 +17,9 @@ typedef struct SiOperation
     int32 n;
     int64 cpu; /* per slot; negative = given */
     int64 mem;
-    bool counted; /* in holders.h: once per reservation, with its first account */
+    bool counted;        /* in holders.h: once per reservation, with its first account */
     pg_uuid_t tenant_id; /* if counted */
-    int64 *cpus; /* supply: amounts per slot instead; less supply counts as taken */
+    int64 *cpus;         /* supply: amounts per slot instead; less supply counts as taken */
     int64 *mems;
 } SiOperation;
 
@@ -32,6 +32,8 @@ typedef struct SiPosition
     int64 *net_mem;
     int64 *held_cpu;
     int64 *held_mem;
+    int64 *before_cpu; /* for undo only */
+    int64 *before_mem;
     SiOperation *operations;
     int n_operations;
     int max_operations;

@@ -10,9 +10,9 @@
 
 typedef struct SiCaller
 {
-    Oid role;          /* the effective role of the caller */
-    const char *name;  /* its name, for events; palloc'd */
-    int save_context;  /* for si_caller_leave */
+    Oid role;         /* the effective role of the caller */
+    const char *name; /* its name, for events; palloc'd */
+    int save_context; /* for si_caller_leave */
 } SiCaller;
 
 extern void si_caller_enter(SiCaller *caller);

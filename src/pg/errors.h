@@ -15,8 +15,8 @@
  * Raises 22023 "invalid <field>: <problem>" with the offending value in the detail. value may be NULL.
  * problem is a phrase such as "must not be negative".
  */
-#define si_bad_value(field, value, problem)                                                                            \
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid %s: %s", (field), (problem)),            \
+#define si_bad_value(field, value, problem) \
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid %s: %s", (field), (problem)), \
                     (value) ? errdetail("The value is \"%s\".", (value)) : 0))
 
 #endif

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "utils/resowner.h"
 
@@ -39,6 +40,15 @@ si_lock_to_end(SiLockKind kind, uint32 key1, uint32 key2, bool shared)
     CurrentResourceOwner = TopTransactionResourceOwner;
     (void) take(kind, key1, key2, shared ? ShareLock : ExclusiveLock, false, true);
     CurrentResourceOwner = owner;
+}
+
+void
+si_lock_wait_for_holders(SiLockKind kind, uint32 key1, uint32 key2)
+{
+    LOCKTAG tag;
+
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, key1, key2, kind);
+    WaitForLockers(tag, ExclusiveLock, false);
 }
 
 void

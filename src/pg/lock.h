@@ -7,13 +7,14 @@
 
 typedef enum SiLockKind
 {
-    SI_LOCK_POOL = 20501,     /* key1 = pool id; key2 = 0 */
-    SI_LOCK_IDEMPOTENCY_KEY,  /* key1 = hash of the scope, key2 = hash of the key */
-    SI_LOCK_WORKER,           /* key1 = which worker; held by its session */
-    SI_LOCK_TICK,             /* key1 = which tick */
-    SI_LOCK_LEDGER,           /* shared: who has taken or given; else: who makes the ledger anew */
-    SI_LOCK_LOAD,             /* key1 = pool id, key2 = hash of the tenant: who brings its slots into memory */
-    SI_LOCK_SUPPLY            /* key1 = pool id: shared: who loads; else: who changes what it has in total */
+    SI_LOCK_POOL = 20501,    /* key1 = pool id; key2 = 0 */
+    SI_LOCK_IDEMPOTENCY_KEY, /* key1 = hash of the scope, key2 = hash of the key */
+    SI_LOCK_WORKER,          /* key1 = which worker; held by its session */
+    SI_LOCK_TICK,            /* key1 = which tick */
+    SI_LOCK_LEDGER,          /* shared: who has taken or given; else: who makes the ledger anew */
+    SI_LOCK_LOAD,            /* key1 = pool id, key2 = hash of the tenant: who brings its slots into memory */
+    SI_LOCK_SUPPLY,          /* key1 = pool id: shared: who loads; else: who changes what it has in total */
+    SI_LOCK_CHANGE           /* who changes the capacity of a namespace and waits for holders */
 } SiLockKind;
 
 /* Waits; held until the end of the transaction. */
@@ -27,6 +28,12 @@ extern void si_lock_transaction_shared(SiLockKind kind, uint32 key1, uint32 key2
  * that asked for it: for what protects more than the savepoint's own work.
  */
 extern void si_lock_to_end(SiLockKind kind, uint32 key1, uint32 key2, bool shared);
+
+/*
+ * Waits until all transactions have ended that now hold a lock in any mode. Takes nothing: who comes meanwhile does not wait
+ * behind it.
+ */
+extern void si_lock_wait_for_holders(SiLockKind kind, uint32 key1, uint32 key2);
 
 /* Gives back, before the end of the transaction, a lock that was taken by one of the first two; shared says by which. */
 extern void si_lock_release(SiLockKind kind, uint32 key1, uint32 key2, bool shared);

@@ -4,9 +4,8 @@
 
 Its modules (ingest_*.py) lie in the same directory, in an image too. SPEC is base64url without padding of a JSON object; a key that is not listed is an error:
 
-    execution_id  UUID, attempt  integer >= 1
-    replaces      optional list of at most 1,000 UUIDs: executions whose output does not count (earlier attempts of the same
-                  run that failed or were lost after they had written). It is removed as this run's appears.
+    execution_id  UUID of the run: the same for all its attempts, so that one replaces what another left
+    attempt       integer >= 1
     source        type postgres | mysql | jdbc | s3 | file
       postgres, mysql: host, port, database, schema (postgres)        jdbc: url, driver (a Java class)
       these three: table or query, partition {column, num 1..1000}, fetchsize (10000),
@@ -32,11 +31,11 @@ JSON text, and an undeclared dimension or an infinity inside fails the run. Java
 days arrive as ten days later. ORC's one kind of timestamp holds both, in UTC. CSV sources are read as text, RFC 4180 with a
 header; CSV output holds binary as base64, and arrays and structs as JSON.
 
-Destination. append writes the directory uri/ingest_run=<execution_id>/, so that a repeated run replaces its own output;
-overwrite and error write uri itself, and error accepts what an execution of this run (own id, replaces) left there. On a
-file system (one that driver and executors share) the output is made in a hidden directory beside uri (inside it, for
-append to a place whose parent cannot be written), forced to disk, and renamed: readers see all of a run or nothing. An object
-store has no rename: files appear as the job commits (at once with the S3A magic committer, used where spark-hadoop-cloud is on
+Destination. append writes the directory uri/ingest_run=<execution_id>/, so that an attempt replaces what an earlier one of the
+same run left; overwrite and error write uri itself, and error accepts what an attempt of this run left there. On a file system
+(one that driver and executors share) the output is made in a hidden directory beside uri (inside it, for append to a place
+whose parent cannot be written), forced to disk, and renamed: readers see all of a run or nothing, and an attempt that lives on
+while another has begun cannot write any more. An object store has no rename: files appear as the job commits (at once with the S3A magic committer, used where spark-hadoop-cloud is on
 the class path), _SUCCESS last; overwrite deletes the former files after that. Empty input makes a valid empty output.
 
 At the end one JSON object of at most 4,096 bytes goes to the file named by SPARKINGEST_TERMINATION_LOG, else to

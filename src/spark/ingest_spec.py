@@ -141,13 +141,10 @@ def parse_spec(argv):
     """The spec of ingest.py's docstring, with defaults, without nulls, buckets as uri. Raises Failure(BAD_SPEC)."""
     if len(argv) != 2 or argv[0] != "--spec-b64":
         raise bad("usage: ingest.py --spec-b64 SPEC")
-    keys = {"execution_id": str, "attempt": int, "replaces": list, "source": dict, "destination": dict}
-    spec = check(decode(argv[1]), "spec", keys, ["execution_id", "attempt", "source", "destination"])
+    keys = {"execution_id": str, "attempt": int, "source": dict, "destination": dict}
+    spec = check(decode(argv[1]), "spec", keys, keys)
     check_uuid(spec["execution_id"], "execution_id")
     check_range(spec, "spec", "attempt", 1, 2**31)
-    spec["replaces"] = [check_uuid(value, "replaces") for value in spec.get("replaces", [])]
-    if len(spec["replaces"]) > 1000 or spec["execution_id"] in spec["replaces"]:
-        raise bad("replaces must be at most 1000 other executions")
     for part in ("source", "destination"):
         if not isinstance(spec[part].get("type"), str):
             raise bad(f"{part}.type is missing")

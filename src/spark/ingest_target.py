@@ -1,12 +1,13 @@
 """Destinations: how output appears all at once, and how rows are written."""
 
 import ctypes
+import glob
 import os
 import shutil
 
 from ingest_errors import BAD_SPEC, CANNOT_WRITE, Failure, gateway, shown
 
-MARKER = "_ingest_run."  # + execution id: whose output overwrite and error left in a place
+MARKER = "_ingest_run."  # + execution id: a file that tells whose output this is
 CLOUD = "org.apache.spark.internal.io.cloud."
 
 
@@ -38,7 +39,6 @@ class FileTarget:
 
     def __init__(self, spec):
         self.mode, self.run = spec["destination"]["mode"], spec["execution_id"]
-        self.ours = [self.run, *spec["replaces"]]
         self.root = os.path.realpath(spec["destination"]["uri"].removeprefix("file://"))
         parent, base = os.path.split(self.root)
         self.hidden = os.path.join(parent, f".{base}.")
@@ -46,23 +46,22 @@ class FileTarget:
             # A mount point cannot be renamed into from outside.
             if not os.access(parent, os.W_OK) or os.stat(parent).st_dev != os.stat(self.root).st_dev:
                 self.hidden = os.path.join(self.root, ".")
-        self.staging = f"{self.hidden}ingest_run={self.run}"
+        self.staging = f"{self.hidden}ingest_run={self.run}.{spec['attempt']}"
         self.old = f"{self.hidden}old"
 
     def is_taken(self):
-        """Whether something is there that no execution of this run has left."""
+        """Whether something is there that no attempt of this run has left."""
         if not os.path.lexists(self.root):
             return False
         if not os.path.isdir(self.root):
             return True
         found = os.listdir(self.root)
-        return bool(found) and not any(MARKER + run in found for run in self.ours)
+        return bool(found) and MARKER + self.run not in found
 
     def prepare(self):
-        """Clears what killed executions of this run left behind; returns where to write. Raises OSError, Failure(CANNOT_WRITE)."""
-        for run in self.ours:
-            shutil.rmtree(f"{self.hidden}ingest_run={run}", ignore_errors=True)
-            shutil.rmtree(f"{self.old}.{run}", ignore_errors=True)
+        """Clears what other attempts of this run left behind; returns where to write. Raises OSError, Failure(CANNOT_WRITE)."""
+        for path in (*glob.glob(f"{glob.escape(self.hidden)}ingest_run={self.run}.*"), f"{self.old}.{self.run}"):
+            shutil.rmtree(path, ignore_errors=True)
         if self.mode != "append" and os.path.isdir(self.old):
             if not os.path.lexists(self.root):
                 os.rename(self.old, self.root)  # killed between the two renames of replace()
@@ -73,13 +72,14 @@ class FileTarget:
             raise Failure(CANNOT_WRITE, f"{self.root} exists already")
         os.makedirs(self.root if self.mode == "append" else os.path.dirname(self.root), exist_ok=True)
         os.mkdir(self.staging)
+        with open(f"{self.staging}/{MARKER}{self.run}", "xb"):
+            pass
         return "file://" + self.staging
 
     def publish(self):
         """Makes the output visible; returns (files, bytes) of it. It is on disk before: the watermark moves next."""
-        if self.mode != "append":
-            with open(f"{self.staging}/{MARKER}{self.run}", "xb"):
-                pass
+        if not os.path.exists(f"{self.staging}/{MARKER}{self.run}"):
+            raise Failure(CANNOT_WRITE, "another attempt of this run has begun")
         files = size = 0
         for top, _, names in os.walk(self.staging):
             for name in names:
@@ -97,14 +97,11 @@ class FileTarget:
 
     def append(self):
         """Returns what is to be removed."""
-        waste = []
-        for run in self.ours:
-            former = f"{self.root}/ingest_run={run}"
-            if os.path.lexists(former):
-                waste.append(f"{self.old}.{run}")
-                os.rename(former, waste[-1])
-        os.rename(self.staging, f"{self.root}/ingest_run={self.run}")
-        return waste
+        place, former = f"{self.root}/ingest_run={self.run}", f"{self.old}.{self.run}"
+        if os.path.lexists(place):
+            os.rename(place, former)
+        os.rename(self.staging, place)
+        return [former]
 
     def replace(self):
         """Returns what is to be removed."""
@@ -128,7 +125,6 @@ class ObjectTarget:
 
     def __init__(self, spec, spark):
         self.mode, self.run, self.spark = spec["destination"]["mode"], spec["execution_id"], spark
-        self.ours = [self.run, *spec["replaces"]]
         self.root = spec["destination"]["uri"]
         self.prefix = f"{self.root}/ingest_run={self.run}" if self.mode == "append" else self.root
         self.former = set()
@@ -151,14 +147,13 @@ class ObjectTarget:
     def prepare(self):
         """As FileTarget's; Java's exceptions."""
         if self.mode == "append":
-            for run in self.ours:
-                self.fs.delete(self.path(f"{self.root}/ingest_run={run}"), True)
-        markers = [f"{self.prefix}/{MARKER}{run}" for run in self.ours]
+            self.fs.delete(self.path(self.prefix), True)
+        marker = f"{self.prefix}/{MARKER}{self.run}"
         self.former = set(self.list())
-        if self.mode == "error" and self.former and not self.former.intersection(markers):
+        if self.mode == "error" and self.former and marker not in self.former:
             raise Failure(CANNOT_WRITE, f"{self.root} exists already")
-        self.fs.create(self.path(markers[0]), True).close()
-        self.former.difference_update({markers[0], f"{self.prefix}/_SUCCESS"})  # these are written anew
+        self.fs.create(self.path(marker), True).close()
+        self.former.difference_update({marker, f"{self.prefix}/_SUCCESS"})  # these are written anew
         if gateway().jvm.org.apache.spark.util.Utils.classIsLoadable(CLOUD + "PathOutputCommitProtocol"):
             self.spark.conf.set("spark.sql.sources.commitProtocolClass", CLOUD + "PathOutputCommitProtocol")
             self.spark.conf.set("spark.sql.parquet.output.committer.class", CLOUD + "BindingParquetOutputCommitter")

@@ -24,8 +24,8 @@ enter(const Account *account, const pg_uuid_t *execution_id, const char *entry_t
                                  "VALUES ($1, $2, $3, $4, $5, $6)",
                                  6,
                                  {TIMESTAMPTZOID, UUIDOID, UUIDOID, UUIDOID, TEXTOID, INT8OID}};
-    Datum values[] = {TimestampTzGetDatum(now),     UUIDPGetDatum(&account->tenant_id), UUIDPGetDatum(&account->grant_id),
-                      UUIDPGetDatum(execution_id), si_text_datum(entry_type),          Int64GetDatum(amount)};
+    Datum values[] = {TimestampTzGetDatum(now), UUIDPGetDatum(&account->tenant_id), UUIDPGetDatum(&account->grant_id),
+                      UUIDPGetDatum(execution_id), si_text_datum(entry_type), Int64GetDatum(amount)};
 
     if (amount > 0)
         si_sql_run(&insert, values, NULL);
@@ -103,11 +103,11 @@ si_balance_hold(const pg_uuid_t *tenant_id, const pg_uuid_t *execution_id, int64
 }
 
 /* Grants that a settlement may touch, in the order of drawing down. $1 execution, $2 now, $3 whether it costs. */
-#define TOUCHED_GRANTS                                                                                                 \
-    "FROM sparkingest.grants AS g JOIN sparkingest.resource_purchases AS p USING (purchase_id) WHERE g.grant_id IN "   \
+#define TOUCHED_GRANTS \
+    "FROM sparkingest.grants AS g JOIN sparkingest.resource_purchases AS p USING (purchase_id) WHERE g.grant_id IN " \
     "(SELECT grant_id FROM sparkingest.balance_entries WHERE execution_id = $1) OR ($3 AND g.resource_type = 'vcpu_hours' " \
-    "AND g.starts_at <= $2 AND g.ends_at > $2 AND g.tenant_id = "                                                      \
-    "(SELECT tenant_id FROM sparkingest.job_executions WHERE execution_id = $1)) "                                     \
+    "AND g.starts_at <= $2 AND g.ends_at > $2 AND g.tenant_id = " \
+    "(SELECT tenant_id FROM sparkingest.job_executions WHERE execution_id = $1)) " \
     "ORDER BY g.priority, g.ends_at, p.created_at, g.grant_id"
 
 void

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -27,7 +28,7 @@ si_cache_holds(SiCache *cache)
 {
     Oid relation = get_relname_relid(cache->table, get_namespace_oid("sparkingest", false));
 
-    if (cache->valid && cache->relation == relation)
+    if (cache->valid && cache->filled && cache->relation == relation)
         return true;
     if (cache->context == NULL)
     {
@@ -40,9 +41,24 @@ si_cache_holds(SiCache *cache)
         CacheRegisterRelcacheCallback(forget, (Datum) 0);
         callback_registered = true;
     }
+    cache->filled = false;
     MemoryContextReset(cache->context);
     cache->relation = relation;
     /* Before it is read: what changes meanwhile makes it invalid again. */
     cache->valid = true;
     return false;
+}
+
+void
+si_cache_filled(SiCache *cache, bool keep)
+{
+    cache->filled = true;
+    if (!keep)
+        cache->valid = false;
+}
+
+bool
+si_cache_may_differ(void)
+{
+    return TransactionIdIsValid(GetTopTransactionIdIfAny());
 }

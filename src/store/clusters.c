@@ -9,8 +9,8 @@
 #include "store/clusters.h"
 #include "store/sql.h"
 
-#define CLUSTER_COLUMNS                                                                                                \
-    "SELECT cluster_name, kubeconfig, kube_context, dispatch, dispatch_reason, api_status, api_detail, api_since "        \
+#define CLUSTER_COLUMNS \
+    "SELECT cluster_name, kubeconfig, kube_context, dispatch, dispatch_reason, api_status, api_detail, api_since " \
     "FROM sparkingest.clusters "
 
 static void

@@ -22,17 +22,9 @@ si_dispatch_due(const char *cluster_name, TimestampTz now, int limit, pg_uuid_t 
         "ORDER BY e.planned_start, e.created_at LIMIT $3",
         3,
         {TEXTOID, TIMESTAMPTZOID, INT4OID}};
-    MemoryContext context = CurrentMemoryContext;
     Datum values[] = {si_text_datum(cluster_name), TimestampTzGetDatum(now), Int32GetDatum(limit)};
-    int count;
 
-    si_sql_open();
-    count = (int) si_sql_run(&due, values, NULL);
-    *out = MemoryContextAlloc(context, sizeof(pg_uuid_t) * Max(count, 1));
-    for (int i = 0; i < count; i++)
-        (*out)[i] = si_sql_uuid(i, 1, NULL);
-    si_sql_close();
-    return count;
+    return si_sql_ids(&due, values, out);
 }
 
 TimestampTz
@@ -163,7 +155,7 @@ si_dispatch_record_claim(const pg_uuid_t *execution_id, const char *object_name,
         7,
         {UUIDOID, TEXTOID, JSONBOID, TEXTOID, INT8OID, INT8OID, TIMESTAMPTZOID}};
     Datum values[] = {UUIDPGetDatum(execution_id), si_text_datum(object_name), JsonbPGetDatum(si_json_parse(manifest)),
-                      si_text_datum(sha256),       Int64GetDatum(cpu_millicores), Int64GetDatum(memory_mib),
+                      si_text_datum(sha256), Int64GetDatum(cpu_millicores), Int64GetDatum(memory_mib),
                       TimestampTzGetDatum(now)};
 
     si_sql_open();
@@ -247,20 +239,22 @@ si_dispatch_request_stop(const pg_uuid_t *execution_id, const char *cause, const
 }
 
 int
-si_dispatch_live(SiLiveRow **out)
+si_dispatch_live(TimestampTz now, SiLiveRow **out)
 {
     static SiStatement live = {
         "SELECT e.execution_id, e.state, n.cluster_name, e.namespace, e.object_name, e.object_uid, e.manifest_sha256, e.tries, "
-        "e.started_at, e.hard_minutes, e.stop_cause, e.last_error, e.planned_end FROM sparkingest.job_executions e "
+        "e.started_at, e.hard_minutes, e.stop_cause, e.last_error, "
+        "GREATEST(e.planned_end, COALESCE(e.submitted_at, $1) + (e.planned_end - e.planned_start)) FROM sparkingest.job_executions e "
         "JOIN sparkingest.namespaces n ON n.namespace = e.namespace "
         "WHERE e.state IN ('dispatching', 'submitted', 'running') ORDER BY e.claimed_at",
-        0,
-        {0}};
+        1,
+        {TIMESTAMPTZOID}};
     MemoryContext context = CurrentMemoryContext;
+    Datum values[] = {TimestampTzGetDatum(now)};
     int count;
 
     si_sql_open();
-    count = (int) si_sql_run(&live, NULL, NULL);
+    count = (int) si_sql_run(&live, values, NULL);
     *out = MemoryContextAllocZero(context, sizeof(SiLiveRow) * Max(count, 1));
     for (int i = 0; i < count; i++)
     {
@@ -279,7 +273,7 @@ si_dispatch_live(SiLiveRow **out)
         row->hard_minutes = si_sql_int4(i, 10);
         row->stop_cause = si_sql_text_copy(i, 11, context);
         row->last_error = si_sql_text_copy(i, 12, context);
-        row->planned_end = si_sql_time(i, 13);
+        row->start_by = si_sql_time(i, 13);
     }
     si_sql_close();
     return count;

@@ -24,8 +24,8 @@ typedef struct SiLiveRow
     int32 tries;
     TimestampTz started_at;
     int32 hard_minutes;
-    TimestampTz planned_end; /* end of its reservation */
-    char *stop_cause; /* NULL = no stop requested */
+    TimestampTz start_by; /* end of its reservation; a run that was posted late has as long as that one was */
+    char *stop_cause;     /* NULL = no stop requested */
     char *last_error;
 } SiLiveRow;
 
@@ -70,7 +70,7 @@ extern void si_dispatch_record_start(const pg_uuid_t *execution_id, TimestampTz 
 extern bool si_dispatch_request_stop(const pg_uuid_t *execution_id, const char *cause, const char *reason, TimestampTz now);
 
 /* Rows that Kubernetes knows of or may know of, palloc'd; returns how many. */
-extern int si_dispatch_live(SiLiveRow **out);
+extern int si_dispatch_live(TimestampTz now, SiLiveRow **out);
 
 /* Work that should have started: scheduled and due, or waiting; how many, and the oldest wanted start. */
 extern int64 si_dispatch_waiting(TimestampTz now, TimestampTz *oldest, int64 *with_error, char **last_error);

@@ -10,13 +10,13 @@
 #include "store/executions.h"
 #include "store/sql.h"
 
-#define SELECT_EXECUTION                                                                                               \
-    "SELECT job_id, tenant_id, job_version, attempt, state, started_by, is_draft, draft_fallback, namespace, "         \
-    "scheduled_for, planned_start, planned_end, reservation_id, cpu_millicores, memory_mib, executors, "               \
-    "(estimated_runtime_minutes * 60000)::bigint, hard_minutes, waiting_reason, object_name, manifest, "               \
-    "manifest_sha256, object_uid, claimed_at, posted_at, submitted_at, started_at, finished_at, tries, next_try_at, "  \
-    "last_error, stop_requested_at, stop_cause, stop_reason, error_class, cursor_value, exit_code IS NOT NULL, "       \
-    "exit_code, evaluation, held, COALESCE(charged, -1), created_at, run_id "                                                  \
+#define SELECT_EXECUTION \
+    "SELECT job_id, tenant_id, job_version, attempt, state, started_by, is_draft, draft_fallback, namespace, " \
+    "scheduled_for, planned_start, planned_end, reservation_id, cpu_millicores, memory_mib, executors, " \
+    "(estimated_runtime_minutes * 60000)::bigint, hard_minutes, waiting_reason, object_name, manifest, " \
+    "manifest_sha256, object_uid, claimed_at, posted_at, submitted_at, started_at, finished_at, tries, next_try_at, " \
+    "last_error, stop_requested_at, stop_cause, stop_reason, error_class, cursor_value, exit_code IS NOT NULL, " \
+    "exit_code, evaluation, held, COALESCE(charged, -1), created_at, run_id " \
     "FROM sparkingest.job_executions WHERE execution_id = $1"
 
 static SiState
@@ -301,28 +301,14 @@ si_execution_set_evaluation(const pg_uuid_t *execution_id, Jsonb *evaluation)
     si_sql_close();
 }
 
-/* Runs a statement whose first column is an id; copies the ids. */
-static int
-list_ids(SiStatement *statement, Datum *values, pg_uuid_t **out)
-{
-    MemoryContext context = CurrentMemoryContext;
-    uint64 n;
-
-    si_sql_open();
-    n = si_sql_run(statement, values, NULL);
-    *out = MemoryContextAlloc(context, (n + 1) * sizeof(pg_uuid_t));
-    for (uint64 i = 0; i < n; i++)
-        (*out)[i] = si_sql_uuid(i, 1, NULL);
-    si_sql_close();
-    return (int) n;
-}
-
+/* clang-format off */
 #define OF_JOB(condition)                                                                                              \
     {                                                                                                                  \
         "SELECT execution_id FROM sparkingest.job_executions WHERE job_id = $1 AND " condition                         \
         " ORDER BY scheduled_for, created_at, execution_id",                                                           \
             1, {UUIDOID}                                                                                               \
     }
+/* clang-format on */
 
 int
 si_executions_of_job(const pg_uuid_t *job_id, SiExecutionGroup group, pg_uuid_t **out)
@@ -335,7 +321,7 @@ si_executions_of_job(const pg_uuid_t *job_id, SiExecutionGroup group, pg_uuid_t 
     };
     Datum values[] = {UUIDPGetDatum(job_id)};
 
-    return list_ids(&find[group], values, out);
+    return si_sql_ids(&find[group], values, out);
 }
 
 int
@@ -347,7 +333,7 @@ si_executions_waiting(pg_uuid_t **out)
                                "ORDER BY j.priority DESC, e.scheduled_for, e.created_at, e.execution_id",
                                0};
 
-    return list_ids(&find, NULL, out);
+    return si_sql_ids(&find, NULL, out);
 }
 
 void
@@ -377,7 +363,7 @@ si_draft_runs(const pg_uuid_t *job_id, int32 job_version, int n, pg_uuid_t **out
                                {UUIDOID, INT4OID, INT4OID}};
     Datum values[] = {UUIDPGetDatum(job_id), Int32GetDatum(job_version), Int32GetDatum(n)};
 
-    return list_ids(&find, values, out);
+    return si_sql_ids(&find, values, out);
 }
 
 bool

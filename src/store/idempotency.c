@@ -47,8 +47,8 @@ si_idempotency_insert(const pg_uuid_t *scope, const char *function_name, const c
                                  "VALUES ($1, $2, $3, $4, $5, $6)",
                                  6,
                                  {UUIDOID, TEXTOID, TEXTOID, BYTEAOID, JSONBOID, TIMESTAMPTZOID}};
-    Datum values[] = {UUIDPGetDatum(scope),       si_text_datum(function_name),
-                      si_text_datum(key),         PointerGetDatum(body_sha256),
+    Datum values[] = {UUIDPGetDatum(scope), si_text_datum(function_name),
+                      si_text_datum(key), PointerGetDatum(body_sha256),
                       JsonbPGetDatum(si_json_parse(answer_json)), TimestampTzGetDatum(si_now())};
 
     si_sql_open();

@@ -39,15 +39,15 @@ si_job_status_name(SiJobStatus status)
     return status_words[status];
 }
 
-#define SELECT_JOB                                                                                                     \
-    "SELECT j.tenant_id, j.job_name, j.stage = 'draft', j.status, j.version, j.source_type, j.source_config, "         \
-    "j.destination_config, j.cpu_millicores, j.memory_mib, j.executors, "                                              \
-    "(j.estimated_runtime_minutes * 60000)::bigint, j.schedule_cron, j.time_zone, j.next_fire_at, "                    \
-    "j.sla_requirements, j.tier, j.priority, (j.sla_window_hours * 1000)::bigint, j.max_runtime_minutes, "             \
-    "j.on_no_capacity, j.overlap_policy, j.misfire_policy, "                                                           \
-    "(EXTRACT(epoch FROM j.catchup_window) * 1000000)::bigint, j.options, j.watermark, j.target_namespace, "           \
-    "j.owner_oid, j.blocked_reason, j.created_at, j.updated_at, t.status, "                                            \
-    "EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = j.owner_oid) "                                         \
+#define SELECT_JOB \
+    "SELECT j.tenant_id, j.job_name, j.stage = 'draft', j.status, j.version, j.source_type, j.source_config, " \
+    "j.destination_config, j.cpu_millicores, j.memory_mib, j.executors, " \
+    "(j.estimated_runtime_minutes * 60000)::bigint, j.schedule_cron, j.time_zone, j.next_fire_at, " \
+    "j.sla_requirements, j.tier, j.priority, (j.sla_window_hours * 1000)::bigint, j.max_runtime_minutes, " \
+    "j.on_no_capacity, j.overlap_policy, j.misfire_policy, " \
+    "(EXTRACT(epoch FROM j.catchup_window) * 1000000)::bigint, j.options, j.watermark, j.target_namespace, " \
+    "j.owner_oid, j.blocked_reason, j.created_at, j.updated_at, t.status, " \
+    "EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = j.owner_oid) " \
     "FROM sparkingest.ingestion_jobs AS j JOIN sparkingest.tenants AS t USING (tenant_id) WHERE j.job_id = $1"
 
 static void
@@ -179,19 +179,19 @@ bind(const SiJob *job, Datum values[JOB_COLUMNS], char nulls[JOB_COLUMNS + 1])
     values[28] = TimestampTzGetDatum(job->updated_at);
 }
 
-#define JOB_TYPES                                                                                                      \
-    UUIDOID, TEXTOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, JSONBOID, JSONBOID, INT8OID, INT8OID, INT4OID, TEXTOID,      \
-        TEXTOID, TEXTOID, TIMESTAMPTZOID, JSONBOID, TEXTOID, INT4OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID,     \
+#define JOB_TYPES \
+    UUIDOID, TEXTOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, JSONBOID, JSONBOID, INT8OID, INT8OID, INT4OID, TEXTOID, \
+        TEXTOID, TEXTOID, TIMESTAMPTZOID, JSONBOID, TEXTOID, INT4OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, \
         INT8OID, JSONBOID, TEXTOID, TEXTOID, OIDOID, TIMESTAMPTZOID
 
-#define NAMED_COLUMNS                                                                                                  \
-    "job_name, stage, status, version, source_type, source_config, destination_config, cpu_millicores, memory_mib, "   \
+#define NAMED_COLUMNS \
+    "job_name, stage, status, version, source_type, source_config, destination_config, cpu_millicores, memory_mib, " \
     "executors, estimated_runtime_minutes, schedule_cron, time_zone, next_fire_at, sla_requirements, tier, priority, " \
     "sla_window_hours, max_runtime_minutes, on_no_capacity, overlap_policy, misfire_policy, catchup_window, options, " \
     "watermark, target_namespace, owner_oid, updated_at"
 
-#define NAMED_VALUES                                                                                                   \
-    "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::numeric, $13, $14, $15, $16, $17, $18, $19::numeric, $20, $21, "   \
+#define NAMED_VALUES \
+    "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::numeric, $13, $14, $15, $16, $17, $18, $19::numeric, $20, $21, " \
     "$22, $23, $24 * '1 second'::interval, $25, $26, $27, $28, $29"
 
 static void
@@ -265,17 +265,9 @@ si_jobs_due(TimestampTz until, pg_uuid_t **out)
                                "ORDER BY j.priority DESC, j.next_fire_at, j.created_at, j.job_id",
                                1,
                                {TIMESTAMPTZOID}};
-    MemoryContext context = CurrentMemoryContext;
     Datum values[] = {TimestampTzGetDatum(until)};
-    uint64 n;
 
-    si_sql_open();
-    n = si_sql_run(&find, values, NULL);
-    *out = MemoryContextAlloc(context, (n + 1) * sizeof(pg_uuid_t));
-    for (uint64 i = 0; i < n; i++)
-        (*out)[i] = si_sql_uuid(i, 1, NULL);
-    si_sql_close();
-    return (int) n;
+    return si_sql_ids(&find, values, out);
 }
 
 bool

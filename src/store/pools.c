@@ -39,8 +39,8 @@ namespace_from_row(uint64 row, SiNamespace *out)
     out->memory_mib_per_core = si_sql_int8(row, 8);
 }
 
-#define SELECT_NAMESPACES                                                                                              \
-    "SELECT namespace, purpose, cpu_millicores, memory_mib, COALESCE(tenant_cpu_millicores, -1), "                     \
+#define SELECT_NAMESPACES \
+    "SELECT namespace, purpose, cpu_millicores, memory_mib, COALESCE(tenant_cpu_millicores, -1), " \
     "COALESCE(tenant_memory_mib, -1), slot_minutes, memory_mib_per_core FROM sparkingest.namespaces "
 
 bool
@@ -62,31 +62,40 @@ static SiCache namespaces_cache = {"namespaces"};
 static SiNamespace *namespaces = NULL; /* all, by name */
 static int n_namespaces = 0;
 
+static SiNamespace *
+read_all_namespaces(MemoryContext context, int *n)
+{
+    static SiStatement find = {SELECT_NAMESPACES "ORDER BY namespace", 0};
+    SiNamespace *all;
+
+    si_sql_open();
+    *n = (int) si_sql_run_latest(&find, NULL, NULL);
+    all = MemoryContextAllocZero(context, (*n + 1) * sizeof(SiNamespace));
+    for (int i = 0; i < *n; i++)
+        namespace_from_row(i, &all[i]);
+    si_sql_close();
+    return all;
+}
+
 static void
 read_namespaces(void)
 {
-    static SiStatement find = {SELECT_NAMESPACES "ORDER BY namespace", 0};
+    bool keep = true;
 
     if (si_cache_holds(&namespaces_cache))
         return;
-    n_namespaces = 0;
-    si_sql_open();
-    PG_TRY();
+    namespaces = read_all_namespaces(namespaces_cache.context, &n_namespaces);
+    if (si_cache_may_differ())
     {
-        uint64 n = si_sql_run_latest(&find, NULL, NULL);
+        SiNamespace *committed;
+        int n;
 
-        namespaces = MemoryContextAlloc(namespaces_cache.context, (n + 1) * sizeof(SiNamespace));
-        for (uint64 i = 0; i < n; i++)
-            namespace_from_row(i, &namespaces[i]);
-        n_namespaces = (int) n;
+        si_sql_leave_own_out(true);
+        committed = read_all_namespaces(CurrentMemoryContext, &n);
+        si_sql_leave_own_out(false);
+        keep = n == n_namespaces && memcmp(committed, namespaces, n * sizeof(SiNamespace)) == 0;
     }
-    PG_CATCH();
-    {
-        namespaces_cache.valid = false;
-        PG_RE_THROW();
-    }
-    PG_END_TRY();
-    si_sql_close();
+    si_cache_filled(&namespaces_cache, keep);
 }
 
 bool
@@ -178,6 +187,7 @@ si_pool_find(const char *namespace_name, const pg_uuid_t *tenant_id)
         HASHCTL control = {.keysize = sizeof(PoolKey), .entrysize = sizeof(PoolEntry), .hcxt = pools_cache.context};
 
         pools = hash_create("sparkingest pools", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+        si_cache_filled(&pools_cache, true);
     }
     memset(&key, 0, sizeof(key));
     strlcpy(key.namespace_name, namespace_name, sizeof(key.namespace_name));

@@ -47,9 +47,9 @@ si_purchase_insert(const SiPurchase *purchase, TimestampTz now)
                                  12,
                                  {UUIDOID, UUIDOID, TEXTOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, INT4OID, TEXTOID,
                                   TEXTOID, TIMESTAMPTZOID}};
-    Datum values[12] = {UUIDPGetDatum(&purchase->purchase_id),     UUIDPGetDatum(&purchase->tenant_id),
-                        si_text_datum(purchase->resource_type),    Int32GetDatum(purchase->quantity),
-                        si_text_datum(purchase->time_period),      TimestampTzGetDatum(purchase->valid_from),
+    Datum values[12] = {UUIDPGetDatum(&purchase->purchase_id), UUIDPGetDatum(&purchase->tenant_id),
+                        si_text_datum(purchase->resource_type), Int32GetDatum(purchase->quantity),
+                        si_text_datum(purchase->time_period), TimestampTzGetDatum(purchase->valid_from),
                         TimestampTzGetDatum(purchase->valid_until), Int32GetDatum(purchase->lending_limit),
                         Int32GetDatum(purchase->priority)};
     char nulls[] = "            ";

@@ -9,10 +9,10 @@
 #include "store/reservations.h"
 #include "store/sql.h"
 
-#define SELECT_RESERVATION                                                                                             \
-    "SELECT r.pool_id, r.namespace, r.tenant_id, r.cpu_millicores, r.memory_mib, r.starts_at, r.ends_at, "             \
-    "r.status = 'active', r.borrowed, r.draft_fallback, "                                                              \
-    "EXISTS (SELECT FROM sparkingest.job_executions AS e WHERE e.reservation_id = r.reservation_id) "                  \
+#define SELECT_RESERVATION \
+    "SELECT r.pool_id, r.namespace, r.tenant_id, r.cpu_millicores, r.memory_mib, r.starts_at, r.ends_at, " \
+    "r.status = 'active', r.borrowed, r.draft_fallback, " \
+    "EXISTS (SELECT FROM sparkingest.job_executions AS e WHERE e.reservation_id = r.reservation_id) " \
     "FROM sparkingest.reservations AS r WHERE r.reservation_id = $1"
 
 bool
@@ -54,11 +54,11 @@ si_reservation_insert(const SiReservation *reservation, const char *actor, Times
                                  {UUIDOID, INT4OID, TEXTOID, UUIDOID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID,
                                   BOOLOID, TIMESTAMPTZOID, TEXTOID}};
     Datum values[] = {UUIDPGetDatum(&reservation->reservation_id), Int32GetDatum(reservation->pool_id),
-                      si_text_datum(reservation->namespace_name),  UUIDPGetDatum(&reservation->tenant_id),
-                      Int64GetDatum(reservation->cpu_millicores),  Int64GetDatum(reservation->memory_mib),
+                      si_text_datum(reservation->namespace_name), UUIDPGetDatum(&reservation->tenant_id),
+                      Int64GetDatum(reservation->cpu_millicores), Int64GetDatum(reservation->memory_mib),
                       TimestampTzGetDatum(reservation->starts_at), TimestampTzGetDatum(reservation->ends_at),
-                      BoolGetDatum(reservation->borrowed),         BoolGetDatum(reservation->draft_fallback),
-                      TimestampTzGetDatum(now),                    si_text_datum(actor)};
+                      BoolGetDatum(reservation->borrowed), BoolGetDatum(reservation->draft_fallback),
+                      TimestampTzGetDatum(now), si_text_datum(actor)};
 
     si_sql_open();
     si_sql_run(&insert, values, NULL);

@@ -54,30 +54,47 @@ si_sql_run(SiStatement *statement, Datum *values, const char *nulls)
 }
 
 /* In this subtransaction: an error ends it, wherever it is caught. */
-static LocalTransactionId own_left_out = InvalidLocalTransactionId;
-static SubTransactionId own_left_out_by = InvalidSubTransactionId;
+static LocalTransactionId others_only = InvalidLocalTransactionId;
+static SubTransactionId others_only_by = InvalidSubTransactionId;
+static Snapshot others_as_of = NULL;
 
 void
 si_sql_leave_own_out(bool on)
 {
-    own_left_out = on ? MyProc->lxid : InvalidLocalTransactionId;
-    own_left_out_by = GetCurrentSubTransactionId();
+    others_only = on ? MyProc->lxid : InvalidLocalTransactionId;
+    others_only_by = GetCurrentSubTransactionId();
+    others_as_of = NULL;
+}
+
+void
+si_sql_leave_own_out_as_of(Snapshot snapshot)
+{
+    si_sql_leave_own_out(true);
+    others_as_of = snapshot;
+}
+
+/* Own changes so far must be visible too, unless they are left out: the newest snapshot carries the current command id. */
+static Snapshot
+latest_snapshot(void)
+{
+    bool leave_own_out = others_only != InvalidLocalTransactionId && others_only == MyProc->lxid &&
+                         others_only_by == GetCurrentSubTransactionId();
+    Snapshot snapshot;
+
+    CommandCounterIncrement();
+    snapshot = leave_own_out && others_as_of ? others_as_of : GetLatestSnapshot();
+    if (leave_own_out)
+        snapshot->curcid = FirstCommandId;
+    return snapshot;
 }
 
 uint64
 si_sql_run_latest(SiStatement *statement, Datum *values, const char *nulls)
 {
-    Snapshot snapshot;
     int code;
 
     prepare(statement);
-    /* Own changes so far must be visible too: the newest snapshot carries the current command id. */
-    CommandCounterIncrement();
-    snapshot = GetLatestSnapshot();
-    if (own_left_out != InvalidLocalTransactionId && own_left_out == MyProc->lxid &&
-        own_left_out_by == GetCurrentSubTransactionId())
-        snapshot->curcid = FirstCommandId;
-    code = SPI_execute_snapshot(statement->plan, values, nulls, snapshot, InvalidSnapshot, true, false, 0);
+    code = SPI_execute_snapshot(statement->plan, values, nulls, latest_snapshot(), InvalidSnapshot, true, false, 0);
     if (code < 0)
         elog(ERROR, "could not run \"%s\": %s", statement->text, SPI_result_code_string(code));
     return SPI_processed;
@@ -212,4 +229,19 @@ si_count_or_null(int64 count, char *null)
 {
     *null = count < 0 ? 'n' : ' ';
     return Int64GetDatum(count);
+}
+
+int
+si_sql_ids(SiStatement *statement, Datum *values, pg_uuid_t **out)
+{
+    MemoryContext context = CurrentMemoryContext;
+    uint64 n;
+
+    si_sql_open();
+    n = si_sql_run(statement, values, NULL);
+    *out = MemoryContextAlloc(context, (n + 1) * sizeof(pg_uuid_t));
+    for (uint64 i = 0; i < n; i++)
+        (*out)[i] = si_sql_uuid(i, 1, NULL);
+    si_sql_close();
+    return (int) n;
 }

@@ -44,15 +44,21 @@ extern uint64 si_sql_run_latest(SiStatement *statement, Datum *values, const cha
  */
 extern void si_sql_leave_own_out(bool on);
 
+/* On, and with a registered snapshot instead of the newest one. */
+extern void si_sql_leave_own_out_as_of(Snapshot snapshot);
+
 /* Column of a row of SPI_tuptable, counted from 1. The _copy ones are palloc'd in `context`. */
 extern Datum si_sql_get(uint64 row, int column, bool *isnull);
-extern int64 si_sql_int8(uint64 row, int column);                    /* 0 when null */
-extern int32 si_sql_int4(uint64 row, int column);                    /* 0 when null */
-extern bool si_sql_bool(uint64 row, int column);                     /* false when null */
-extern TimestampTz si_sql_time(uint64 row, int column);              /* SI_NO_TIME when null */
-extern pg_uuid_t si_sql_uuid(uint64 row, int column, bool *isnull);  /* isnull may be NULL */
-extern char *si_sql_text_copy(uint64 row, int column, MemoryContext context);  /* NULL when null; any type, by its output function */
+extern int64 si_sql_int8(uint64 row, int column);                               /* 0 when null */
+extern int32 si_sql_int4(uint64 row, int column);                               /* 0 when null */
+extern bool si_sql_bool(uint64 row, int column);                                /* false when null */
+extern TimestampTz si_sql_time(uint64 row, int column);                         /* SI_NO_TIME when null */
+extern pg_uuid_t si_sql_uuid(uint64 row, int column, bool *isnull);             /* isnull may be NULL */
+extern char *si_sql_text_copy(uint64 row, int column, MemoryContext context);   /* NULL when null; any type, by its output function */
 extern Jsonb *si_sql_jsonb_copy(uint64 row, int column, MemoryContext context); /* NULL when null */
+
+/* Runs a SELECT of ids, in a session of its own; palloc'd in the caller's context. Returns how many. */
+extern int si_sql_ids(SiStatement *statement, Datum *values, pg_uuid_t **out);
 
 /* "No time" in structs of the store: never stored, NULL in tables. */
 #define SI_NO_TIME PG_INT64_MAX

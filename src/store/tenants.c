@@ -24,26 +24,49 @@ typedef struct TenantEntry
 static SiCache tenants_cache = {"tenants"};
 static HTAB *tenants = NULL;
 
-static TenantEntry *
-read_tenant(const pg_uuid_t *tenant_id)
+/* Whether there is such a row; copied into a context. */
+static bool
+read_row(const pg_uuid_t *tenant_id, MemoryContext context, TenantEntry *out)
 {
     static SiStatement find = {"SELECT tenant_name, time_zone, status FROM sparkingest.tenants WHERE tenant_id = $1", 1, {UUIDOID}};
     Datum values[] = {UUIDPGetDatum(tenant_id)};
-    TenantEntry *entry = NULL;
+    bool found;
 
     si_sql_open();
-    if (si_sql_run_latest(&find, values, NULL) > 0)
+    found = si_sql_run_latest(&find, values, NULL) > 0;
+    if (found)
     {
-        char *name = si_sql_text_copy(0, 1, tenants_cache.context);
-        char *zone = si_sql_text_copy(0, 2, tenants_cache.context);
-        char *status = si_sql_text_copy(0, 3, tenants_cache.context);
-
-        entry = hash_search(tenants, tenant_id, HASH_ENTER, NULL);
-        entry->tenant_name = name;
-        entry->time_zone = zone;
-        entry->status = status;
+        out->tenant_id = *tenant_id;
+        out->tenant_name = si_sql_text_copy(0, 1, context);
+        out->time_zone = si_sql_text_copy(0, 2, context);
+        out->status = si_sql_text_copy(0, 3, context);
     }
     si_sql_close();
+    return found;
+}
+
+static TenantEntry *
+read_tenant(const pg_uuid_t *tenant_id)
+{
+    TenantEntry row;
+    TenantEntry *entry;
+
+    if (!read_row(tenant_id, tenants_cache.context, &row))
+        return NULL;
+    if (si_cache_may_differ())
+    {
+        TenantEntry committed;
+        bool found;
+
+        si_sql_leave_own_out(true);
+        found = read_row(tenant_id, CurrentMemoryContext, &committed);
+        si_sql_leave_own_out(false);
+        if (!found || strcmp(committed.tenant_name, row.tenant_name) != 0 || strcmp(committed.time_zone, row.time_zone) != 0 ||
+            strcmp(committed.status, row.status) != 0)
+            si_cache_filled(&tenants_cache, false);
+    }
+    entry = hash_search(tenants, tenant_id, HASH_ENTER, NULL);
+    *entry = row;
     return entry;
 }
 
@@ -57,6 +80,7 @@ si_tenant_load(const pg_uuid_t *tenant_id, SiTenant *out)
         HASHCTL control = {.keysize = sizeof(pg_uuid_t), .entrysize = sizeof(TenantEntry), .hcxt = tenants_cache.context};
 
         tenants = hash_create("sparkingest tenants", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+        si_cache_filled(&tenants_cache, true);
     }
     entry = hash_search(tenants, tenant_id, HASH_FIND, NULL);
     if (entry == NULL)

@@ -26,7 +26,7 @@ si_grant_balances(const pg_uuid_t *tenant_id, TimestampTz at, SiGrantBalance **o
     *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiGrantBalance));
     for (uint64 i = 0; i < n; i++)
         (*out)[i] = (SiGrantBalance){si_sql_uuid(i, 1, NULL), si_sql_uuid(i, 2, NULL), si_sql_time(i, 3), si_sql_time(i, 4),
-                                     si_sql_int8(i, 5),       si_sql_int8(i, 6),       si_sql_int8(i, 7)};
+                                     si_sql_int8(i, 5), si_sql_int8(i, 6), si_sql_int8(i, 7)};
     si_sql_close();
     return (int) n;
 }

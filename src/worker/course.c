@@ -18,12 +18,12 @@
 #include "worker/course.h"
 #include "worker/record.h"
 
-#define NO_OPERATOR_MILLIS 60000  /* so long may the operator take to touch an object */
-#define SLOW_PODS_MILLIS 10000    /* so long may pods take to end before the row says so */
+#define NO_OPERATOR_MILLIS 60000 /* so long may the operator take to touch an object */
+#define SLOW_PODS_MILLIS 10000   /* so long may pods take to end before the row says so */
 #define SLOW_START_MILLIS 15000  /* after it, the pods are asked why the driver does not start */
 #define MAX_PAUSE_MILLIS 5000
-#define LOOKS_FOR_DRIVER 10       /* then RUNNING is believed without the driver's pod */
-#define ABSENCES_BEFORE_POST 2    /* looks that must miss an object whose POST may still be on its way */
+#define LOOKS_FOR_DRIVER 10    /* then RUNNING is believed without the driver's pod */
+#define ABSENCES_BEFORE_POST 2 /* looks that must miss an object whose POST may still be on its way */
 
 static int64 now_millis = 0;
 static int64 wake_at = 0;
@@ -178,9 +178,9 @@ past_deadline(SiLive *live)
     bool started = live->started_at != SI_NO_TIME;
     int64 left;
 
-    if (!started && (live->app == SI_APP_RUNNING || live->planned_end == SI_NO_TIME))
+    if (!started && (live->app == SI_APP_RUNNING || live->start_by == SI_NO_TIME))
         return false;
-    left = (started ? live->started_at + live->hard_minutes * USECS_PER_MINUTE : live->planned_end) - si_now();
+    left = (started ? live->started_at + live->hard_minutes * USECS_PER_MINUTE : live->start_by) - si_now();
     if (left <= 0)
         return si_record_deadline(live, started ? psprintf("ran for %d minutes, the most it may (max_runtime_minutes)",
                                                            live->hard_minutes)
@@ -267,6 +267,11 @@ answer_create(SiLive *live, SiAnswer *answer)
                 live->adopting = true; /* not an answer of Kubernetes: look what it has */
             else if (!si_record_posted(live, uid))
                 live->adopting = true; /* our own trouble: the object is there */
+            else
+            {
+                live->app = SI_APP_NEW;
+                live->look = live->missed;
+            }
             if (stream)
                 si_fleet_resume_posts(stream);
             break;
@@ -527,7 +532,11 @@ on_object(SiStream *stream, Jsonb *object, bool deleted)
     if (live == NULL || strcmp(live->namespace_name, stream->namespace_name) != 0)
         return;
     if (live->state == SI_DISPATCHING)
-        return; /* its POST tells, or adopting does */
+    {
+        /* Whether it is ours its POST tells, or adopting does; what has become of it meanwhile is looked at then. */
+        live->missed |= deleted || application.state > SI_APP_NEW;
+        return;
+    }
     if (!si_live_see(live, &application))
         return;
     if (deleted)

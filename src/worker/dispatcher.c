@@ -23,17 +23,17 @@
 #include "worker/record.h"
 #include "worker/skeleton.h"
 
-#define ROLE 1                   /* key of the lock that keeps it the only one */
-#define BACKSTOP_MILLIS 5000     /* rows are read this often without news */
+#define ROLE 1               /* key of the lock that keeps it the only one */
+#define BACKSTOP_MILLIS 5000 /* rows are read this often without news */
 #define BEAT_MILLIS 10000
-#define CLAIMS_PER_ROUND 16      /* a round stays short */
-#define CANDIDATES 200           /* looked at for them: some may have to wait for an earlier run (J4) */
+#define CLAIMS_PER_ROUND 16 /* a round stays short */
+#define CANDIDATES 200      /* looked at for them: some may have to wait for an earlier run (J4) */
 
 static MemoryContext round_context = NULL;
-static int64 reload_at = 0;      /* monotonic */
+static int64 reload_at = 0; /* monotonic */
 static int64 beat_at = 0;
-static bool crowded = false;     /* more may be due than sparkingest.dispatch_in_flight let claim */
-static char last_error[512];     /* for worker_status; empty = none since the last beat */
+static bool crowded = false; /* more may be due than sparkingest.dispatch_in_flight let claim */
+static char last_error[512]; /* for worker_status; empty = none since the last beat */
 
 void
 si_dispatcher_register(void)

@@ -25,8 +25,8 @@ typedef struct SiStream
     int64 watch_began;
     int64 not_before;
     int tries;
-    char *problem;      /* of list or watch, in words; NULL = none */
-    int64 posts_after;  /* no posts before: namespace, CRD or our rights are missing */
+    char *problem;     /* of list or watch, in words; NULL = none */
+    int64 posts_after; /* no posts before: namespace, CRD or our rights are missing */
     int post_tries;
     char *post_problem; /* NULL = none */
 } SiStream;
@@ -38,16 +38,16 @@ struct SiLink
     char name[64];
     char *kubeconfig; /* NULL = not configured */
     char *context;
-    char *dispatch;   /* disabled, enabled, fenced */
+    char *dispatch;     /* disabled, enabled, fenced */
     TimestampTz set_at; /* of the last set_cluster that was seen */
-    SiClient *client; /* NULL = not configured */
+    SiClient *client;   /* NULL = not configured */
     SiBucket bucket;
-    int in_flight; /* creates under way; counted by each step of course.c */
+    int in_flight;     /* creates under way; counted by each step of course.c */
     int64 calls_after; /* no calls before: unreachable, or login refused */
     int tries;
-    char *problem; /* in words; NULL = none */
-    bool unusable; /* the kubeconfig, or what it names, is to be read again before the next call */
-    bool answered; /* at least once */
+    char *problem;  /* in words; NULL = none */
+    bool unusable;  /* the kubeconfig, or what it names, is to be read again before the next call */
+    bool answered;  /* at least once */
     char *reported; /* what the row says: NULL = nothing yet, "" = ok */
     SiStream *streams;
 };

@@ -8,6 +8,7 @@
 #include "worker/judge.h"
 
 #define EXIT_OUT_OF_MEMORY 137
+#define EXIT_HEAP_EXHAUSTED 52 /* Spark ends the Java machine so */
 #define EXIT_TERMINATED 143
 #define DRIVER_CONTAINER "spark-kubernetes-driver"
 
@@ -160,7 +161,8 @@ judge_driver(const SiApplication *application, const SiPods *pods, SiOutcome *ou
     /* 137 without a word is the memory's killer too, where it hits a child of the container's first process. */
     if (is(pods->reason, "ContainerStatusUnknown")) /* kubelet lost it: 137 says nothing then */
         fail(out, "node_lost", true, said ? said : pstrdup("the node lost the driver's container"));
-    else if (is(pods->reason, "OOMKilled") || (pods->exit_code == EXIT_OUT_OF_MEMORY && !pods->lost))
+    else if (is(pods->reason, "OOMKilled") || pods->exit_code == EXIT_HEAP_EXHAUSTED ||
+             (pods->exit_code == EXIT_OUT_OF_MEMORY && !pods->lost))
         fail(out, "out_of_memory", false, said ? said : pstrdup("the driver was killed for using more memory than it has"));
     else if (pods->lost || pods->exit_code == EXIT_TERMINATED)
         fail(out, "node_lost", true, said ? said : pstrdup("the driver's pod was taken away"));

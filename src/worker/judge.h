@@ -23,19 +23,19 @@ typedef struct SiApplication
     char *uid;
     char *execution_id; /* label, NULL = none */
     SiAppState state;
-    char *message; /* status.applicationState.errorMessage, NULL = none */
+    char *message;            /* status.applicationState.errorMessage, NULL = none */
     TimestampTz submitted_at; /* SI_NO_TIME = not stated */
     TimestampTz ended_at;
 } SiApplication;
 
 typedef struct SiPods
 {
-    int live;             /* pods that still hold capacity: neither Succeeded nor Failed */
+    int live; /* pods that still hold capacity: neither Succeeded nor Failed */
     bool has_driver;
-    char *waiting;        /* why the driver's container does not start, in words; NULL = it does, or nobody says */
-    bool lost;            /* the driver's pod was evicted, or its node went away */
-    TimestampTz started_at;  /* driver's container; SI_NO_TIME = not yet */
-    TimestampTz ended_at;    /* last container that ended; SI_NO_TIME = none */
+    char *waiting;          /* why the driver's container does not start, in words; NULL = it does, or nobody says */
+    bool lost;              /* the driver's pod was evicted, or its node went away */
+    TimestampTz started_at; /* driver's container; SI_NO_TIME = not yet */
+    TimestampTz ended_at;   /* last container that ended; SI_NO_TIME = none */
     bool has_exit_code;
     int exit_code;
     char *reason;  /* of the driver's end: OOMKilled, Error, Completed, ...; NULL = none */

@@ -8,6 +8,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "pg/clock.h"
 #include "store/sql.h"
 #include "worker/live.h"
 
@@ -49,7 +50,7 @@ copy_row(SiLive *live, const SiLiveRow *row)
     live->tries = row->tries;
     live->started_at = row->started_at;
     live->hard_minutes = row->hard_minutes;
-    live->planned_end = row->planned_end;
+    live->start_by = row->start_by;
     strlcpy(live->stop_cause, row->stop_cause ? row->stop_cause : "", sizeof(live->stop_cause));
     live->noted = si_live_hash(row->last_error);
 }
@@ -71,7 +72,7 @@ void
 si_live_reload(int64 now_millis)
 {
     SiLiveRow *rows;
-    int count = si_dispatch_live(&rows);
+    int count = si_dispatch_live(si_now(), &rows);
 
     si_live_each(unlist, NULL);
     for (int i = 0; i < count; i++)

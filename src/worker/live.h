@@ -24,7 +24,7 @@ typedef struct SiLive
     int tries;
     TimestampTz started_at;
     int hard_minutes;
-    TimestampTz planned_end;
+    TimestampTz start_by;
     char stop_cause[16]; /* empty = none */
     uint32 noted;        /* hash of last_error, 0 = none */
 
@@ -37,15 +37,16 @@ typedef struct SiLive
     bool adopting;    /* the name is taken: looking whose it is */
 
     /* Seen. */
-    bool seen;           /* the object was shown to us */
-    int64 since;         /* monotonic: acknowledged, or first known here */
-    SiAppState app;      /* of the last sight */
+    bool seen;      /* the object was shown to us */
+    int64 since;    /* monotonic: acknowledged, or first known here */
+    SiAppState app; /* of the last sight */
     char app_message[512];
     TimestampTz app_submitted_at;
     TimestampTz app_ended_at;
     int64 listed_at; /* list_began of the stream's list that showed it last */
     int absences;    /* looks that did not find it, in a row */
     bool look;       /* absent from a list, or deleted by a watch: look for it */
+    bool missed;     /* changed before its POST was recorded */
     bool gone;       /* it is not there any more */
     bool deleted;    /* we asked for its deletion */
     int64 ended_at;  /* monotonic: first seen ended */

@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "guc.h"
+#include "flow/admit.h"
 #include "flow/overlap.h"
 #include "flow/state.h"
 #include "kube/manifest.h"
@@ -40,6 +41,8 @@ claim(void *argument)
     SiExecution execution;
 
     if (!si_dispatch_claimable(step->execution_id, now) || !si_execution_load(step->execution_id, true, &execution))
+        return;
+    if (si_admit_late(&execution, SI_DISPATCHER_ACTOR, now))
         return;
     if (!si_overlap_allows(&execution, SI_DISPATCHER_ACTOR))
         return;

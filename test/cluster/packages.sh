@@ -14,7 +14,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly BUILD_PACKAGES="postgresql-15 postgresql-server-dev-15 gcc libc6-dev make libcurl4-openssl-dev libyaml-dev"
 # mariadb-server-core: the server's programs without a service.
 readonly TEST_PACKAGES="postgresql-15-cron postgresql-15-pgtap libipc-run-perl libtap-parser-sourcehandler-pgtap-perl
-    clang clang-format clang-tidy libclang-rt-14-dev cppcheck openssl ca-certificates procps util-linux
+    clang clang-format clang-tidy libclang-rt-14-dev cppcheck libcmocka-dev tzdata openssl ca-certificates procps util-linux
     python3 python3-venv mariadb-server-core mariadb-client-core"
 
 # mysql sources are read by MariaDB's driver: LGPL, speaks to MySQL and MariaDB, and streams rows by fetch size. MySQL's own

@@ -25,7 +25,8 @@ BEGIN
     run := sparkingest.run_job(fixture.job('job of ' || tenant));
     PERFORM fixture.run(run, '10 minutes');
     PERFORM sparkingest.run_job(fixture.job('job of ' || tenant), '2026-03-02 20:00+00');
-    PERFORM sparkingest.reserve(id, 1, 1, '5 minutes', '2026-03-02 15:00+00', namespace => 'vcpu-hours-ns'), sparkingest.reserve(id, 1, 1, '5 minutes', '2026-03-02 15:00+00', namespace => 'dedicated-cpu-ns');
+    PERFORM sparkingest.reserve(id, 1, 1, '5 minutes', '2026-03-02 15:00+00', namespace => 'vcpu-hours-ns'), sparkingest.reserve(id, 1, 1,
+        '5 minutes', '2026-03-02 15:00+00', namespace => 'dedicated-cpu-ns');
     PERFORM sparkingest.set_capacity('draft-ingestion-ns', 200, 400, '[2026-03-03, 2026-03-04)');
     PERFORM sparkingest.roll_up();
 END
@@ -33,11 +34,18 @@ $$;
 SELECT pg_temp.world('A', 'regress_a'), pg_temp.world('B', 'regress_b');
 SELECT sparkingest.grant_tenant(fixture.tenant('A'), 'regress_half');
 
-CREATE TEMPORARY TABLE tables AS SELECT c.oid, c.oid::regclass::text AS name, EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id') AS of_tenants,
-    has_table_privilege('sparkingest_tenant', c.oid, 'SELECT') AS readable FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind = 'r';
-CREATE TEMPORARY TABLE ids AS SELECT t.tenant_name AS tenant, t.tenant_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = t.tenant_id AND stage = 'production') AS job_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = t.tenant_id AND stage = 'draft') AS draft_id,
-    (SELECT execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = t.tenant_id AND state = 'scheduled' AND started_by = 'run_job') AS execution_id, (SELECT execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = t.tenant_id AND is_draft) AS draft_run,
-    (SELECT reservation_id FROM sparkingest.reservations AS r WHERE r.tenant_id = t.tenant_id AND status = 'active' AND cpu_millicores = 1000 AND namespace = 'vcpu-hours-ns') AS reservation_id FROM sparkingest.tenants AS t;
+CREATE TEMPORARY TABLE tables AS SELECT c.oid, c.oid::regclass::text AS name, EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid
+    AND a.attname = 'tenant_id') AS of_tenants,
+    has_table_privilege('sparkingest_tenant', c.oid, 'SELECT') AS readable FROM pg_class AS c
+        WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind = 'r';
+CREATE TEMPORARY TABLE ids AS SELECT t.tenant_name AS tenant, t.tenant_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j
+    WHERE j.tenant_id = t.tenant_id AND stage = 'production') AS job_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j
+    WHERE j.tenant_id = t.tenant_id AND stage = 'draft') AS draft_id,
+    (SELECT execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = t.tenant_id AND state = 'scheduled'
+        AND started_by = 'run_job') AS execution_id, (SELECT execution_id FROM sparkingest.job_executions AS e
+        WHERE e.tenant_id = t.tenant_id AND is_draft) AS draft_run,
+    (SELECT reservation_id FROM sparkingest.reservations AS r WHERE r.tenant_id = t.tenant_id AND status = 'active'
+        AND cpu_millicores = 1000 AND namespace = 'vcpu-hours-ns') AS reservation_id FROM sparkingest.tenants AS t;
 GRANT SELECT ON tables, ids TO PUBLIC;
 CREATE FUNCTION pg_temp.rows_of(relation text, tenant uuid) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -47,7 +55,9 @@ BEGIN
     RETURN n;
 END
 $$;
-CREATE TEMPORARY TABLE expected AS SELECT name, (SELECT tenant_id FROM ids WHERE tenant = 'A') AS a, pg_temp.rows_of(name, (SELECT tenant_id FROM ids WHERE tenant = 'A')) AS of_a, pg_temp.rows_of(name, (SELECT tenant_id FROM ids WHERE tenant = 'B')) AS of_b, pg_temp.rows_of(name, NULL) AS of_nobody
+CREATE TEMPORARY TABLE expected AS SELECT name, (SELECT tenant_id FROM ids WHERE tenant = 'A') AS a, pg_temp.rows_of(name, (SELECT tenant_id
+    FROM ids WHERE tenant = 'A')) AS of_a, pg_temp.rows_of(name, (SELECT tenant_id FROM ids WHERE tenant = 'B')) AS of_b,
+    pg_temp.rows_of(name, NULL) AS of_nobody
   FROM tables WHERE of_tenants AND readable;
 GRANT SELECT ON expected TO PUBLIC;
 SELECT is_empty('SELECT name FROM expected WHERE of_a = 0 OR of_b = 0', 'both tenants have rows in every table, so that the next tests prove something');
@@ -58,7 +68,8 @@ SELECT is_empty($$SELECT name FROM expected WHERE pg_temp.rows_of(name, a) <> of
 SELECT is_empty($$SELECT name FROM expected WHERE pg_temp.rows_of(name, (SELECT tenant_id FROM ids WHERE tenant = 'B')) <> 0$$, 'and none of another''s');
 SELECT is_empty($$SELECT name FROM expected WHERE pg_temp.rows_of(name, NULL) <> 0$$, 'nor what concerns the service');
 SELECT is((SELECT count(*) FROM sparkingest.tenants), 1::bigint, 'it does not know who else there is');
-SELECT throws_ok(format('SELECT count(*) FROM %s', name), '42501', NULL, 'a tenant cannot read ' || name) FROM tables WHERE NOT readable AND name <> 'sparkingest.namespaces' ORDER BY name;
+SELECT throws_ok(format('SELECT count(*) FROM %s', name), '42501', NULL, 'a tenant cannot read ' || name) FROM tables WHERE NOT readable
+    AND name <> 'sparkingest.namespaces' ORDER BY name;
 SELECT throws_ok('SELECT spark_profile FROM sparkingest.namespaces', '42501', NULL, 'nor how a namespace is run');
 SELECT throws_ok(format('INSERT INTO %s DEFAULT VALUES', name), '42501', NULL, 'a tenant cannot insert into ' || name) FROM tables ORDER BY name;
 SELECT throws_ok(format('DELETE FROM %s', name), '42501', NULL, 'nor delete from ' || name) FROM tables ORDER BY name;
@@ -73,13 +84,20 @@ SET LOCAL row_security = off;
 SELECT throws_ok('SELECT count(*) FROM sparkingest.ingestion_jobs', '42501', NULL, 'row security cannot be turned off');
 SET LOCAL row_security = on;
 -- Totals of pools have no names (Q4).
-SELECT ok((SELECT allocated_cpu >= 2 FROM sparkingest.capacity('vcpu-hours-ns', '[2026-03-02 15:00+00, 2026-03-02 15:05+00)')), 'a tenant sees how full a pool is');
+SELECT ok((SELECT allocated_cpu >= 2 FROM sparkingest.capacity('vcpu-hours-ns', '[2026-03-02 15:00+00, 2026-03-02 15:05+00)')),
+    'a tenant sees how full a pool is');
 SELECT is((SELECT count(*) FROM sparkingest.capacity_slots WHERE namespace = 'vcpu-hours-ns'), 288::bigint, 'also by the view');
 
 -- Every call on what is another's is refused in the words for what is not there.
-CREATE TEMPORARY TABLE calls AS SELECT call, row_number() OVER () AS n FROM unnest(ARRAY['usage(@tenant_id)', 'balance(@tenant_id)', 'capacity(''vcpu-hours-ns'', ''[2026-03-03,2026-03-04)'', @tenant_id)', 'find_slot(''vcpu-hours-ns'', 1, 1, ''5 min'', tenant_id => @tenant_id)',
-    'reserve(@tenant_id, 1, 1, ''5 min'')', 'try_reserve(@tenant_id, 1, 1, ''5 min'')', 'release(@reservation_id)', 'move_reservation(@reservation_id, ''2026-03-03'')', 'create_job(@tenant_id, ''x'', ''postgres'', fixture.source(), fixture.destination(), ''{}'')',
-    'alter_job(@job_id, ''{}'')', 'pause_job(@job_id)', 'resume_job(@job_id)', 'drop_job(@job_id)', 'run_job(@job_id)', 'promote_job(@draft_id)', 'cancel_execution(@execution_id)', 'evaluate_execution(@draft_run)', 'render_manifest(@execution_id)']) AS call;
+CREATE TEMPORARY TABLE calls AS SELECT call, row_number() OVER () AS n FROM unnest(ARRAY['usage(@tenant_id)', 'balance(@tenant_id)',
+    'capacity(''vcpu-hours-ns'', ''[2026-03-03,2026-03-04)'', @tenant_id)',
+    'find_slot(''vcpu-hours-ns'', 1, 1, ''5 min'', tenant_id => @tenant_id)',
+    'reserve(@tenant_id, 1, 1, ''5 min'')', 'try_reserve(@tenant_id, 1, 1, ''5 min'')', 'release(@reservation_id)',
+        'move_reservation(@reservation_id, ''2026-03-03'')',
+        'create_job(@tenant_id, ''x'', ''postgres'', fixture.source(), fixture.destination(), ''{}'')',
+    'alter_job(@job_id, ''{}'')', 'pause_job(@job_id)', 'resume_job(@job_id)', 'drop_job(@job_id)', 'run_job(@job_id)',
+        'promote_job(@draft_id)', 'cancel_execution(@execution_id)', 'evaluate_execution(@draft_run)',
+        'render_manifest(@execution_id)']) AS call;
 GRANT SELECT ON calls TO PUBLIC;
 CREATE FUNCTION pg_temp.called(call text, of_tenant text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -95,11 +113,17 @@ BEGIN
 END
 $$;
 SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).code, '42501', 'another''s: ' || call) FROM calls ORDER BY n;
-SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).message, (fixture.refusal(pg_temp.called(call, 'nobody'))).message, 'in the same words as nobody''s: ' || call) FROM calls ORDER BY n;
+SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).message, (fixture.refusal(pg_temp.called(call, 'nobody'))).message,
+    'in the same words as nobody''s: ' || call) FROM calls ORDER BY n;
 SELECT is((fixture.refusal(pg_temp.called(call, 'A'))).code, NULL, 'its own: ' || call) FROM calls ORDER BY n;
 -- What only operators may.
-SELECT is((fixture.refusal('SELECT sparkingest.' || call)).code, '42501', 'not a tenant''s: ' || call) FROM unnest(ARRAY['create_tenant(''x'')', 'set_tenant_status(gen_random_uuid(), ''active'')', 'grant_tenant(gen_random_uuid(), ''regress_a'')', 'revoke_tenant(gen_random_uuid(), ''regress_b'')', 'purchase(gen_random_uuid(), ''vcpu_hours'', 1)',
-    'set_capacity(''vcpu-hours-ns'', 1, 1, ''[2026-03-03,2026-03-04)'')', 'plan()', 'maintain()', 'roll_up()', 'health()', 'set_namespace(''vcpu-hours-ns'', ''{}'')', 'set_cluster(''default'', ''/x'')', 'enable_dispatch()', 'disable_dispatch()', 'install_schedules()']) AS call;
+SELECT is((fixture.refusal('SELECT sparkingest.' || call)).code, '42501', 'not a tenant''s: ' || call)
+    FROM unnest(ARRAY['create_tenant(''x'')', 'set_tenant_status(gen_random_uuid(), ''active'')',
+    'grant_tenant(gen_random_uuid(), ''regress_a'')', 'revoke_tenant(gen_random_uuid(), ''regress_b'')',
+    'purchase(gen_random_uuid(), ''vcpu_hours'', 1)',
+    'set_capacity(''vcpu-hours-ns'', 1, 1, ''[2026-03-03,2026-03-04)'')', 'plan()', 'maintain()', 'roll_up()', 'health()',
+        'set_namespace(''vcpu-hours-ns'', ''{}'')', 'set_cluster(''default'', ''/x'')', 'enable_dispatch()', 'disable_dispatch()',
+        'install_schedules()']) AS call;
 
 SET LOCAL ROLE regress_stranger;
 SELECT is_empty($$SELECT name FROM expected WHERE pg_temp.rows_of(name, a) <> 0$$, 'a stranger in the group sees nothing');
@@ -108,7 +132,8 @@ SET LOCAL ROLE regress_half;
 SELECT throws_ok('SELECT count(*) FROM sparkingest.tenants', '42501', NULL, 'without the group role the schema is closed');
 
 SET LOCAL ROLE regress_op;
-SELECT is_empty($$SELECT name FROM expected WHERE pg_temp.rows_of(name, a) <> of_a OR pg_temp.rows_of(name, (SELECT tenant_id FROM ids WHERE tenant = 'B')) <> of_b OR pg_temp.rows_of(name, NULL) <> of_nobody$$, 'an operator sees everything');
+SELECT is_empty($$SELECT name FROM expected WHERE pg_temp.rows_of(name, a) <> of_a OR pg_temp.rows_of(name, (SELECT tenant_id FROM ids WHERE tenant = 'B')) <> of_b OR pg_temp.rows_of(name, NULL) <> of_nobody$$,
+    'an operator sees everything');
 SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).code, NULL, 'an operator may: ' || call) FROM calls ORDER BY n;
 SELECT is((fixture.refusal(pg_temp.called(call, 'nobody'))).code, '42704', 'and is told what is not there: ' || call) FROM calls ORDER BY n;
 SELECT throws_ok(format('DELETE FROM %s', name), '42501', NULL, 'an operator cannot delete from ' || name) FROM tables ORDER BY name;
@@ -120,7 +145,8 @@ RESET ROLE;
 SET LOCAL ROLE regress_a;
 SELECT lives_ok('SELECT sparkingest.pause_job(job_id) FROM ids WHERE tenant = ''A''', 'a tenant pauses its job');
 RESET ROLE;
-SELECT is((SELECT actor FROM sparkingest.events WHERE event_type = 'job.paused' AND tenant_id = fixture.tenant('A') ORDER BY event_id DESC LIMIT 1), 'regress_a', 'and is named in the event');
+SELECT is((SELECT actor FROM sparkingest.events WHERE event_type = 'job.paused' AND tenant_id = fixture.tenant('A')
+    ORDER BY event_id DESC LIMIT 1), 'regress_a', 'and is named in the event');
 SELECT is(current_user::text, session_user::text, 'nobody is left with rights that are not theirs');
 SELECT is_empty('SELECT * FROM books.differences()', 'the books are right');
 SELECT * FROM finish();

@@ -5,18 +5,22 @@
 \pset tuples_only on
 BEGIN;
 SELECT * FROM no_plan();
-CREATE TEMPORARY VIEW relations AS SELECT c.oid, c.relname::text, c.relkind, c.relrowsecurity FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f');
+CREATE TEMPORARY VIEW relations AS SELECT c.oid, c.relname::text, c.relkind, c.relrowsecurity FROM pg_class AS c
+    WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f');
 CREATE TEMPORARY VIEW functions AS SELECT p.* FROM pg_proc AS p WHERE p.pronamespace = 'sparkingest'::regnamespace;
 
 -- The manual is in the catalog: everything has a comment, and no two say the same of different things by oversight.
 SELECT isnt(obj_description('sparkingest'::regnamespace), NULL, 'the schema has a comment');
 SELECT is_empty($$SELECT relname FROM relations WHERE COALESCE(obj_description(oid, 'pg_class'), '') = ''$$, 'every table and view has a comment');
-SELECT is_empty($$SELECT relname, attname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid WHERE a.attnum > 0 AND NOT a.attisdropped AND COALESCE(col_description(oid, a.attnum), '') = ''$$, 'every column has a comment');
+SELECT is_empty($$SELECT relname, attname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid WHERE a.attnum > 0 AND NOT a.attisdropped AND COALESCE(col_description(oid, a.attnum), '') = ''$$,
+    'every column has a comment');
 SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE COALESCE(obj_description(oid, 'pg_proc'), '') = ''$$, 'every function has a comment');
-SELECT is_empty($$SELECT t.oid::regtype FROM pg_type AS t LEFT JOIN pg_class AS c ON c.oid = t.typrelid WHERE t.typnamespace = 'sparkingest'::regnamespace AND t.typelem = 0 AND (t.typtype <> 'c' OR c.relkind = 'c')
+SELECT is_empty($$SELECT t.oid::regtype FROM pg_type AS t LEFT JOIN pg_class AS c ON c.oid = t.typrelid
+    WHERE t.typnamespace = 'sparkingest'::regnamespace AND t.typelem = 0 AND (t.typtype <> 'c' OR c.relkind = 'c')
                     AND COALESCE(obj_description(t.oid, 'pg_type'), obj_description(c.oid, 'pg_class'), '') = ''$$, 'every type has a comment');
 -- A function's comment says what it raises, if it takes arguments that can be wrong.
-SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE pronargs > 0 AND provolatile = 'v' AND prosrc <> 'si_clock' AND obj_description(oid, 'pg_proc') !~ '(Raises|As reserve)'$$, 'every function with arguments says what it raises');
+SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE pronargs > 0 AND provolatile = 'v' AND prosrc <> 'si_clock' AND obj_description(oid, 'pg_proc') !~ '(Raises|As reserve)'$$,
+    'every function with arguments says what it raises');
 
 -- Rows of tenants are told apart, or tenants cannot read the table at all.
 SELECT is_empty($$SELECT relname FROM relations AS r WHERE relkind = 'r' AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT') AND relname NOT IN ('namespaces', 'sla_tiers')$$,
@@ -29,10 +33,14 @@ SELECT is_empty($$SELECT polrelid::regclass, polname FROM pg_policy JOIN relatio
 
 -- Nobody else may anything; whoever reads writes through functions.
 CREATE ROLE regress_nobody;
-SELECT is_empty($$SELECT relname FROM relations, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p WHERE has_table_privilege('regress_nobody', oid, p)$$, 'PUBLIC may nothing with tables and views');
-SELECT is_empty($$SELECT relname FROM relations, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) AS p WHERE has_any_column_privilege('regress_nobody', oid, p)$$, 'PUBLIC may nothing with columns');
+SELECT is_empty($$SELECT relname FROM relations, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p WHERE has_table_privilege('regress_nobody', oid, p)$$,
+    'PUBLIC may nothing with tables and views');
+SELECT is_empty($$SELECT relname FROM relations, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) AS p WHERE has_any_column_privilege('regress_nobody', oid, p)$$,
+    'PUBLIC may nothing with columns');
 SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE has_function_privilege('regress_nobody', oid, 'EXECUTE')$$, 'PUBLIC may call nothing');
-SELECT ok(NOT has_schema_privilege('regress_nobody', 'sparkingest', 'USAGE') AND NOT has_schema_privilege('sparkingest_tenant', 'sparkingest', 'CREATE') AND NOT has_schema_privilege('sparkingest_operator', 'sparkingest', 'CREATE'), 'nobody creates in the schema');
+SELECT ok(NOT has_schema_privilege('regress_nobody', 'sparkingest', 'USAGE')
+    AND NOT has_schema_privilege('sparkingest_tenant', 'sparkingest', 'CREATE')
+    AND NOT has_schema_privilege('sparkingest_operator', 'sparkingest', 'CREATE'), 'nobody creates in the schema');
 SELECT is_empty($$SELECT r.rolname, relname, p FROM relations, unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS p, pg_roles AS r WHERE r.rolname IN ('sparkingest_tenant', 'sparkingest_operator') AND has_table_privilege(r.oid, relations.oid, p)$$,
     'neither tenants nor operators write tables');
 SELECT is_empty($$SELECT r.rolname, relname, p FROM relations, unnest(ARRAY['INSERT', 'UPDATE', 'REFERENCES']) AS p, pg_roles AS r WHERE r.rolname IN ('sparkingest_tenant', 'sparkingest_operator') AND has_any_column_privilege(r.oid, relations.oid, p)$$,
@@ -40,14 +48,18 @@ SELECT is_empty($$SELECT r.rolname, relname, p FROM relations, unnest(ARRAY['INS
 SELECT is_empty($$SELECT r.rolname, c.relname FROM pg_class AS c, pg_roles AS r, unnest(ARRAY['USAGE', 'UPDATE']) AS p WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind = 'S' AND r.rolname IN ('regress_nobody', 'sparkingest_tenant', 'sparkingest_operator') AND has_sequence_privilege(r.oid, c.oid, p)$$,
     'nor do they move sequences');
 SELECT is_empty($$SELECT relname FROM relations WHERE NOT has_table_privilege('sparkingest_operator', oid, 'SELECT')$$, 'operators read everything');
-SELECT set_eq($$SELECT proname::text FROM functions WHERE NOT has_function_privilege('sparkingest_operator', oid, 'EXECUTE')$$, ARRAY['set_cluster', 'install_schedules'], 'operators call everything but what reaches files and other databases');
+SELECT set_eq($$SELECT proname::text FROM functions WHERE NOT has_function_privilege('sparkingest_operator', oid, 'EXECUTE')$$,
+    ARRAY['set_cluster', 'install_schedules'], 'operators call everything but what reaches files and other databases');
 SELECT set_eq($$SELECT proname::text FROM functions WHERE has_function_privilege('sparkingest_tenant', oid, 'EXECUTE')$$,
-    ARRAY['can_see_tenant', 'clock', 'usage', 'balance', 'capacity', 'find_slot', 'reserve', 'try_reserve', 'release', 'move_reservation', 'create_job', 'alter_job', 'pause_job', 'resume_job', 'drop_job', 'run_job', 'cancel_execution',
+    ARRAY['can_see_tenant', 'clock', 'usage', 'balance', 'capacity', 'find_slot', 'reserve', 'try_reserve', 'release', 'move_reservation',
+        'create_job', 'alter_job', 'pause_job', 'resume_job', 'drop_job', 'run_job', 'cancel_execution',
           'next_fire_times', 'evaluate_execution', 'promote_job', 'calculate_estimate', 'render_manifest'], 'tenants call what is theirs');
 SELECT set_eq($$SELECT attname::text FROM pg_attribute WHERE attrelid = 'sparkingest.namespaces'::regclass AND attnum > 0 AND has_column_privilege('sparkingest_tenant', attrelid, attnum, 'SELECT')$$,
-    ARRAY['namespace', 'purpose', 'cpu_millicores', 'memory_mib', 'slot_minutes', 'tenant_cpu_millicores', 'tenant_memory_mib'], 'tenants do not see how namespaces are run');
+    ARRAY['namespace', 'purpose', 'cpu_millicores', 'memory_mib', 'slot_minutes', 'tenant_cpu_millicores', 'tenant_memory_mib'],
+        'tenants do not see how namespaces are run');
 SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE prosecdef$$, 'no function is SECURITY DEFINER');
-SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c') OR probin <> '$libdir/sparkingest' OR proisstrict OR proleakproof OR proconfig IS NOT NULL$$, 'functions are C, of this library, and see NULLs');
+SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c') OR probin <> '$libdir/sparkingest' OR proisstrict OR proleakproof OR proconfig IS NOT NULL$$,
+    'functions are C, of this library, and see NULLs');
 
 -- Signatures, word for word (api.md). A change here is a change of the interface.
 CREATE TEMPORARY TABLE interface (name text, arguments text, result text);
@@ -57,24 +69,39 @@ INSERT INTO interface VALUES
     ('grant_tenant', 'tenant_id uuid, role regrole', 'void'),
     ('revoke_tenant', 'tenant_id uuid, role regrole', 'void'),
     ('can_see_tenant', 'tenant_id uuid', 'boolean'),
-    ('purchase', 'tenant_id uuid, resource_type text, quantity integer, time_period text DEFAULT ''monthly''::text, valid_from timestamp with time zone DEFAULT NULL::timestamp with time zone, valid_until timestamp with time zone DEFAULT NULL::timestamp with time zone, options jsonb DEFAULT ''{}''::jsonb, idempotency_key text DEFAULT NULL::text', 'uuid'),
+    ('purchase',
+        'tenant_id uuid, resource_type text, quantity integer, time_period text DEFAULT ''monthly''::text, valid_from timestamp with time zone DEFAULT NULL::timestamp with time zone, valid_until timestamp with time zone DEFAULT NULL::timestamp with time zone, options jsonb DEFAULT ''{}''::jsonb, idempotency_key text DEFAULT NULL::text',
+        'uuid'),
     ('usage', 'tenant_id uuid, at timestamp with time zone DEFAULT sparkingest.clock()', 'jsonb'),
-    ('balance', 'tenant_id uuid, at timestamp with time zone DEFAULT sparkingest.clock(), OUT purchase_id uuid, OUT grant_id uuid, OUT period tstzrange, OUT granted numeric, OUT available numeric, OUT held numeric, OUT spent numeric', 'SETOF record'),
+    ('balance',
+        'tenant_id uuid, at timestamp with time zone DEFAULT sparkingest.clock(), OUT purchase_id uuid, OUT grant_id uuid, OUT period tstzrange, OUT granted numeric, OUT available numeric, OUT held numeric, OUT spent numeric',
+        'SETOF record'),
     ('capacity', 'namespace text, during tstzrange, tenant_id uuid DEFAULT NULL::uuid', 'SETOF sparkingest.capacity_slot'),
-    ('find_slot', 'namespace text, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, tenant_id uuid DEFAULT NULL::uuid', 'timestamp with time zone'),
-    ('reserve', 'tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, namespace text DEFAULT NULL::text', 'sparkingest.placement'),
-    ('try_reserve', 'tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, namespace text DEFAULT NULL::text', 'sparkingest.placement'),
+    ('find_slot',
+        'namespace text, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, tenant_id uuid DEFAULT NULL::uuid',
+        'timestamp with time zone'),
+    ('reserve',
+        'tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, namespace text DEFAULT NULL::text',
+        'sparkingest.placement'),
+    ('try_reserve',
+        'tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, namespace text DEFAULT NULL::text',
+        'sparkingest.placement'),
     ('release', 'reservation_id uuid', 'boolean'),
     ('move_reservation', 'reservation_id uuid, starts_at timestamp with time zone', 'sparkingest.placement'),
-    ('set_capacity', 'namespace text, cpu_cores numeric, memory_gb numeric, during tstzrange', 'TABLE(execution_id uuid, job_id uuid, tenant_id uuid, planned_start timestamp with time zone, effect text)'),
-    ('create_job', 'tenant_id uuid, job_name text, source_type text, source_config jsonb, destination_config jsonb, resource_requirements jsonb, schedule_cron text DEFAULT NULL::text, sla_requirements jsonb DEFAULT ''{}''::jsonb, time_zone text DEFAULT NULL::text, options jsonb DEFAULT ''{}''::jsonb, idempotency_key text DEFAULT NULL::text', 'uuid'),
+    ('set_capacity', 'namespace text, cpu_cores numeric, memory_gb numeric, during tstzrange',
+        'TABLE(execution_id uuid, job_id uuid, tenant_id uuid, planned_start timestamp with time zone, effect text)'),
+    ('create_job',
+        'tenant_id uuid, job_name text, source_type text, source_config jsonb, destination_config jsonb, resource_requirements jsonb, schedule_cron text DEFAULT NULL::text, sla_requirements jsonb DEFAULT ''{}''::jsonb, time_zone text DEFAULT NULL::text, options jsonb DEFAULT ''{}''::jsonb, idempotency_key text DEFAULT NULL::text',
+        'uuid'),
     ('alter_job', 'job_id uuid, changes jsonb', 'void'),
     ('pause_job', 'job_id uuid', 'void'),
     ('resume_job', 'job_id uuid', 'void'),
     ('drop_job', 'job_id uuid', 'void'),
     ('run_job', 'job_id uuid, at timestamp with time zone DEFAULT NULL::timestamp with time zone, idempotency_key text DEFAULT NULL::text', 'uuid'),
     ('cancel_execution', 'execution_id uuid, reason text DEFAULT NULL::text', 'boolean'),
-    ('next_fire_times', 'schedule_cron text, time_zone text DEFAULT ''UTC''::text, after timestamp with time zone DEFAULT sparkingest.clock(), n integer DEFAULT 5', 'SETOF timestamp with time zone'),
+    ('next_fire_times',
+        'schedule_cron text, time_zone text DEFAULT ''UTC''::text, after timestamp with time zone DEFAULT sparkingest.clock(), n integer DEFAULT 5',
+        'SETOF timestamp with time zone'),
     ('evaluate_execution', 'execution_id uuid', 'jsonb'),
     ('promote_job', 'job_id uuid, idempotency_key text DEFAULT NULL::text', 'jsonb'),
     ('calculate_estimate', 'request jsonb', 'jsonb'),
@@ -91,30 +118,44 @@ INSERT INTO interface VALUES
     ('reservation_changed', '', 'trigger'), ('grant_changed', '', 'trigger'), ('override_changed', '', 'trigger'), ('ledger_outdated', '', 'trigger'), ('cache_outdated', '', 'trigger'),
     ('health', 'OUT component text, OUT status text, OUT detail text, OUT since timestamp with time zone', 'SETOF record'),
     ('clock', '', 'timestamp with time zone');
-SELECT set_eq('SELECT proname::text, pg_get_function_arguments(oid), pg_get_function_result(oid) FROM functions', 'SELECT * FROM interface', 'the functions of the interface, with their arguments, names and defaults');
+SELECT set_eq('SELECT proname::text, pg_get_function_arguments(oid), pg_get_function_result(oid) FROM functions', 'SELECT * FROM interface',
+    'the functions of the interface, with their arguments, names and defaults');
 SELECT is_empty($$SELECT proname FROM functions GROUP BY 1 HAVING count(*) > 1$$, 'no name stands for two functions');
-SELECT set_eq($$SELECT proname::text FROM functions WHERE provolatile <> 'v'$$, ARRAY['can_see_tenant'], 'all are VOLATILE, but the one that row policies rest on');
+SELECT set_eq($$SELECT proname::text FROM functions WHERE provolatile <> 'v'$$, ARRAY['can_see_tenant'],
+    'all are VOLATILE, but the one that row policies rest on');
 SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE proparallel <> 'u'$$, 'all are PARALLEL UNSAFE');
-SELECT columns_are('sparkingest', 'capacity_slots', ARRAY['slot_id', 'namespace', 'time_slot', 'slot_duration_minutes', 'total_cpu_capacity', 'total_memory_capacity', 'allocated_cpu', 'allocated_memory'], 'the columns of the design');
-SELECT is((SELECT array_agg(attname || ' ' || format_type(atttypid, -1) ORDER BY attnum) FROM pg_attribute WHERE attrelid = (SELECT typrelid FROM pg_type WHERE oid = 'sparkingest.placement'::regtype)),
-    ARRAY['reservation_id uuid', 'namespace text', 'starts_at timestamp with time zone', 'ends_at timestamp with time zone', 'borrowed boolean', 'draft_fallback boolean', 'reason text', 'earliest timestamp with time zone'], 'the members of a placement');
+SELECT columns_are('sparkingest', 'capacity_slots', ARRAY['slot_id', 'namespace', 'time_slot', 'slot_duration_minutes',
+    'total_cpu_capacity', 'total_memory_capacity', 'allocated_cpu', 'allocated_memory'], 'the columns of the design');
+SELECT is((SELECT array_agg(attname || ' ' || format_type(atttypid, -1) ORDER BY attnum) FROM pg_attribute WHERE attrelid = (SELECT typrelid
+    FROM pg_type WHERE oid = 'sparkingest.placement'::regtype)),
+    ARRAY['reservation_id uuid', 'namespace text', 'starts_at timestamp with time zone', 'ends_at timestamp with time zone',
+        'borrowed boolean', 'draft_fallback boolean', 'reason text', 'earliest timestamp with time zone'], 'the members of a placement');
 
 -- The states that the table takes are those of the domain (src/domain/state.c), and the books know each of them.
-SELECT is((SELECT array_agg(m[1] ORDER BY m[1]) FROM pg_constraint, regexp_matches(pg_get_constraintdef(oid), '''([a-z_]+)''::text', 'g') AS m WHERE conrelid = 'sparkingest.job_executions'::regclass AND pg_get_constraintdef(oid) LIKE 'CHECK ((state = ANY%'),
-    ARRAY['cancelled', 'dispatching', 'failed', 'lost', 'preempted', 'running', 'scheduled', 'submitted', 'succeeded', 'timed_out', 'waiting'], 'states of executions');
+SELECT is((SELECT array_agg(m[1] ORDER BY m[1]) FROM pg_constraint, regexp_matches(pg_get_constraintdef(oid), '''([a-z_]+)''::text',
+    'g') AS m WHERE conrelid = 'sparkingest.job_executions'::regclass AND pg_get_constraintdef(oid) LIKE 'CHECK ((state = ANY%'),
+    ARRAY['cancelled', 'dispatching', 'failed', 'lost', 'preempted', 'running', 'scheduled', 'submitted', 'succeeded', 'timed_out',
+        'waiting'], 'states of executions');
 -- Words are checked by the tables themselves: every column that holds one of a few words has a CHECK with them.
-SELECT is_empty($$SELECT relname, attname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid WHERE relkind = 'r' AND attname ~ '^(status|state|stage|purpose|dispatch|api_status|entry_type|charge_to|resource_type|time_period|started_by|stop_cause|on_no_capacity|overlap_policy|misfire_policy|error_class)$'
+SELECT is_empty($$SELECT relname, attname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid WHERE relkind = 'r'
+    AND attname ~ '^(status|state|stage|purpose|dispatch|api_status|entry_type|charge_to|resource_type|time_period|started_by|stop_cause|on_no_capacity|overlap_policy|misfire_policy|error_class)$'
     AND (relname, attname) NOT IN (('job_executions', 'error_class'))
-    AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = relations.oid AND c.contype = 'c' AND c.conkey @> ARRAY[a.attnum] AND pg_get_constraintdef(c.oid) ~ 'ANY')$$, 'no free-text words');
+    AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = relations.oid AND c.contype = 'c' AND c.conkey @> ARRAY[a.attnum]
+        AND pg_get_constraintdef(c.oid) ~ 'ANY')$$, 'no free-text words');
 -- Amounts cannot be what they must not be: NaN and infinity pass a plain ">= 0".
-SELECT is_empty($$SELECT relname, attname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid AND a.atttypid = 'numeric'::regtype WHERE relkind = 'r' AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = relations.oid AND c.contype = 'c' AND c.conkey @> ARRAY[a.attnum])
+SELECT is_empty($$SELECT relname, attname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid AND a.atttypid = 'numeric'::regtype
+    WHERE relkind = 'r' AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = relations.oid AND c.contype = 'c'
+    AND c.conkey @> ARRAY[a.attnum])
     AND relname NOT IN ('estimation_observations', 'job_executions')$$, 'numeric columns have bounds');
 
 -- What users put in goes into dumps, and numbers go on after a restore: every table and sequence is in the configuration.
 SELECT set_eq($$SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'S') AND c.relname <> 'worker_status'$$,
-    $$SELECT c.relname::text FROM pg_extension AS e, unnest(e.extconfig) AS o JOIN pg_class AS c ON c.oid = o WHERE e.extname = 'sparkingest'$$, 'every table and sequence is dumped, except the workers'' state');
-SELECT is_empty($$SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'v', 'S', 'c') AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = c.oid AND d.deptype IN ('e', 'i'))$$, 'everything belongs to the extension');
+    $$SELECT c.relname::text FROM pg_extension AS e, unnest(e.extconfig) AS o JOIN pg_class AS c ON c.oid = o WHERE e.extname = 'sparkingest'$$,
+        'every table and sequence is dumped, except the workers'' state');
+SELECT is_empty($$SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'v', 'S', 'c') AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = c.oid AND d.deptype IN ('e', 'i'))$$,
+    'everything belongs to the extension');
 SELECT is((SELECT extrelocatable FROM pg_extension WHERE extname = 'sparkingest'), false, 'not relocatable');
-SELECT is((SELECT superuser AND NOT trusted AND schema = 'sparkingest' FROM pg_available_extension_versions WHERE name = 'sparkingest' AND installed), true, 'only superusers create it, in its schema');
+SELECT is((SELECT superuser AND NOT trusted AND schema = 'sparkingest' FROM pg_available_extension_versions WHERE name = 'sparkingest'
+    AND installed), true, 'only superusers create it, in its schema');
 SELECT * FROM finish();
 ROLLBACK;

@@ -34,16 +34,25 @@ SELECT string_agg(format('%s %s', table_name, md5), ',' ORDER BY table_name) AS 
 SET client_min_messages = warning;
 CREATE EXTENSION pgtap;
 SELECT * FROM no_plan();
-CREATE TEMPORARY TABLE digests AS SELECT now.table_name, now.md5 = before.md5 AS the_same FROM fixture.digests() AS now JOIN (SELECT split_part(s, ' ', 1) AS table_name, split_part(s, ' ', 2) AS md5 FROM string_to_table(:'before', ',') AS s) AS before USING (table_name) WHERE table_name <> 'worker_status';
-SELECT is_empty($$SELECT table_name FROM digests WHERE NOT the_same AND table_name NOT IN ('clusters', 'namespaces', 'sla_tiers')$$, 'every row of every table of users'' data is as it was');
+CREATE TEMPORARY TABLE digests AS SELECT now.table_name, now.md5 = before.md5 AS the_same FROM fixture.digests() AS now
+    JOIN (SELECT split_part(s, ' ', 1) AS table_name, split_part(s, ' ', 2) AS md5
+    FROM string_to_table(:'before', ',') AS s) AS before USING (table_name) WHERE table_name <> 'worker_status';
+SELECT is_empty($$SELECT table_name FROM digests WHERE NOT the_same AND table_name NOT IN ('clusters', 'namespaces', 'sla_tiers')$$,
+    'every row of every table of users'' data is as it was');
 SELECT todo('changes to the rows that CREATE EXTENSION brings are not dumped', 1);
-SELECT is_empty($$SELECT table_name FROM digests WHERE NOT the_same AND table_name IN ('clusters', 'namespaces', 'sla_tiers')$$, 'and what operators changed of the rows that are there from the beginning');
+SELECT is_empty($$SELECT table_name FROM digests WHERE NOT the_same AND table_name IN ('clusters', 'namespaces', 'sla_tiers')$$,
+    'and what operators changed of the rows that are there from the beginning');
 SELECT is_empty('SELECT * FROM books.differences()', 'the books are right');
 SET sparkingest.clock = '2026-03-02 09:30:00+00';
-SELECT lives_ok(call, call) FROM unnest(ARRAY[$$SELECT sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 1)$$, $$SELECT sparkingest.run_job(fixture.job('nightly'))$$, $$SELECT sparkingest.set_capacity('vcpu-hours-ns', 400, 800, '[2026-03-04, 2026-03-05)')$$,
-    $$SELECT sparkingest.purchase(sparkingest.create_tenant('Globex'), 'dedicated_units', 1, 'daily')$$, $$SELECT sparkingest.reserve(fixture.tenant('Globex'), 1, 1, '5 min')$$, 'SELECT sparkingest.plan()', 'SELECT sparkingest.maintain()', 'SELECT sparkingest.roll_up()']) AS call;
+SELECT lives_ok(call, call) FROM unnest(ARRAY[$$SELECT sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 1)$$,
+    $$SELECT sparkingest.run_job(fixture.job('nightly'))$$,
+    $$SELECT sparkingest.set_capacity('vcpu-hours-ns', 400, 800, '[2026-03-04, 2026-03-05)')$$,
+    $$SELECT sparkingest.purchase(sparkingest.create_tenant('Globex'), 'dedicated_units', 1, 'daily')$$,
+        $$SELECT sparkingest.reserve(fixture.tenant('Globex'), 1, 1, '5 min')$$, 'SELECT sparkingest.plan()',
+        'SELECT sparkingest.maintain()', 'SELECT sparkingest.roll_up()']) AS call;
 SELECT is((SELECT sparkingest.create_tenant('Acme', 'Europe/Berlin', 'k')), fixture.tenant('Acme'), 'idempotency keys are still known');
-SELECT is((SELECT cpu_millicores FROM sparkingest.capacity_overrides ORDER BY override_id DESC LIMIT 1), 400000::bigint, 'the newest override is still the newest');
+SELECT is((SELECT cpu_millicores FROM sparkingest.capacity_overrides ORDER BY override_id DESC LIMIT 1), 400000::bigint,
+    'the newest override is still the newest');
 GRANT USAGE ON SCHEMA fixture TO PUBLIC;
 SET ROLE regress_dump;
 SELECT is((SELECT count(*) FROM sparkingest.tenants), 1::bigint, 'the tenant''s role still acts for it');

@@ -30,7 +30,8 @@ BEGIN
     CREATE TABLE public.sprung (what text, by_whom text);
     GRANT ALL ON public.sprung TO PUBLIC;
     FOREACH t IN ARRAY ARRAY['uuid', 'text', 'bigint', 'integer', 'numeric', 'timestamptz', 'boolean', 'tstzrange', 'oid'] LOOP
-        EXECUTE format('CREATE FUNCTION public.trap_%1$s(%1$s, %1$s) RETURNS boolean LANGUAGE plpgsql AS ''BEGIN INSERT INTO public.sprung VALUES (''''operator %1$s'''', current_user); RETURN true; END''', t);
+        EXECUTE format('CREATE FUNCTION public.trap_%1$s(%1$s, %1$s) RETURNS boolean LANGUAGE plpgsql AS ''BEGIN INSERT INTO public.sprung VALUES (''''operator %1$s'''', current_user); RETURN true; END''',
+            t);
         FOREACH o IN ARRAY ARRAY['=', '<>', '<', '<=', '>', '>=', '&&'] LOOP
             EXECUTE format('CREATE OPERATOR public.%s (LEFTARG = %2$s, RIGHTARG = %2$s, FUNCTION = public.trap_%2$s)', o, t);
         END LOOP;
@@ -38,8 +39,11 @@ BEGIN
     EXECUTE $f$CREATE FUNCTION public.add_trap(bigint, bigint) RETURNS bigint LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.sprung VALUES (''plus'', current_user); RETURN 0; END'$f$;
     CREATE OPERATOR public.+ (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = public.add_trap);
     CREATE OPERATOR public.- (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = public.add_trap);
-    FOREACH t IN ARRAY ARRAY['now()', 'clock()', 'gen_random_uuid()', 'current_database()', 'lower(tstzrange)', 'upper(tstzrange)', 'max(bigint)', 'sum(bigint)', 'count(bigint)', 'date_trunc(text, timestamptz, text)', 'tstzrange(timestamptz, timestamptz)', 'can_see_tenant(uuid)', 'generate_series(integer, integer)'] LOOP
-        EXECUTE format('CREATE FUNCTION public.%s RETURNS text LANGUAGE plpgsql AS %L', t, format('BEGIN INSERT INTO public.sprung VALUES (%L, current_user); RETURN NULL; END', t));
+    FOREACH t IN ARRAY ARRAY['now()', 'clock()', 'gen_random_uuid()', 'current_database()', 'lower(tstzrange)', 'upper(tstzrange)',
+        'max(bigint)', 'sum(bigint)', 'count(bigint)', 'date_trunc(text, timestamptz, text)', 'tstzrange(timestamptz, timestamptz)',
+        'can_see_tenant(uuid)', 'generate_series(integer, integer)'] LOOP
+        EXECUTE format('CREATE FUNCTION public.%s RETURNS text LANGUAGE plpgsql AS %L', t,
+            format('BEGIN INSERT INTO public.sprung VALUES (%L, current_user); RETURN NULL; END', t));
     END LOOP;
     CREATE TEMPORARY TABLE job_executions (execution_id uuid);
     CREATE TEMPORARY TABLE grants (grant_id uuid);
@@ -68,17 +72,28 @@ $$;
 
 -- Everything that a tenant may call.
 SELECT pg_catalog.array_agg(pg_catalog.format(call, :'acme', :'production', :'draft', :'done')) AS calls FROM pg_catalog.unnest(ARRAY[
-    $$SELECT sparkingest.usage(%1$L)$$, $$SELECT * FROM sparkingest.balance(%1$L)$$, $$SELECT * FROM sparkingest.capacity('vcpu-hours-ns', '[2026-03-03,2026-03-04)', %1$L)$$, $$SELECT * FROM sparkingest.capacity_slots$$, $$SELECT sparkingest.find_slot('dedicated-cpu-ns', 1, 1, '5 min', tenant_id => %1$L)$$,
-    $$SELECT sparkingest.move_reservation((sparkingest.reserve(%1$L, 1, 1, '5 min', namespace => 'vcpu-hours-ns')).reservation_id, '2026-03-03')$$, $$SELECT sparkingest.release((sparkingest.try_reserve(%1$L, 1, 1, '5 min')).reservation_id)$$,
-    $$SELECT sparkingest.create_job(%1$L, 'x', 'postgres', fixture.source(), fixture.destination(), '{}', '0 2 * * *', idempotency_key => 'k')$$, $$SELECT sparkingest.alter_job(%2$L, '{"schedule_cron": "0 3 * * *"}')$$, $$SELECT sparkingest.pause_job(%2$L)$$, $$SELECT sparkingest.resume_job(%2$L)$$,
-    $$SELECT sparkingest.cancel_execution(sparkingest.run_job(%2$L))$$, $$SELECT sparkingest.evaluate_execution(%4$L)$$, $$SELECT sparkingest.promote_job(%3$L)$$, $$SELECT sparkingest.render_manifest(%4$L)$$, $$SELECT * FROM sparkingest.next_fire_times('0 2 * * *')$$, $$SELECT sparkingest.calculate_estimate('{"source_type": "s3"}')$$,
-    $$SELECT sparkingest.drop_job(%2$L)$$, $$SELECT * FROM sparkingest.tenants$$, $$SELECT * FROM sparkingest.events$$, $$SELECT * FROM sparkingest.job_executions$$]) AS call \gset
+    $$SELECT sparkingest.usage(%1$L)$$, $$SELECT * FROM sparkingest.balance(%1$L)$$,
+        $$SELECT * FROM sparkingest.capacity('vcpu-hours-ns', '[2026-03-03,2026-03-04)', %1$L)$$,
+        $$SELECT * FROM sparkingest.capacity_slots$$,
+        $$SELECT sparkingest.find_slot('dedicated-cpu-ns', 1, 1, '5 min', tenant_id => %1$L)$$,
+    $$SELECT sparkingest.move_reservation((sparkingest.reserve(%1$L, 1, 1, '5 min', namespace => 'vcpu-hours-ns')).reservation_id, '2026-03-03')$$,
+        $$SELECT sparkingest.release((sparkingest.try_reserve(%1$L, 1, 1, '5 min')).reservation_id)$$,
+    $$SELECT sparkingest.create_job(%1$L, 'x', 'postgres', fixture.source(), fixture.destination(), '{}', '0 2 * * *', idempotency_key => 'k')$$,
+        $$SELECT sparkingest.alter_job(%2$L, '{"schedule_cron": "0 3 * * *"}')$$, $$SELECT sparkingest.pause_job(%2$L)$$,
+        $$SELECT sparkingest.resume_job(%2$L)$$,
+    $$SELECT sparkingest.cancel_execution(sparkingest.run_job(%2$L))$$, $$SELECT sparkingest.evaluate_execution(%4$L)$$,
+        $$SELECT sparkingest.promote_job(%3$L)$$, $$SELECT sparkingest.render_manifest(%4$L)$$,
+        $$SELECT * FROM sparkingest.next_fire_times('0 2 * * *')$$, $$SELECT sparkingest.calculate_estimate('{"source_type": "s3"}')$$,
+    $$SELECT sparkingest.drop_job(%2$L)$$, $$SELECT * FROM sparkingest.tenants$$, $$SELECT * FROM sparkingest.events$$,
+        $$SELECT * FROM sparkingest.job_executions$$]) AS call \gset
 SET LOCAL search_path = public, pg_temp, pg_catalog, sparkingest;
 SELECT public.try(:'calls');
 SELECT pg_catalog.current_setting('search_path') AS path_after \gset
 RESET ROLE;
 -- And an operator with the same path, who runs the ticks.
-SELECT public.try(ARRAY['SELECT sparkingest.plan()', 'SELECT sparkingest.maintain()', 'SELECT sparkingest.roll_up()', 'SELECT * FROM sparkingest.health()', $$SELECT sparkingest.set_capacity('vcpu-hours-ns', 1, 1, '[2026-03-03,2026-03-04)')$$, $$SELECT sparkingest.create_tenant('Globex')$$]);
+SELECT public.try(ARRAY['SELECT sparkingest.plan()', 'SELECT sparkingest.maintain()', 'SELECT sparkingest.roll_up()',
+    'SELECT * FROM sparkingest.health()', $$SELECT sparkingest.set_capacity('vcpu-hours-ns', 1, 1, '[2026-03-03,2026-03-04)')$$,
+    $$SELECT sparkingest.create_tenant('Globex')$$]);
 SET LOCAL search_path = pg_catalog, public;
 SELECT is((SELECT count(*) FROM public.outcome), 27::bigint, 'every call was made');
 SELECT is_empty('SELECT call, error FROM public.outcome WHERE error IS NOT NULL', 'and did what it does');

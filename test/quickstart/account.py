@@ -31,7 +31,7 @@ def table(header, rows):
 
 def rows_in_lake(lake, run_id, is_draft):
     """Rows of one run's Parquet files."""
-    place = f"{lake}/_draft/{run_id}/ingest_run={run_id}" if is_draft else f"{lake}/ingest_run={run_id}"
+    place = f"{lake}_draft/{run_id}/ingest_run={run_id}" if is_draft else f"{lake}/ingest_run={run_id}"
     files = f"{place}/**/*.parquet"
     if not duckdb.sql(f"SELECT * FROM glob('{files}') LIMIT 1").fetchall():
         return 0

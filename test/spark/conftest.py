@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import signal
 import sys
 import uuid
 from pathlib import Path
@@ -19,6 +20,8 @@ import servers  # noqa: E402
 # This Python is the one that packages.sh made, and the drivers lie beside its environment.
 JARS = sorted((Path(sys.prefix).parent / "jars").glob("*.jar"))
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+# Servers are stopped then, too.
+signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 143))
 
 
 def encode(spec):

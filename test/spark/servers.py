@@ -4,6 +4,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -33,6 +34,8 @@ def free_port():
 
 class Server:
     """directory, port and password; start and stop one process, as user postgres when we are root."""
+
+    stop_signal = signal.SIGTERM
 
     def __init__(self, name):
         self.directory = Path(tempfile.mkdtemp(prefix=f"sparkingest-{name}-"))
@@ -64,7 +67,7 @@ class Server:
 
     def stop(self):
         if self.process:
-            self.process.terminate()
+            self.process.send_signal(self.stop_signal)
             try:
                 self.process.wait(30)
             except subprocess.TimeoutExpired:
@@ -75,6 +78,7 @@ class Server:
 
 class Postgres(Server):
     session = None
+    stop_signal = signal.SIGINT  # waits for no client
 
     def __init__(self):
         super().__init__("postgres")

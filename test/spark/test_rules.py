@@ -48,7 +48,6 @@ def test_defaults():
     spec = parse(GOOD)
     assert spec["source"]["fetchsize"] == 10000
     assert spec["destination"] == {"type": "file", "uri": "file:///lake/t", "format": "parquet", "mode": "append", "partition_by": []}
-    assert spec["replaces"] == []
 
 
 def test_what_manifest_c_sends():
@@ -66,8 +65,7 @@ def test_what_manifest_c_sends():
         ("color", 1), ("source.password", "x"), ("source.url", "jdbc:x:y"), ("source.partition", {"column": "a", "num": 2, "low": 1}),
         ("source.incremental", {"column": "a", "before": "x"}), ("destination.color", 1), ("destination.bucket", "b"),
         ("execution_id", "x"), ("execution_id", RUN.upper().replace("0", "A")), ("execution_id", "../" + RUN), ("execution_id", None),
-        ("attempt", 0), ("attempt", True), ("attempt", "1"), ("attempt", 1.5), ("replaces", [RUN]), ("replaces", ["x"]),
-        ("replaces", RUN), ("source", None), ("source", []), ("source", "x"), ("source.type", "oracle"), ("source.type", 5),
+        ("attempt", 0), ("attempt", True), ("attempt", "1"), ("attempt", 1.5), ("source", None), ("source", []), ("source", "x"), ("source.type", "oracle"), ("source.type", 5),
         ("source.type", []), ("source.type", None), ("source.host", None), ("source.host", ""), ("source.host", 5),
         ("source.port", 0), ("source.port", 65536), ("source.port", "5432"), ("source.query", "SELECT 1"), ("source.table", None),
         ("source.fetchsize", 0), ("source.fetchsize", 10.5), ("source.partition", {"column": "a"}), ("source.partition", "a"),
@@ -196,8 +194,8 @@ def test_unwritable_termination_log_ends_nothing(tmp_path, capsys):
 # --- targets
 
 
-def target(root, mode="append", run=RUN, replaces=()):
-    return ingest_target.FileTarget({"execution_id": run, "replaces": list(replaces), "destination": {"mode": mode, "uri": f"file://{root}"}})
+def target(root, mode="append", run=RUN, attempt=1):
+    return ingest_target.FileTarget({"execution_id": run, "attempt": attempt, "destination": {"mode": mode, "uri": f"file://{root}"}})
 
 
 def write(place, content, **options):
@@ -231,14 +229,33 @@ def test_append_adds_runs_and_a_repeated_run_replaces_its_own(root):
     assert {path.name for path in root.iterdir()} == {f"ingest_run={RUN}", f"ingest_run={FORMER}"}
 
 
-def test_output_of_replaced_attempts_goes_as_ours_appears(root):
-    write(root, "former", run=FORMER)
-    made = target(root, replaces=[FORMER])
+def test_output_of_an_earlier_attempt_goes_as_the_next_appears(root):
+    write(root, "former")
+    made = target(root, attempt=2)
     made.prepare()
     assert contents(root) == ["former"]
     made.discard()
-    write(root, "ours", replaces=[FORMER])
+    write(root, "ours", attempt=2)
     assert contents(root) == ["ours"] and not hidden(root)
+
+
+@pytest.mark.parametrize("mode", ["append", "overwrite", "error"])
+@pytest.mark.parametrize("ended", [True, False])
+def test_an_attempt_that_lives_on_changes_nothing(root, mode, ended):
+    """Thought dead, it goes on writing while the next attempt writes, or has ended, and ends itself."""
+    first, second = target(root, mode, attempt=1), target(root, mode, attempt=2)
+    places = [made.prepare().removeprefix("file://") for made in (first, second)]
+    for place, content in zip(places, ("part of it", "all")):
+        os.makedirs(place, exist_ok=True)  # as a task does that goes on
+        with open(f"{place}/part-0", "w") as file:
+            file.write(content)
+    if ended:
+        second.publish()
+    with pytest.raises(ingest_errors.Failure):
+        first.publish()
+    if not ended:
+        second.publish()
+    assert contents(root) == ["all"]
 
 
 def test_nothing_is_visible_before_the_run_is_complete(root):
@@ -251,7 +268,7 @@ def test_nothing_is_visible_before_the_run_is_complete(root):
 def test_what_a_killed_run_left_is_cleared(root, mode):
     staging = target(root, mode).prepare().removeprefix("file://")
     open(f"{staging}/part-0", "w").close()
-    write(root, "again", mode=mode)
+    write(root, "again", mode=mode, attempt=2)
     assert contents(root) == ["again"] and not hidden(root)
 
 
@@ -287,8 +304,7 @@ def test_error_mode_refuses_what_others_wrote(root):
     with pytest.raises(ingest_errors.Failure) as caught:
         target(root, "error").prepare()
     assert caught.value.code == 73 and contents(root) == ["old"]
-    write(root, "ours", mode="error", replaces=[FORMER])
-    write(root, "again", mode="error")
+    write(root, "again", mode="error", run=FORMER, attempt=2)
     assert contents(root) == ["again"]
 
 

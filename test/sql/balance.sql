@@ -41,7 +41,8 @@ SELECT sparkingest.run_job(fixture.job('copy')) AS run \gset
 SELECT fixture.run(:'run', '12 minutes');
 SELECT entry_type, hours FROM pg_temp.entries_of(:'run');
 SELECT * FROM pg_temp.books_of('Acme');
-SELECT billed_seconds, cpu_millicore_seconds, memory_mib_seconds, charge_to, trim_scale(charged / 3600000.0) AS hours FROM sparkingest.resource_consumption WHERE execution_id = :'run';
+SELECT billed_seconds, cpu_millicore_seconds, memory_mib_seconds, charge_to, trim_scale(charged / 3600000.0) AS hours
+    FROM sparkingest.resource_consumption WHERE execution_id = :'run';
 -- 1.2 hours are left: not enough for the next. Seconds count: 12 minutes and 1 ms are 721 s (M7).
 SELECT * FROM fixture.refusal($$SELECT sparkingest.run_job(fixture.job('copy'))$$);
 SET sparkingest.clock = '2026-03-02 09:00:02+00';
@@ -89,7 +90,8 @@ SELECT fixture.production_job('Order', 'order', cpu_cores => 10, memory_gb => 20
 SET sparkingest.clock = '2026-03-02 09:00:01+00';
 SELECT sparkingest.purchase(fixture.tenant('Order'), 'vcpu_hours', 3, 'yearly') IS NOT NULL AS third;
 SET sparkingest.clock = '2026-03-02 09:00:02+00';
-SELECT sparkingest.purchase(fixture.tenant('Order'), 'vcpu_hours', 2, 'monthly', valid_from => '2026-03-02 09:00:00+00', options => '{"priority": 50}') IS NOT NULL AS first,
+SELECT sparkingest.purchase(fixture.tenant('Order'), 'vcpu_hours', 2, 'yearly', valid_from => '2026-03-02 09:00:00+00',
+    options => '{"priority": 50}') IS NOT NULL AS first,
        sparkingest.purchase(fixture.tenant('Order'), 'vcpu_hours', 4, 'monthly', valid_from => '2026-03-02 09:00:00+00') IS NOT NULL AS second;
 SET sparkingest.clock = '2026-03-02 09:00:03+00';
 SELECT sparkingest.purchase(fixture.tenant('Order'), 'vcpu_hours', 9, 'yearly', valid_from => '2026-03-02 09:00:01+00') IS NOT NULL AS fourth;
@@ -108,7 +110,8 @@ SELECT fixture.production_job('Memory', 'memory', cpu_cores => 2, memory_gb => 1
 SELECT sparkingest.run_job(fixture.job('memory')) AS run \gset
 SELECT trim_scale(held / 3600000.0) AS held FROM sparkingest.job_executions WHERE execution_id = :'run';
 SELECT fixture.run(:'run', '30 minutes');
-SELECT trim_scale(cpu_millicore_seconds / 3600000.0) AS vcpu_hours, trim_scale(charged / 3600000.0) AS charged FROM sparkingest.resource_consumption WHERE execution_id = :'run';
+SELECT trim_scale(cpu_millicore_seconds / 3600000.0) AS vcpu_hours, trim_scale(charged / 3600000.0) AS charged
+    FROM sparkingest.resource_consumption WHERE execution_id = :'run';
 
 -- M3: a run that is running when its period ends keeps its hold; a run after it needs a period of its own.
 SELECT sparkingest.create_tenant('Edge') IS NOT NULL AS created;

@@ -19,9 +19,12 @@ SELECT * FROM sparkingest.capacity('vcpu-hours-ns', '[2026-03-02 09:00, 2026-03-
 -- An interval touches the slots that it reaches into; bounds count.
 SELECT during, (SELECT array_agg(to_char(time_slot, 'HH24:MI') ORDER BY time_slot) FROM sparkingest.capacity('draft-ingestion-ns', during)) AS slots
   FROM (VALUES ('[2026-03-02 09:01, 2026-03-02 09:02)'::tstzrange), ('[2026-03-02 09:00, 2026-03-02 09:05)'), ('[2026-03-02 09:00, 2026-03-02 09:05]'),
-               ('(2026-03-02 09:04:59.999999, 2026-03-02 09:06)'), ('[2026-03-02 09:05, 2026-03-02 09:05]'), ('[2026-03-02 08:00, 2026-03-02 08:05)')) AS v (during);
-SELECT during, r.code, r.message, r.detail, r.hint FROM (VALUES ('NULL'), ($$'empty'$$), ($$'[2026-03-02 10:00,)'$$), ($$'(,2026-03-02 10:00]'$$), ($$'(2026-03-02 10:00,2026-03-02 10:00:00.000001)'$$),
-    ($$'[2026-03-02 10:00,infinity)'$$), ($$'[2026-03-02 10:00,2026-04-06 09:00:00.000001)'$$), ($$'[2026-02-01 00:00,2026-04-01 00:00)'$$), ($$'[1700-01-01,1700-01-02)'$$)) AS v (during),
+               ('(2026-03-02 09:04:59.999999, 2026-03-02 09:06)'), ('[2026-03-02 09:05, 2026-03-02 09:05]'),
+                   ('[2026-03-02 08:00, 2026-03-02 08:05)')) AS v (during);
+SELECT during, r.code, r.message, r.detail, r.hint FROM (VALUES ('NULL'), ($$'empty'$$), ($$'[2026-03-02 10:00,)'$$),
+    ($$'(,2026-03-02 10:00]'$$), ($$'(2026-03-02 10:00,2026-03-02 10:00:00.000001)'$$),
+    ($$'[2026-03-02 10:00,infinity)'$$), ($$'[2026-03-02 10:00,2026-04-06 09:00:00.000001)'$$), ($$'[2026-02-01 00:00,2026-04-01 00:00)'$$),
+        ($$'[1700-01-01,1700-01-02)'$$)) AS v (during),
     LATERAL fixture.refusal(format('SELECT * FROM sparkingest.capacity(''vcpu-hours-ns'', %s)', during)) AS r;
 SELECT * FROM fixture.refusal($$SELECT * FROM sparkingest.capacity('elsewhere', '[2026-03-02 10:00,2026-03-02 11:00)')$$);
 SELECT * FROM fixture.refusal($$SELECT * FROM sparkingest.capacity(NULL, '[2026-03-02 10:00,2026-03-02 11:00)')$$);
@@ -32,12 +35,15 @@ SELECT starts_at, ends_at FROM sparkingest.reserve(fixture.tenant('Acme'), 1500,
 SELECT * FROM pg_temp.slots('vcpu-hours-ns', '[2026-03-02 09:05, 2026-03-02 09:30)');
 -- 501 cores fit before it and after it; 500 anywhere. Neither 501 cores nor 3001 GiB fit across any of its slots.
 SELECT cores, gib, duration, sparkingest.find_slot('vcpu-hours-ns', cores, gib, duration, '2026-03-02 09:00+00', '1 hour') AS earliest
-  FROM (VALUES (501, 1, '10 minutes'::interval), (501, 1, '11 minutes'), (500, 3000, '11 minutes'), (1, 3001, '11 minutes'), (2000, 4000, '5 minutes'), (2000.001, 1, '5 minutes'), (1, 4000.0009765625, '5 minutes')) AS v (cores, gib, duration);
+  FROM (VALUES (501, 1, '10 minutes'::interval), (501, 1, '11 minutes'), (500, 3000, '11 minutes'), (1, 3001, '11 minutes'), (2000, 4000,
+      '5 minutes'), (2000.001, 1, '5 minutes'), (1, 4000.0009765625, '5 minutes')) AS v (cores, gib, duration);
 -- C2: starts round up to the grid, ends round up; work wanted in the slot that runs may begin in it.
 SET sparkingest.clock = '2026-03-02 09:02:30+00';
-SELECT wanted, (r.p).starts_at, (r.p).ends_at FROM (VALUES ('2026-03-02 09:00+00'::timestamptz), ('2026-03-02 09:02:30+00'), ('2026-03-02 09:05+00'), ('2026-03-02 09:05:00.000001+00'), ('2026-03-02 10:59:59+00')) AS v (wanted),
+SELECT wanted, (r.p).starts_at, (r.p).ends_at FROM (VALUES ('2026-03-02 09:00+00'::timestamptz), ('2026-03-02 09:02:30+00'),
+    ('2026-03-02 09:05+00'), ('2026-03-02 09:05:00.000001+00'), ('2026-03-02 10:59:59+00')) AS v (wanted),
     LATERAL (SELECT sparkingest.try_reserve(fixture.tenant('Acme'), 1, 1, '5 minutes', wanted, '1 hour') AS p) AS r;
-SELECT d AS duration, ends_at - starts_at AS reserved FROM (VALUES ('1 microsecond'::interval), ('5 minutes'), ('5 minutes 1 microsecond'), ('1 day'), ('35 days')) AS v (d),
+SELECT d AS duration, ends_at - starts_at AS reserved FROM (VALUES ('1 microsecond'::interval), ('5 minutes'), ('5 minutes 1 microsecond'),
+    ('1 day'), ('35 days')) AS v (d),
     LATERAL sparkingest.try_reserve(fixture.tenant('Acme'), 0.001, 0.0009765625, d, '2026-03-02 11:00+00', '1 hour') AS r;
 SET sparkingest.clock = '2026-03-02 09:00:00+00';
 DO $$ BEGIN PERFORM sparkingest.release(reservation_id) FROM sparkingest.reservations; END $$;
@@ -47,7 +53,9 @@ SELECT count(*) AS taken FROM sparkingest.capacity_slots WHERE allocated_cpu > 0
 SELECT starts_at, ends_at FROM sparkingest.reserve(fixture.tenant('Acme'), 2000, 1, '20 minutes', '2026-03-02 10:00+00');
 SELECT starts_at, ends_at FROM sparkingest.reserve(fixture.tenant('Acme'), 2000, 1, '30 minutes', '2026-03-02 10:30+00');
 SELECT duration, sla_window, sparkingest.find_slot('vcpu-hours-ns', 1, 1, duration, '2026-03-02 10:00+00', sla_window) AS earliest
-  FROM (VALUES ('10 minutes'::interval, '24 hours'::interval), ('10 minutes 1 second', '24 hours'), ('10 minutes', '20 minutes'), ('10 minutes', '19 minutes 59 seconds'), ('15 minutes', '59 minutes'), ('15 minutes', '1 hour'), ('10 minutes', '0')) AS v (duration, sla_window);
+  FROM (VALUES ('10 minutes'::interval, '24 hours'::interval), ('10 minutes 1 second', '24 hours'), ('10 minutes', '20 minutes'),
+      ('10 minutes', '19 minutes 59 seconds'), ('15 minutes', '59 minutes'), ('15 minutes', '1 hour'), ('10 minutes', '0')) AS v (duration,
+      sla_window);
 -- find_slot takes nothing, however often.
 SELECT count(DISTINCT sparkingest.find_slot('vcpu-hours-ns', 2000, 4000, '5 minutes', '2026-03-02 12:00+00')) FROM generate_series(1, 5);
 SELECT count(*) FROM sparkingest.reservations WHERE status = 'active';
@@ -67,10 +75,13 @@ SELECT sparkingest.find_slot('vcpu-hours-ns', 1, 1, '1 hour', '2026-03-02 07:00+
 -- Dedicated pools are somebody's: supply is what is bought, in slots that it covers wholly.
 SELECT sparkingest.purchase(fixture.tenant('Acme'), 'dedicated_units', 2, 'hourly', '2026-03-02 10:02+00') IS NOT NULL AS bought;
 SELECT sparkingest.purchase(fixture.tenant('Acme'), 'dedicated_units', 3, 'hourly', '2026-03-02 10:45+00') IS NOT NULL AS bought;
-SELECT * FROM (SELECT *, lag(total_cpu) OVER (ORDER BY time_slot) AS before FROM pg_temp.slots('dedicated-cpu-ns', '[2026-03-02 09:55, 2026-03-02 12:00)', fixture.tenant('Acme'))) AS s WHERE total_cpu IS DISTINCT FROM before;
+SELECT * FROM (SELECT *, lag(total_cpu) OVER (ORDER BY time_slot) AS before
+    FROM pg_temp.slots('dedicated-cpu-ns', '[2026-03-02 09:55, 2026-03-02 12:00)', fixture.tenant('Acme'))) AS s WHERE total_cpu IS DISTINCT
+    FROM before;
 SELECT DISTINCT total_cpu, total_gib FROM pg_temp.slots('dedicated-cpu-ns', '[2026-03-02 09:55, 2026-03-02 12:00)', fixture.tenant('Globex'));
 SELECT DISTINCT total_cpu, total_gib FROM pg_temp.slots('dedicated-cpu-ns', '[2026-03-02 09:55, 2026-03-02 12:00)');
-SELECT cores, sparkingest.find_slot('dedicated-cpu-ns', cores, 1, '15 minutes', '2026-03-02 09:00+00', tenant_id => fixture.tenant('Acme')) AS earliest FROM (VALUES (8), (8.001), (12), (20), (20.001)) AS v (cores);
+SELECT cores, sparkingest.find_slot('dedicated-cpu-ns', cores, 1, '15 minutes', '2026-03-02 09:00+00',
+    tenant_id => fixture.tenant('Acme')) AS earliest FROM (VALUES (8), (8.001), (12), (20), (20.001)) AS v (cores);
 SELECT sparkingest.find_slot('dedicated-cpu-ns', 1, 1, '15 minutes', '2026-03-02 09:00+00', tenant_id => fixture.tenant('Globex')) AS nothing_bought;
 SELECT * FROM fixture.refusal($$SELECT sparkingest.find_slot('dedicated-cpu-ns', 1, 1, '15 minutes')$$);
 -- A run of work must lie inside what is bought to its end.
@@ -85,7 +96,8 @@ SELECT 'whole', * FROM pg_temp.slots('vcpu-hours-ns', '[2026-03-02 13:00, 2026-0
 UNION ALL SELECT 'Acme', * FROM pg_temp.slots('vcpu-hours-ns', '[2026-03-02 13:00, 2026-03-02 13:05)', fixture.tenant('Acme'))
 UNION ALL SELECT 'Globex', * FROM pg_temp.slots('vcpu-hours-ns', '[2026-03-02 13:00, 2026-03-02 13:05)', fixture.tenant('Globex'));
 -- The draft namespace has a cap per tenant (S2): 40 of 200 cores, 80 of 400 GiB.
-SELECT cores, gib, sparkingest.find_slot('draft-ingestion-ns', cores, gib, '5 minutes', sla_window => '1 hour', tenant_id => fixture.tenant('Acme')) IS NOT NULL AS for_a_tenant,
+SELECT cores, gib, sparkingest.find_slot('draft-ingestion-ns', cores, gib, '5 minutes', sla_window => '1 hour',
+    tenant_id => fixture.tenant('Acme')) IS NOT NULL AS for_a_tenant,
        sparkingest.find_slot('draft-ingestion-ns', cores, gib, '5 minutes', sla_window => '1 hour') IS NOT NULL AS for_nobody
   FROM (VALUES (40, 80), (40.001, 80), (40, 80.0009765625), (200, 400), (200.001, 400)) AS v (cores, gib);
 

@@ -7,9 +7,11 @@
 SELECT sparkingest.create_tenant('Acme') IS NOT NULL AS created;
 SELECT sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 1000000) IS NOT NULL AS hours;
 SET client_min_messages = warning;
-CREATE FUNCTION pg_temp.job(name text) RETURNS TABLE (stage text, version int, target_namespace text, cores numeric, gib numeric, next_fire_at timestamptz, production_runs bigint) LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.job(name text) RETURNS TABLE (stage text, version int, target_namespace text, cores numeric, gib numeric,
+    next_fire_at timestamptz, production_runs bigint) LANGUAGE sql AS $$
 SELECT j.stage, j.version, j.target_namespace, trim_scale(j.cpu_millicores / 1000.0), trim_scale(j.memory_mib / 1024.0), j.next_fire_at,
-       (SELECT count(*) FROM sparkingest.job_executions AS e WHERE e.job_id = j.job_id AND NOT e.is_draft AND e.state IN ('scheduled', 'waiting')) FROM sparkingest.ingestion_jobs AS j WHERE j.job_id = fixture.job(name) $$;
+       (SELECT count(*) FROM sparkingest.job_executions AS e WHERE e.job_id = j.job_id AND NOT e.is_draft AND e.state IN ('scheduled',
+           'waiting')) FROM sparkingest.ingestion_jobs AS j WHERE j.job_id = fixture.job(name) $$;
 
 -- S2: a new job is a draft. Its schedule does not fire; run_job starts it in the draft namespace, free of charge.
 SELECT fixture.draft_job('Acme', 'orders', 3, 6, 10, '0 2 * * *') IS NOT NULL AS created;
@@ -42,11 +44,18 @@ BEGIN
     RETURN (SELECT evaluation FROM sparkingest.job_executions WHERE execution_id = run);
 END
 $$;
-SELECT tier, takes, v ->> 'promotion_eligible' AS eligible, v ->> 'performance_ratio' AS ratio, v ->> 'confidence' AS confidence, v ->> 'recommended_namespace' AS namespace, v ->> 'resource_adjustment' AS adjustment, v ->> 'reason' AS reason, v ->> 'recommended_action' AS action
-  FROM (SELECT tier, takes, pg_temp.verdict(tier, takes) AS v FROM (VALUES ('standard', '1 second'::interval), ('standard', '10 minutes'), ('standard', '12 minutes'), ('standard', '12 minutes 1 ms'), ('standard', '15 minutes'), ('standard', '15 minutes 1 ms'), ('standard', '10 days'),
-                             ('strict', '11 minutes'), ('strict', '11 minutes 1 ms'), ('strict', '13 minutes'), ('strict', '13 minutes 1 ms')) AS t (tier, takes)) AS s;
+SELECT tier, takes, v ->> 'promotion_eligible' AS eligible, v ->> 'performance_ratio' AS ratio, v ->> 'confidence' AS confidence,
+    v ->> 'recommended_namespace' AS namespace, v ->> 'resource_adjustment' AS adjustment, v ->> 'reason' AS reason,
+    v ->> 'recommended_action' AS action
+  FROM (SELECT tier, takes, pg_temp.verdict(tier, takes) AS v FROM (VALUES ('standard', '1 second'::interval), ('standard', '10 minutes'),
+      ('standard', '12 minutes'), ('standard', '12 minutes 1 ms'), ('standard', '15 minutes'), ('standard', '15 minutes 1 ms'), ('standard',
+      '10 days'),
+                             ('strict', '11 minutes'), ('strict', '11 minutes 1 ms'), ('strict', '13 minutes'), ('strict',
+                                 '13 minutes 1 ms')) AS t (tier, takes)) AS s;
 -- A run that failed or was stopped is never eligible; one that never ran says nothing.
-SELECT state, v ->> 'promotion_eligible' AS eligible, v ->> 'reason' AS reason, v ->> 'recommended_action' AS action FROM (SELECT state, pg_temp.verdict('standard', '5 minutes', state) AS v FROM unnest(ARRAY['failed', 'cancelled', 'timed_out', 'preempted', 'lost']) AS state) AS s;
+SELECT state, v ->> 'promotion_eligible' AS eligible, v ->> 'reason' AS reason, v ->> 'recommended_action' AS action FROM (SELECT state,
+    pg_temp.verdict('standard', '5 minutes', state) AS v FROM unnest(ARRAY['failed', 'cancelled', 'timed_out', 'preempted',
+    'lost']) AS state) AS s;
 SELECT fixture.draft_job('Acme', 'never ran') IS NOT NULL AS created;
 SELECT sparkingest.run_job(fixture.job('never ran')) AS run \gset
 SELECT sparkingest.cancel_execution(:'run');
@@ -57,11 +66,13 @@ SELECT sparkingest.evaluate_execution(:'run') ->> 'promotion_eligible' AS eligib
 SELECT sparkingest.promote_job(fixture.job('orders'), 'p1') AS answer \gset
 SELECT :'answer'::jsonb - 'job_id' - 'first_run' AS answer, :'answer'::jsonb -> 'first_run' ->> 'starts_at' AS starts_at;
 SELECT * FROM pg_temp.job('orders');
-SELECT e.execution_id::text = :'answer'::jsonb -> 'first_run' ->> 'execution_id' AS first_run, e.state, e.started_by, e.scheduled_for, e.planned_start FROM sparkingest.job_executions AS e WHERE e.job_id = fixture.job('orders') AND NOT is_draft;
+SELECT e.execution_id::text = :'answer'::jsonb -> 'first_run' ->> 'execution_id' AS first_run, e.state, e.started_by, e.scheduled_for,
+    e.planned_start FROM sparkingest.job_executions AS e WHERE e.job_id = fixture.job('orders') AND NOT is_draft;
 SELECT sparkingest.promote_job(fixture.job('orders'), 'p1') = :'answer'::jsonb AS same_answer;
 SELECT r.code, r.message FROM fixture.refusal($$SELECT sparkingest.promote_job(fixture.job('orders'))$$) AS r;
 SELECT r.code, r.message FROM fixture.refusal($$SELECT sparkingest.promote_job(fixture.job('never ran'), 'p1')$$) AS r;
-SELECT event_type, before, after ->> 'status' AS status FROM sparkingest.events WHERE job_id = fixture.job('orders') AND event_type LIKE 'job.%promot%' OR job_id = fixture.job('orders') AND event_type = 'job.not_eligible' ORDER BY event_id;
+SELECT event_type, before, after ->> 'status' AS status FROM sparkingest.events WHERE job_id = fixture.job('orders')
+    AND event_type LIKE 'job.%promot%' OR job_id = fixture.job('orders') AND event_type = 'job.not_eligible' ORDER BY event_id;
 SELECT r.code, r.message FROM fixture.refusal(format('SELECT sparkingest.evaluate_execution(%L)', :'answer'::jsonb -> 'first_run' ->> 'execution_id')) AS r;
 -- At medium confidence with more resources, rounded up to whole cores and GiB: 3 and 6.5 become 4 and 8.
 SELECT sparkingest.promote_job(fixture.job('standard 00:15:00 succeeded')) -> 'updated_requirements' AS requirements;
@@ -86,7 +97,8 @@ SELECT sparkingest.promote_job(fixture.job('three')) -> 'updated_requirements' A
 -- The target is what the tenant owns when the job runs first: units that are enough for it, else the shared namespace.
 SELECT sparkingest.create_tenant('Owner') IS NOT NULL AS created;
 SELECT sparkingest.purchase(fixture.tenant('Owner'), 'dedicated_units', 2, 'daily', '2026-03-03 00:00+00', '2026-03-13 00:00+00') IS NOT NULL AS units;
-SELECT name, fixture.production_job('Owner', name, cores, 16, 10, cron) AS status FROM (VALUES ('at night', 8, '0 2 * * *'), ('without a schedule', 8, NULL)) AS v (name, cores, cron);
+SELECT name, fixture.production_job('Owner', name, cores, 16, 10, cron) AS status FROM (VALUES ('at night', 8, '0 2 * * *'),
+    ('without a schedule', 8, NULL)) AS v (name, cores, cron);
 SELECT * FROM pg_temp.job('at night');
 SELECT target_namespace FROM pg_temp.job('without a schedule');
 -- What cannot run at all is not promoted; the job stays as it was, and nothing is left (S4).
@@ -130,6 +142,7 @@ SELECT stage FROM pg_temp.job('slow');
 SELECT fixture.draft_job('Acme', 'capped', 20, 20, 10) IS NOT NULL AS created;
 SELECT count(sparkingest.run_job(fixture.job('capped'), '2026-03-02 20:00+00')) FROM generate_series(1, 5);
 SELECT planned_start, count(*) FROM sparkingest.job_executions WHERE job_id = fixture.job('capped') GROUP BY 1 ORDER BY 1;
-SELECT arguments, r.code, r.message FROM (VALUES ('NULL'), ('gen_random_uuid()')) AS v (arguments), LATERAL fixture.refusal(format('SELECT sparkingest.evaluate_execution(%s)', arguments)) AS r;
+SELECT arguments, r.code, r.message FROM (VALUES ('NULL'), ('gen_random_uuid()')) AS v (arguments),
+    LATERAL fixture.refusal(format('SELECT sparkingest.evaluate_execution(%s)', arguments)) AS r;
 SELECT r.code, r.message FROM fixture.refusal($$SELECT sparkingest.promote_job(fixture.job('capped'), '')$$) AS r;
 \i :end

@@ -7,16 +7,23 @@
 
 CREATE TEMPORARY TABLE nasty AS
 SELECT DISTINCT value FROM (
-    SELECT unnest(ARRAY['NaN', 'Infinity', '-Infinity', '0', '0.0', '0.00000000000000000001', '-0.00000000000000000001', '1e-16383', '-1e-16383', '9.99e131071', '-9.99e131071', '1e1000', '-1e1000', '0.5', '1.5', '2.5', '-0.5', '0.1', '0.2', '0.3', '0.7',
-                        '0.0005', '0.0015', '0.0009765625', '0.00048828125', '0.33333333333333333333333333333333', '0.9999999999999999999999999999', '1.0000000000000000000000000001', '99.9999999999999999999999', '1000000.0000000000000001', '1048576.0009765625', '1048576.5',
-                        '1.75', '2000', '2000.001', '4000', '4000.0009765625', '840', '840.001', '50400', '50401', '65535', '65536', '8.0', '12.345', '1e2', '1.0e3', '100', '101'])::numeric
-    UNION ALL SELECT v.sign * (v.delta + 10::numeric ^ k) FROM generate_series(-12, 20) AS k, (VALUES (1, 0::numeric), (1, 0.001), (1, -0.001), (-1, 0)) AS v (sign, delta)
-    UNION ALL SELECT v.sign * (2::numeric ^ k + v.delta) FROM unnest(ARRAY[7, 8, 15, 16, 31, 32, 53, 63, 64, 127]) AS k, (VALUES (1, -1), (1, 0), (1, 1), (-1, 0)) AS v (sign, delta)) AS n (value);
+    SELECT unnest(ARRAY['NaN', 'Infinity', '-Infinity', '0', '0.0', '0.00000000000000000001', '-0.00000000000000000001', '1e-16383',
+        '-1e-16383', '9.99e131071', '-9.99e131071', '1e1000', '-1e1000', '0.5', '1.5', '2.5', '-0.5', '0.1', '0.2', '0.3', '0.7',
+                        '0.0005', '0.0015', '0.0009765625', '0.00048828125', '0.33333333333333333333333333333333',
+                            '0.9999999999999999999999999999', '1.0000000000000000000000000001', '99.9999999999999999999999',
+                            '1000000.0000000000000001', '1048576.0009765625', '1048576.5',
+                        '1.75', '2000', '2000.001', '4000', '4000.0009765625', '840', '840.001', '50400', '50401', '65535', '65536', '8.0',
+                            '12.345', '1e2', '1.0e3', '100', '101'])::numeric
+    UNION ALL SELECT v.sign * (v.delta + 10::numeric ^ k) FROM generate_series(-12, 20) AS k, (VALUES (1, 0::numeric), (1, 0.001), (1,
+        -0.001), (-1, 0)) AS v (sign, delta)
+    UNION ALL SELECT v.sign * (2::numeric ^ k + v.delta) FROM unnest(ARRAY[7, 8, 15, 16, 31, 32, 53, 63, 64, 127]) AS k, (VALUES (1, -1),
+        (1, 0), (1, 1), (-1, 0)) AS v (sign, delta)) AS n (value);
 SELECT count(*) >= 200 AS two_hundred FROM nasty;
 
 CREATE TYPE pg_temp.verdict AS (field text, tried int, taken int, refused int, wrong text);
 -- statement: %s stands for the number; stored: what is kept of it afterwards, or NULL.
-CREATE FUNCTION pg_temp.probe(field text, statement text, stored text, lowest numeric, highest numeric, step numeric, rounds_up boolean DEFAULT false) RETURNS pg_temp.verdict LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.probe(field text, statement text, stored text, lowest numeric, highest numeric, step numeric, rounds_up boolean
+    DEFAULT false) RETURNS pg_temp.verdict LANGUAGE plpgsql AS $$
 DECLARE
     answer pg_temp.verdict := (field, 0, 0, 0, NULL);
     number numeric;
@@ -26,7 +33,8 @@ DECLARE
     state text;
 BEGIN
     FOR number IN SELECT value FROM nasty WHERE (statement NOT LIKE '%{%' OR value NOT IN ('NaN', 'Infinity', '-Infinity'))
-                                              AND (statement NOT LIKE '%::int%' OR (value BETWEEN -2147483648 AND 2147483647 AND value = trunc(value))) ORDER BY value
+                                              AND (statement NOT LIKE '%::int%' OR (value BETWEEN -2147483648 AND 2147483647
+                                                  AND value = trunc(value))) ORDER BY value
     LOOP
         answer.tried := answer.tried + 1;
         good := number NOT IN ('NaN', 'Infinity', '-Infinity') AND number BETWEEN lowest AND highest AND (rounds_up OR number % step = 0);
@@ -43,8 +51,11 @@ BEGIN
         ELSE
             answer.refused := answer.refused + 1;
         END IF;
-        IF (state = 'ZZZZZ') <> good OR kept <> number OR (state <> 'ZZZZZ' AND (state <> '22023' OR NOT (starts_with(said, 'invalid ' || field || ':') OR starts_with(said, 'invalid resource_requirements: must fit into a namespace')))) THEN
-            answer.wrong := concat_ws('; ', answer.wrong, format('%s: %s', left(number::text, 30), CASE state WHEN 'ZZZZZ' THEN 'taken as ' || COALESCE(left(kept::text, 30), '?') ELSE state || ' ' || said END));
+        IF (state = 'ZZZZZ') <> good OR kept <> number OR (state <> 'ZZZZZ' AND (state <> '22023'
+            OR NOT (starts_with(said, 'invalid ' || field || ':')
+            OR starts_with(said, 'invalid resource_requirements: must fit into a namespace')))) THEN
+            answer.wrong := concat_ws('; ', answer.wrong, format('%s: %s', left(number::text, 30), CASE state WHEN 'ZZZZZ'
+                THEN 'taken as ' || COALESCE(left(kept::text, 30), '?') ELSE state || ' ' || said END));
         END IF;
     END LOOP;
     RETURN answer;
@@ -62,39 +73,71 @@ $$;
 
 SELECT p.* FROM (VALUES
     -- Arguments.
-    (1, 'cpu_cores', 'SELECT sparkingest.try_reserve(fixture.tenant(''Acme''), ''%s'', 1, ''5 minutes'', namespace => ''draft-ingestion-ns'')', 'SELECT max(cpu_millicores) / 1000.0 FROM sparkingest.reservations', 0.001, 1000000, 0.001, false),
-    (2, 'memory_gb', 'SELECT sparkingest.try_reserve(fixture.tenant(''Acme''), 1, ''%s'', ''5 minutes'', namespace => ''draft-ingestion-ns'')', 'SELECT max(memory_mib) / 1024.0 FROM sparkingest.reservations', 0.0009765625, 1048576, 0.0009765625, false),
+    (1, 'cpu_cores',
+        'SELECT sparkingest.try_reserve(fixture.tenant(''Acme''), ''%s'', 1, ''5 minutes'', namespace => ''draft-ingestion-ns'')',
+        'SELECT max(cpu_millicores) / 1000.0 FROM sparkingest.reservations', 0.001, 1000000, 0.001, false),
+    (2, 'memory_gb',
+        'SELECT sparkingest.try_reserve(fixture.tenant(''Acme''), 1, ''%s'', ''5 minutes'', namespace => ''draft-ingestion-ns'')',
+        'SELECT max(memory_mib) / 1024.0 FROM sparkingest.reservations', 0.0009765625, 1048576, 0.0009765625, false),
     (3, 'cpu_cores', 'SELECT sparkingest.find_slot(''vcpu-hours-ns'', ''%s'', 1, ''5 minutes'')', NULL, 0.001, 1000000, 0.001, false),
     (4, 'memory_gb', 'SELECT sparkingest.find_slot(''vcpu-hours-ns'', 1, ''%s'', ''5 minutes'')', NULL, 0.0009765625, 1048576, 0.0009765625, false),
-    (5, 'cpu_cores', 'SELECT * FROM sparkingest.set_capacity(''vcpu-hours-ns'', ''%s'', 1, ''[2026-03-03, 2026-03-04)'')', 'SELECT cpu_millicores / 1000.0 FROM sparkingest.capacity_overrides', 0, 1000000, 0.001, false),
-    (6, 'memory_gb', 'SELECT * FROM sparkingest.set_capacity(''vcpu-hours-ns'', 1, ''%s'', ''[2026-03-03, 2026-03-04)'')', 'SELECT memory_mib / 1024.0 FROM sparkingest.capacity_overrides', 0, 1048576, 0.0009765625, false),
-    (7, 'quantity', 'SELECT sparkingest.purchase(fixture.tenant(''Acme''), ''vcpu_hours'', ''%s''::numeric::int, ''daily'')', 'SELECT quantity FROM sparkingest.resource_purchases WHERE time_period = ''daily''', 1, 1000000, 1, false),
+    (5, 'cpu_cores', 'SELECT * FROM sparkingest.set_capacity(''vcpu-hours-ns'', ''%s'', 1, ''[2026-03-03, 2026-03-04)'')',
+        'SELECT cpu_millicores / 1000.0 FROM sparkingest.capacity_overrides', 0, 1000000, 0.001, false),
+    (6, 'memory_gb', 'SELECT * FROM sparkingest.set_capacity(''vcpu-hours-ns'', 1, ''%s'', ''[2026-03-03, 2026-03-04)'')',
+        'SELECT memory_mib / 1024.0 FROM sparkingest.capacity_overrides', 0, 1048576, 0.0009765625, false),
+    (7, 'quantity', 'SELECT sparkingest.purchase(fixture.tenant(''Acme''), ''vcpu_hours'', ''%s''::numeric::int, ''daily'')',
+        'SELECT quantity FROM sparkingest.resource_purchases WHERE time_period = ''daily''', 1, 1000000, 1, false),
     (8, 'n', 'SELECT count(*) FROM sparkingest.next_fire_times(''* * * * *'', n => ''%s''::numeric::int)', NULL, 1, 1000, 1, false),
     -- Members of JSON.
-    (10, 'options.priority', 'SELECT sparkingest.purchase(fixture.tenant(''Acme''), ''vcpu_hours'', 1, ''daily'', options => ''{"priority": %s}'')', 'SELECT priority FROM sparkingest.resource_purchases WHERE time_period = ''daily''', -1000, 1000, 1, false),
-    (11, 'options.lending_limit', 'SELECT sparkingest.purchase(fixture.tenant(''Acme''), ''dedicated_units'', 10, ''daily'', options => ''{"lending_limit": %s}'')', 'SELECT lending_limit FROM sparkingest.resource_purchases WHERE time_period = ''daily''', 0, 10, 1, false),
-    (12, 'options.unit_price', 'SELECT sparkingest.purchase(fixture.tenant(''Acme''), ''vcpu_hours'', 1, ''daily'', options => ''{"unit_price": %s, "currency": "EUR"}'')', 'SELECT unit_price FROM sparkingest.resource_purchases WHERE time_period = ''daily''', 0, 999999999999, 0.000001, false),
-    (20, 'source_config.port', pg_temp.job('source_config', '"port": %s'), 'SELECT (source_config ->> ''port'')::numeric FROM sparkingest.ingestion_jobs', 1, 65535, 1, false),
-    (21, 'source_config.fetchsize', pg_temp.job('source_config', '"fetchsize": %s'), 'SELECT (source_config ->> ''fetchsize'')::numeric FROM sparkingest.ingestion_jobs', 1, 1000000, 1, false),
+    (10, 'options.priority',
+        'SELECT sparkingest.purchase(fixture.tenant(''Acme''), ''vcpu_hours'', 1, ''daily'', options => ''{"priority": %s}'')',
+        'SELECT priority FROM sparkingest.resource_purchases WHERE time_period = ''daily''', -1000, 1000, 1, false),
+    (11, 'options.lending_limit',
+        'SELECT sparkingest.purchase(fixture.tenant(''Acme''), ''dedicated_units'', 10, ''daily'', options => ''{"lending_limit": %s}'')',
+        'SELECT lending_limit FROM sparkingest.resource_purchases WHERE time_period = ''daily''', 0, 10, 1, false),
+    (12, 'options.unit_price',
+        'SELECT sparkingest.purchase(fixture.tenant(''Acme''), ''vcpu_hours'', 1, ''daily'', options => ''{"unit_price": %s, "currency": "EUR"}'')',
+        'SELECT unit_price FROM sparkingest.resource_purchases WHERE time_period = ''daily''', 0, 999999999999, 0.000001, false),
+    (20, 'source_config.port', pg_temp.job('source_config', '"port": %s'),
+        'SELECT (source_config ->> ''port'')::numeric FROM sparkingest.ingestion_jobs', 1, 65535, 1, false),
+    (21, 'source_config.fetchsize', pg_temp.job('source_config', '"fetchsize": %s'),
+        'SELECT (source_config ->> ''fetchsize'')::numeric FROM sparkingest.ingestion_jobs', 1, 1000000, 1, false),
     (22, 'source_config.partition.num', pg_temp.job('source_config', '"partition": {"column": "id", "num": %s}'), NULL, 1, 1000, 1, false),
-    (23, 'source_config.incremental.overlap', pg_temp.job('source_config', '"incremental": {"column": "id", "overlap": %s}'), NULL, 0, 1000000000000, 0.000001, false),
-    (30, 'resource_requirements.cpu_cores', pg_temp.job('resource_requirements', '"memory_gb": 8, "cpu_cores": %s'), 'SELECT cpu_millicores / 1000.0 FROM sparkingest.ingestion_jobs', 0.2, 2000, 0.001, false),
-    (31, 'resource_requirements.memory_gb', pg_temp.job('resource_requirements', '"cpu_cores": 4, "memory_gb": %s'), 'SELECT memory_mib / 1024.0 FROM sparkingest.ingestion_jobs', 1.75, 4000, 0.0009765625, false),
-    (32, 'resource_requirements.executors', pg_temp.job('resource_requirements', '"cpu_cores": 2000, "memory_gb": 4000, "executors": %s'), 'SELECT executors FROM sparkingest.ingestion_jobs', 1, 1000, 1, false),
-    (33, 'resource_requirements.runtime_minutes', pg_temp.job('resource_requirements', '"cpu_cores": 4, "memory_gb": 8, "runtime_minutes": %s'), 'SELECT estimated_runtime_minutes FROM sparkingest.ingestion_jobs', 0.001, 36000, 0.001, false),
-    (34, 'resource_requirements.data_size_gb', pg_temp.job('resource_requirements', '"cpu_cores": 4, "memory_gb": 8, "runtime_minutes": 1, "data_size_gb": %s'), NULL, 0, 1000000, 0.001, true),
-    (40, 'sla_requirements.max_runtime_minutes', pg_temp.job('sla_requirements', '"max_runtime_minutes": %s'), 'SELECT max_runtime_minutes FROM sparkingest.ingestion_jobs', 1, 50400, 1, false),
-    (41, 'sla_requirements.priority', pg_temp.job('sla_requirements', '"priority": %s'), 'SELECT priority FROM sparkingest.ingestion_jobs', -1000, 1000, 1, false),
-    (42, 'sla_requirements.sla_window_hours', pg_temp.job('sla_requirements', '"sla_window_hours": %s'), 'SELECT sla_window_hours FROM sparkingest.ingestion_jobs', 0.001, 840, 0.001, false),
+    (23, 'source_config.incremental.overlap', pg_temp.job('source_config', '"incremental": {"column": "id", "overlap": %s}'), NULL, 0,
+        1000000000000, 0.000001, false),
+    (30, 'resource_requirements.cpu_cores', pg_temp.job('resource_requirements', '"memory_gb": 8, "cpu_cores": %s'),
+        'SELECT cpu_millicores / 1000.0 FROM sparkingest.ingestion_jobs', 0.2, 2000, 0.001, false),
+    (31, 'resource_requirements.memory_gb', pg_temp.job('resource_requirements', '"cpu_cores": 4, "memory_gb": %s'),
+        'SELECT memory_mib / 1024.0 FROM sparkingest.ingestion_jobs', 1.75, 4000, 0.0009765625, false),
+    (32, 'resource_requirements.executors', pg_temp.job('resource_requirements', '"cpu_cores": 2000, "memory_gb": 4000, "executors": %s'),
+        'SELECT executors FROM sparkingest.ingestion_jobs', 1, 1000, 1, false),
+    (33, 'resource_requirements.runtime_minutes',
+        pg_temp.job('resource_requirements', '"cpu_cores": 4, "memory_gb": 8, "runtime_minutes": %s'),
+        'SELECT estimated_runtime_minutes FROM sparkingest.ingestion_jobs', 0.001, 36000, 0.001, false),
+    (34, 'resource_requirements.data_size_gb',
+        pg_temp.job('resource_requirements', '"cpu_cores": 4, "memory_gb": 8, "runtime_minutes": 1, "data_size_gb": %s'), NULL, 0, 1000000,
+        0.001, true),
+    (40, 'sla_requirements.max_runtime_minutes', pg_temp.job('sla_requirements', '"max_runtime_minutes": %s'),
+        'SELECT max_runtime_minutes FROM sparkingest.ingestion_jobs', 1, 50400, 1, false),
+    (41, 'sla_requirements.priority', pg_temp.job('sla_requirements', '"priority": %s'), 'SELECT priority FROM sparkingest.ingestion_jobs',
+        -1000, 1000, 1, false),
+    (42, 'sla_requirements.sla_window_hours', pg_temp.job('sla_requirements', '"sla_window_hours": %s'),
+        'SELECT sla_window_hours FROM sparkingest.ingestion_jobs', 0.001, 840, 0.001, false),
     (50, 'options.overlap_limit', pg_temp.job('options', '"overlap_policy": "allow", "overlap_limit": %s'), NULL, 1, 100, 1, false),
     (51, 'options.retry.max_attempts', pg_temp.job('options', '"retry": {"max_attempts": %s}'), NULL, 1, 10, 1, false),
     (60, 'request.data_size_gb', 'SELECT sparkingest.calculate_estimate(''{"source_type": "postgres", "data_size_gb": %s}'')', NULL, 0, 1000000, 0.001, true),
-    (70, 'changes.tenant_cpu_cores', 'SELECT sparkingest.set_namespace(''vcpu-hours-ns'', ''{"tenant_cpu_cores": %s}'')', 'SELECT tenant_cpu_millicores / 1000.0 FROM sparkingest.namespaces WHERE namespace = ''vcpu-hours-ns''', 0, 1000000, 0.001, false),
-    (71, 'changes.tenant_memory_gb', 'SELECT sparkingest.set_namespace(''vcpu-hours-ns'', ''{"tenant_memory_gb": %s}'')', 'SELECT tenant_memory_mib / 1024.0 FROM sparkingest.namespaces WHERE namespace = ''vcpu-hours-ns''', 0, 1048576, 0.0009765625, false)
-    ) AS v (n, field, statement, stored, lowest, highest, step, rounds_up), LATERAL pg_temp.probe(field, statement, stored, lowest, highest, step, rounds_up) AS p ORDER BY n;
+    (70, 'changes.tenant_cpu_cores', 'SELECT sparkingest.set_namespace(''vcpu-hours-ns'', ''{"tenant_cpu_cores": %s}'')',
+        'SELECT tenant_cpu_millicores / 1000.0 FROM sparkingest.namespaces WHERE namespace = ''vcpu-hours-ns''', 0, 1000000, 0.001, false),
+    (71, 'changes.tenant_memory_gb', 'SELECT sparkingest.set_namespace(''vcpu-hours-ns'', ''{"tenant_memory_gb": %s}'')',
+        'SELECT tenant_memory_mib / 1024.0 FROM sparkingest.namespaces WHERE namespace = ''vcpu-hours-ns''', 0, 1048576, 0.0009765625,
+        false)
+    ) AS v (n, field, statement, stored, lowest, highest, step, rounds_up), LATERAL pg_temp.probe(field, statement, stored, lowest, highest,
+        step, rounds_up) AS p ORDER BY n;
 
 -- Lengths of time as well: every interval argument, whole or absurd.
 SELECT i AS length, (SELECT r.code FROM fixture.refusal(format('SELECT sparkingest.try_reserve(%L, 1, 1, %L)', :'tenant', i)) AS r) AS as_duration,
        (SELECT r.code FROM fixture.refusal(format('SELECT sparkingest.try_reserve(%L, 1, 1, ''5 min'', sla_window => %L)', :'tenant', i)) AS r) AS as_window
-  FROM unnest(ARRAY['0', '1 microsecond', '-1 microsecond', '35 days', '35 days 1 microsecond', '840 hours', '841 hours', '1 month -1 day', '-1 month 60 days', '178000000 years', '2147483647 days', '-2147483648 days', '2562047788 hours', '106751991 days 14:00:54.775807', '9223372036854 seconds', '1 day -86400 seconds']::interval[]) AS i;
+  FROM unnest(ARRAY['0', '1 microsecond', '-1 microsecond', '35 days', '35 days 1 microsecond', '840 hours', '841 hours', '1 month -1 day',
+      '-1 month 60 days', '178000000 years', '2147483647 days', '-2147483648 days', '2562047788 hours', '106751991 days 14:00:54.775807',
+      '9223372036854 seconds', '1 day -86400 seconds']::interval[]) AS i;
 \i :end

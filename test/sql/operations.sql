@@ -5,7 +5,8 @@
 \i :begin
 
 -- Namespaces: caps and the profile of every manifest; only what is given changes.
-CREATE FUNCTION pg_temp.namespace(name text) RETURNS TABLE (cluster_name text, tenant_cpu_millicores bigint, tenant_memory_mib bigint, spark_profile jsonb) LANGUAGE sql AS
+CREATE FUNCTION pg_temp.namespace(name text) RETURNS TABLE (cluster_name text, tenant_cpu_millicores bigint, tenant_memory_mib bigint,
+    spark_profile jsonb) LANGUAGE sql AS
 $$ SELECT cluster_name, tenant_cpu_millicores, tenant_memory_mib, spark_profile FROM sparkingest.namespaces WHERE namespace = name $$;
 SELECT * FROM pg_temp.namespace('draft-ingestion-ns');
 SELECT sparkingest.set_namespace('draft-ingestion-ns', '{"tenant_cpu_cores": 12.5, "spark_profile": {"image": "example.com/spark:1", "spark_conf": {"spark.sql.ansi.enabled": "true"}}}');
@@ -14,15 +15,23 @@ SELECT sparkingest.set_namespace('draft-ingestion-ns', '{"tenant_cpu_cores": nul
 SELECT tenant_cpu_millicores, tenant_memory_mib FROM pg_temp.namespace('draft-ingestion-ns');
 SELECT sparkingest.set_namespace('draft-ingestion-ns', '{}');
 SELECT sparkingest.set_namespace('draft-ingestion-ns', '{"tenant_memory_gb": 80}');
-SELECT arguments, r.code, r.message, r.detail FROM (VALUES ('NULL, ''{}'''), ('''elsewhere'', ''{}'''), ('n, NULL'), ('n, ''[]'''), ('n, ''{"cpu_cores": 5}'''), ('n, ''{"cluster_name": null}'''), ('n, ''{"cluster_name": "other"}'''), ('n, ''{"cluster_name": 5}'''), ('n, ''{"tenant_cpu_cores": -1}'''), ('n, ''{"tenant_memory_gb": "5"}'''),
-    ('n, ''{"spark_profile": null}'''), ('n, ''{"spark_profile": []}'''), ('n, ''{"spark_profile": {"jar": "x"}}'''), ('n, ''{"spark_profile": {"image": null}}'''), ('n, ''{"spark_profile": {"image": ""}}'''), ('n, ''{"spark_profile": {"image": "a b"}}'''), ('n, ''{"spark_profile": {"main_application_file": "http://x/y.py"}}'''), ('n, ''{"spark_profile": {"service_account": "Up_per"}}'''), ('n, ''{"spark_profile": {"service_account": "-.-"}}'''),
-    ('n, ''{"spark_profile": {"spark_version": 4}}'''), ('n, ''{"spark_profile": {"spark_conf": {"spark.executor.memory": "1g"}}}'''), ('n, ''{"spark_profile": {"spark_conf": {"spark.sql.x": 5}}}''')) AS v (arguments),
+SELECT arguments, r.code, r.message, r.detail FROM (VALUES ('NULL, ''{}'''), ('''elsewhere'', ''{}'''), ('n, NULL'), ('n, ''[]'''),
+    ('n, ''{"cpu_cores": 5}'''), ('n, ''{"cluster_name": null}'''), ('n, ''{"cluster_name": "other"}'''), ('n, ''{"cluster_name": 5}'''),
+    ('n, ''{"tenant_cpu_cores": -1}'''), ('n, ''{"tenant_memory_gb": "5"}'''),
+    ('n, ''{"spark_profile": null}'''), ('n, ''{"spark_profile": []}'''), ('n, ''{"spark_profile": {"jar": "x"}}'''),
+        ('n, ''{"spark_profile": {"image": null}}'''), ('n, ''{"spark_profile": {"image": ""}}'''),
+        ('n, ''{"spark_profile": {"image": "a b"}}'''), ('n, ''{"spark_profile": {"main_application_file": "http://x/y.py"}}'''),
+        ('n, ''{"spark_profile": {"service_account": "Up_per"}}'''), ('n, ''{"spark_profile": {"service_account": "-.-"}}'''),
+    ('n, ''{"spark_profile": {"spark_version": 4}}'''), ('n, ''{"spark_profile": {"spark_conf": {"spark.executor.memory": "1g"}}}'''),
+        ('n, ''{"spark_profile": {"spark_conf": {"spark.sql.x": 5}}}''')) AS v (arguments),
     LATERAL fixture.refusal(format('SELECT sparkingest.set_namespace(%s)', replace(arguments, 'n, ', '''draft-ingestion-ns'', '))) AS r;
 
 -- Clusters: nothing is posted before it is enabled, and that needs a kubeconfig.
 SELECT cluster_name, kubeconfig, dispatch, dispatch_reason, api_status FROM sparkingest.clusters;
 SELECT r.code, r.message, r.hint FROM fixture.refusal($$SELECT sparkingest.enable_dispatch()$$) AS r;
-SELECT arguments, r.code, r.message FROM (VALUES ('NULL, ''/x'''), ('''default'', NULL'), ('''other'', ''/x'''), ('''default'', ''x'''), ('''default'', ''~/x'''), ('''default'', '''''), ('''default'', ''/'' || repeat(''x'', 2000)'), ('''default'', ''/x'', ''''')) AS v (arguments),
+SELECT arguments, r.code, r.message FROM (VALUES ('NULL, ''/x'''), ('''default'', NULL'), ('''other'', ''/x'''), ('''default'', ''x'''),
+    ('''default'', ''~/x'''), ('''default'', '''''), ('''default'', ''/'' || repeat(''x'', 2000)'),
+    ('''default'', ''/x'', ''''')) AS v (arguments),
     LATERAL fixture.refusal(format('SELECT sparkingest.set_cluster(%s)', arguments)) AS r;
 SELECT sparkingest.set_cluster('default', '/nowhere/kubeconfig', 'admin');
 SELECT sparkingest.enable_dispatch();
@@ -30,7 +39,8 @@ SELECT cluster_name, kubeconfig, kube_context, dispatch, dispatch_reason FROM sp
 SELECT sparkingest.enable_dispatch('default');
 SELECT sparkingest.disable_dispatch();
 SELECT cluster_name, dispatch, dispatch_reason FROM sparkingest.clusters;
-SELECT statement, r.code, r.message FROM (VALUES ('enable_dispatch(NULL)'), ('enable_dispatch(''other'')'), ('disable_dispatch(''other'')')) AS v (statement), LATERAL fixture.refusal('SELECT sparkingest.' || statement) AS r;
+SELECT statement, r.code, r.message FROM (VALUES ('enable_dispatch(NULL)'), ('enable_dispatch(''other'')'),
+    ('disable_dispatch(''other'')')) AS v (statement), LATERAL fixture.refusal('SELECT sparkingest.' || statement) AS r;
 SELECT event_type, cause, before, after FROM sparkingest.events WHERE event_type ~ '^(cluster|namespace)' ORDER BY event_id;
 
 -- Operators may all of it but what reaches the server's files and other databases.
@@ -38,9 +48,15 @@ CREATE ROLE regress_operator IN ROLE sparkingest_operator;
 CREATE ROLE regress_tenant IN ROLE sparkingest_tenant;
 GRANT USAGE ON SCHEMA fixture TO PUBLIC;
 SET ROLE regress_operator;
-SELECT statement, r.code, r.message FROM (VALUES ('set_namespace(''vcpu-hours-ns'', ''{}'')'), ('disable_dispatch()'), ('health()'), ('plan()'), ('maintain()'), ('roll_up()'), ('set_capacity(''vcpu-hours-ns'', 1, 1, ''[2026-03-03,2026-03-04)'')'), ('set_cluster(''default'', ''/x'')'), ('install_schedules()')) AS v (statement), LATERAL fixture.refusal('SELECT sparkingest.' || statement) AS r;
+SELECT statement, r.code, r.message FROM (VALUES ('set_namespace(''vcpu-hours-ns'', ''{}'')'), ('disable_dispatch()'), ('health()'),
+    ('plan()'), ('maintain()'), ('roll_up()'), ('set_capacity(''vcpu-hours-ns'', 1, 1, ''[2026-03-03,2026-03-04)'')'),
+    ('set_cluster(''default'', ''/x'')'), ('install_schedules()')) AS v (statement),
+    LATERAL fixture.refusal('SELECT sparkingest.' || statement) AS r;
 SET ROLE regress_tenant;
-SELECT statement, r.code, r.message FROM (VALUES ('set_namespace(''vcpu-hours-ns'', ''{}'')'), ('disable_dispatch()'), ('health()'), ('plan()'), ('maintain()'), ('roll_up()'), ('set_capacity(''vcpu-hours-ns'', 1, 1, ''[2026-03-03,2026-03-04)'')'), ('set_cluster(''default'', ''/x'')'), ('install_schedules()')) AS v (statement), LATERAL fixture.refusal('SELECT sparkingest.' || statement) AS r;
+SELECT statement, r.code, r.message FROM (VALUES ('set_namespace(''vcpu-hours-ns'', ''{}'')'), ('disable_dispatch()'), ('health()'),
+    ('plan()'), ('maintain()'), ('roll_up()'), ('set_capacity(''vcpu-hours-ns'', 1, 1, ''[2026-03-03,2026-03-04)'')'),
+    ('set_cluster(''default'', ''/x'')'), ('install_schedules()')) AS v (statement),
+    LATERAL fixture.refusal('SELECT sparkingest.' || statement) AS r;
 RESET ROLE;
 REVOKE USAGE ON SCHEMA fixture FROM PUBLIC;
 DROP ROLE regress_operator, regress_tenant;
@@ -89,4 +105,5 @@ BEGIN
     END LOOP;
 END
 $$;
-SELECT component, status, regexp_replace(detail, '\d+', '<n>') AS detail, since IS NOT NULL AS since FROM sparkingest.health() WHERE component IN ('preload', 'dispatcher', 'cluster default');
+SELECT component, status, regexp_replace(detail, '\d+', '<n>') AS detail, since IS NOT NULL AS since FROM sparkingest.health()
+    WHERE component IN ('preload', 'dispatcher', 'cluster default');

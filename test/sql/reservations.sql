@@ -7,17 +7,20 @@
 SELECT sparkingest.create_tenant('Acme') IS NOT NULL AS created;
 SELECT sparkingest.create_tenant('Globex') IS NOT NULL AS created;
 SELECT sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 100000) IS NOT NULL AS hours;
-CREATE FUNCTION pg_temp.held() RETURNS TABLE (tenant text, namespace text, cores numeric, gib numeric, starts_at timestamptz, ends_at timestamptz) LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.held() RETURNS TABLE (tenant text, namespace text, cores numeric, gib numeric, starts_at timestamptz,
+    ends_at timestamptz) LANGUAGE sql AS $$
 SELECT t.tenant_name, r.namespace, trim_scale(r.cpu_millicores / 1000.0), trim_scale(r.memory_mib / 1024.0), r.starts_at, r.ends_at
   FROM sparkingest.reservations AS r JOIN sparkingest.tenants AS t USING (tenant_id) WHERE r.status = 'active' ORDER BY 5, 1, 2, 3 $$;
 
 -- The whole answer: where, when, and that it is neither borrowed nor a fallback.
 SELECT reservation_id IS NOT NULL AS reserved, namespace, starts_at, ends_at, borrowed, draft_fallback, reason, earliest
-  FROM sparkingest.reserve(tenant_id => fixture.tenant('Acme'), cpu_cores => 1200.5, memory_gb => 16.5, duration => '1 hour', not_before => '2026-03-02 10:00+00');
+  FROM sparkingest.reserve(tenant_id => fixture.tenant('Acme'), cpu_cores => 1200.5, memory_gb => 16.5, duration => '1 hour',
+      not_before => '2026-03-02 10:00+00');
 SELECT * FROM pg_temp.held();
 -- No fit: reserve raises and says when; try_reserve answers. Neither takes anything.
 SELECT * FROM fixture.refusal($$SELECT sparkingest.reserve(fixture.tenant('Acme'), 1000, 1, '30 minutes', '2026-03-02 10:00+00', '59 minutes')$$);
-SELECT reservation_id, namespace, starts_at, borrowed, draft_fallback, reason, earliest FROM sparkingest.try_reserve(fixture.tenant('Acme'), 1000, 1, '30 minutes', '2026-03-02 10:00+00', '59 minutes');
+SELECT reservation_id, namespace, starts_at, borrowed, draft_fallback, reason, earliest FROM sparkingest.try_reserve(fixture.tenant('Acme'),
+    1000, 1, '30 minutes', '2026-03-02 10:00+00', '59 minutes');
 SELECT reservation_id, reason, earliest FROM sparkingest.try_reserve(fixture.tenant('Acme'), 2001, 1, '30 minutes', '2026-03-02 10:00+00');
 SELECT * FROM fixture.refusal($$SELECT sparkingest.reserve(fixture.tenant('Acme'), 2001, 1, '30 minutes')$$);
 SELECT starts_at FROM sparkingest.try_reserve(fixture.tenant('Acme'), 1000, 1, '30 minutes', '2026-03-02 10:00+00', '1 hour');
@@ -38,7 +41,8 @@ SELECT array_agg(cores) AS inside FROM pg_temp.held() WHERE tenant = 'Globex';
 ROLLBACK TO a;
 SELECT array_agg(cores) AS inside FROM pg_temp.held() WHERE tenant = 'Globex';
 ROLLBACK;
-SELECT count(*) AS orders, (SELECT count(*) FROM sparkingest.resource_purchases WHERE tenant_id = fixture.tenant('Globex')) AS purchases, (SELECT count(*) FROM pg_temp.held() WHERE tenant = 'Globex') AS reservations FROM orders;
+SELECT count(*) AS orders, (SELECT count(*) FROM sparkingest.resource_purchases WHERE tenant_id = fixture.tenant('Globex')) AS purchases,
+    (SELECT count(*) FROM pg_temp.held() WHERE tenant = 'Globex') AS reservations FROM orders;
 -- A failed statement in between takes nothing with it but itself.
 BEGIN;
 SELECT sparkingest.purchase(fixture.tenant('Globex'), 'vcpu_hours', 50) IS NOT NULL AS bought;
@@ -93,7 +97,8 @@ SELECT starts_at, ends_at FROM sparkingest.move_reservation(:'mine', '2026-03-02
 SELECT starts_at, ends_at FROM sparkingest.move_reservation(:'mine', '2026-03-02 09:00+00');
 ROLLBACK;
 SELECT * FROM pg_temp.held();
-SELECT argument, r.code, r.message, r.detail FROM (VALUES ('NULL'), ('''infinity'''), ('''-infinity'''), ('''2026-03-01 08:59:59+00'''), ('''2026-03-02 08:55+00'''), ('''2026-04-06 09:00:01+00'''), ('''1800-01-01''')) AS v (argument),
+SELECT argument, r.code, r.message, r.detail FROM (VALUES ('NULL'), ('''infinity'''), ('''-infinity'''), ('''2026-03-01 08:59:59+00'''),
+    ('''2026-03-02 08:55+00'''), ('''2026-04-06 09:00:01+00'''), ('''1800-01-01''')) AS v (argument),
     LATERAL fixture.refusal(format('SELECT sparkingest.move_reservation(%L, %s)', :'mine', argument)) AS r;
 SELECT * FROM fixture.refusal($$SELECT sparkingest.move_reservation(gen_random_uuid(), '2026-03-02 13:00+00')$$);
 SELECT sparkingest.release(:'small');
@@ -105,12 +110,14 @@ SELECT sparkingest.release(:'mine');
 -- C12: dedicated units first, where and when the tenant owns them; then the shared namespace, if its vCPU-hours cover the run.
 SELECT sparkingest.purchase(fixture.tenant('Globex'), 'dedicated_units', 2, 'hourly', '2026-03-02 10:00+00') IS NOT NULL AS bought;
 SELECT cores, hours, wanted, p.namespace, p.starts_at, p.reason, p.earliest
-  FROM (VALUES (8, '30 minutes'::interval, '2026-03-02 10:00+00'::timestamptz), (1, '30 minutes', '2026-03-02 10:00+00'), (8, '30 minutes', '2026-03-02 10:00+00'), (9, '10 minutes', '2026-03-02 10:00+00'), (60, '1 hour', '2026-03-02 10:00+00')) AS v (cores, hours, wanted),
+  FROM (VALUES (8, '30 minutes'::interval, '2026-03-02 10:00+00'::timestamptz), (1, '30 minutes', '2026-03-02 10:00+00'), (8, '30 minutes',
+      '2026-03-02 10:00+00'), (9, '10 minutes', '2026-03-02 10:00+00'), (60, '1 hour', '2026-03-02 10:00+00')) AS v (cores, hours, wanted),
        LATERAL sparkingest.try_reserve(fixture.tenant('Globex'), cores, 1, hours, wanted, '0') AS p;
 -- A namespace can be named; somebody else's units are out of reach, and the draft namespace is not for production.
 SELECT namespace, starts_at FROM sparkingest.reserve(fixture.tenant('Globex'), 1, 1, '5 minutes', '2026-03-02 10:30+00', namespace => 'vcpu-hours-ns');
 SELECT reason, earliest FROM sparkingest.try_reserve(fixture.tenant('Acme'), 1, 1, '5 minutes', '2026-03-02 10:30+00', namespace => 'dedicated-cpu-ns');
-SELECT namespace, draft_fallback FROM sparkingest.reserve(fixture.tenant('Globex'), 1, 1, '5 minutes', '2026-03-02 10:30+00', namespace => 'draft-ingestion-ns');
+SELECT namespace, draft_fallback FROM sparkingest.reserve(fixture.tenant('Globex'), 1, 1, '5 minutes', '2026-03-02 10:30+00',
+    namespace => 'draft-ingestion-ns');
 SELECT * FROM fixture.refusal($$SELECT sparkingest.reserve(fixture.tenant('Globex'), 1, 1, '5 minutes', namespace => 'elsewhere')$$);
 SELECT * FROM fixture.refusal($$SELECT sparkingest.try_reserve(fixture.tenant('Globex'), 1, 1, '5 minutes', namespace => 'elsewhere')$$);
 -- Without units or hours there is nothing to reserve.
@@ -120,11 +127,16 @@ SELECT reservation_id, reason, earliest FROM sparkingest.try_reserve(fixture.ten
 
 -- Bad values name their argument.
 SELECT arguments, r.code, r.message, left(r.detail, 50) AS detail FROM (VALUES
-    ('NULL, 1, 1, ''5 min'''), ('t, NULL, 1, ''5 min'''), ('t, 1, NULL, ''5 min'''), ('t, 1, 1, NULL'), ('t, 1, 1, ''5 min'', NULL'), ('t, 1, 1, ''5 min'', sla_window => NULL'),
-    ('t, 0, 1, ''5 min'''), ('t, -1, 1, ''5 min'''), ('t, 0.0001, 1, ''5 min'''), ('t, 1.0001, 1, ''5 min'''), ('t, ''NaN'', 1, ''5 min'''), ('t, ''Infinity'', 1, ''5 min'''), ('t, ''-Infinity'', 1, ''5 min'''), ('t, 1000001, 1, ''5 min'''), ('t, 1e300, 1, ''5 min'''),
+    ('NULL, 1, 1, ''5 min'''), ('t, NULL, 1, ''5 min'''), ('t, 1, NULL, ''5 min'''), ('t, 1, 1, NULL'), ('t, 1, 1, ''5 min'', NULL'),
+        ('t, 1, 1, ''5 min'', sla_window => NULL'),
+    ('t, 0, 1, ''5 min'''), ('t, -1, 1, ''5 min'''), ('t, 0.0001, 1, ''5 min'''), ('t, 1.0001, 1, ''5 min'''), ('t, ''NaN'', 1, ''5 min'''),
+        ('t, ''Infinity'', 1, ''5 min'''), ('t, ''-Infinity'', 1, ''5 min'''), ('t, 1000001, 1, ''5 min'''), ('t, 1e300, 1, ''5 min'''),
     ('t, 1, 0, ''5 min'''), ('t, 1, -8, ''5 min'''), ('t, 1, 0.1, ''5 min'''), ('t, 1, ''NaN'', ''5 min'''), ('t, 1, 1e300, ''5 min'''),
-    ('t, 1, 1, ''0'''), ('t, 1, 1, ''-5 min'''), ('t, 1, 1, ''1 month'''), ('t, 1, 1, ''35 days 1 second'''), ('t, 1, 1, ''178000000 years'''), ('t, 1, 1, ''1 day -24 hours'''),
-    ('t, 1, 1, ''5 min'', ''infinity'''), ('t, 1, 1, ''5 min'', ''-infinity'''), ('t, 1, 1, ''5 min'', ''2026-04-06 09:00:01+00'''), ('t, 1, 1, ''5 min'', ''1500-01-01'''), ('t, 1, 1, ''5 min'', ''294000-01-01'''),
-    ('t, 1, 1, ''5 min'', sla_window => ''-1 second'''), ('t, 1, 1, ''5 min'', sla_window => ''1 year'''), ('t, 1, 1, ''5 min'', sla_window => ''36 days''')) AS v (arguments),
+    ('t, 1, 1, ''0'''), ('t, 1, 1, ''-5 min'''), ('t, 1, 1, ''1 month'''), ('t, 1, 1, ''35 days 1 second'''),
+        ('t, 1, 1, ''178000000 years'''), ('t, 1, 1, ''1 day -24 hours'''),
+    ('t, 1, 1, ''5 min'', ''infinity'''), ('t, 1, 1, ''5 min'', ''-infinity'''), ('t, 1, 1, ''5 min'', ''2026-04-06 09:00:01+00'''),
+        ('t, 1, 1, ''5 min'', ''1500-01-01'''), ('t, 1, 1, ''5 min'', ''294000-01-01'''),
+    ('t, 1, 1, ''5 min'', sla_window => ''-1 second'''), ('t, 1, 1, ''5 min'', sla_window => ''1 year'''),
+        ('t, 1, 1, ''5 min'', sla_window => ''36 days''')) AS v (arguments),
     LATERAL fixture.refusal('SELECT sparkingest.try_reserve(' || replace(arguments, 't, ', 'fixture.tenant(''Acme''), ') || ')') AS r;
 \i :end

@@ -9,7 +9,8 @@ RETURNS TABLE (state text, namespace text, planned_start timestamptz, draft_fall
 DECLARE
     run uuid := sparkingest.run_job(fixture.job(job), at);
 BEGIN
-    RETURN QUERY SELECT e.state, e.namespace, e.planned_start, e.draft_fallback, trim_scale(e.held / 3600000.0), e.waiting_reason FROM sparkingest.job_executions AS e WHERE e.execution_id = run;
+    RETURN QUERY SELECT e.state, e.namespace, e.planned_start, e.draft_fallback, trim_scale(e.held / 3600000.0), e.waiting_reason
+        FROM sparkingest.job_executions AS e WHERE e.execution_id = run;
 END
 $$;
 SELECT sparkingest.create_tenant('Acme') IS NOT NULL AS created;
@@ -34,9 +35,11 @@ SELECT * FROM fixture.refusal($$SELECT pg_temp.run('reject')$$);
 SELECT count(*) FROM sparkingest.job_executions WHERE job_id = fixture.job('reject') AND NOT is_draft;
 -- As a draft fallback it is marked, outside its SLA, and paid for all the same.
 SELECT * FROM pg_temp.run('draft');
-SELECT r.namespace, r.draft_fallback FROM sparkingest.reservations AS r JOIN sparkingest.job_executions AS e USING (reservation_id) WHERE e.job_id = fixture.job('draft') AND NOT is_draft;
+SELECT r.namespace, r.draft_fallback FROM sparkingest.reservations AS r JOIN sparkingest.job_executions AS e USING (reservation_id)
+    WHERE e.job_id = fixture.job('draft') AND NOT is_draft;
 -- The draft namespace has a cap per tenant, 40 cores: four more at that time.
-SELECT r.planned_start, count(*) FROM generate_series(1, 5) AS n, LATERAL pg_temp.run('draft', '2026-03-02 10:00+00'::timestamptz + n * '0 minutes'::interval) AS r GROUP BY 1 ORDER BY 1;
+SELECT r.planned_start, count(*) FROM generate_series(1, 5) AS n,
+    LATERAL pg_temp.run('draft', '2026-03-02 10:00+00'::timestamptz + n * '0 minutes'::interval) AS r GROUP BY 1 ORDER BY 1;
 SELECT state, namespace, count(*) FROM sparkingest.job_executions WHERE NOT is_draft GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- Who has neither units then nor hours that cover the run cannot run: SI002 for who asks, whatever the last step.
@@ -59,7 +62,8 @@ SELECT * FROM pg_temp.run('small', '2026-03-02 14:00+00');
 SELECT sparkingest.create_tenant('Sla') IS NOT NULL AS created;
 SELECT sparkingest.purchase(fixture.tenant('Sla'), 'dedicated_units', 2, 'daily') IS NOT NULL AS units;
 SELECT fixture.production_job('Sla', name, 8, 16, 25, options => '{"on_no_capacity": "wait"}', sla => sla)
-  FROM (VALUES ('blocker', '{}'::jsonb), ('later', '{"earliest_start": "20 minutes"}'), ('by', '{"start_by": "PT29M"}'), ('finish', '{"finish_by": "59 minutes"}'), ('finish an hour', '{"finish_by": "1 hour"}')) AS v (name, sla);
+  FROM (VALUES ('blocker', '{}'::jsonb), ('later', '{"earliest_start": "20 minutes"}'), ('by', '{"start_by": "PT29M"}'), ('finish',
+      '{"finish_by": "59 minutes"}'), ('finish an hour', '{"finish_by": "1 hour"}')) AS v (name, sla);
 SELECT state, planned_start FROM pg_temp.run('blocker');
 SELECT state, planned_start FROM pg_temp.run('later');
 SELECT sparkingest.cancel_execution(fixture.latest('later'));

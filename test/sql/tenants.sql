@@ -11,14 +11,16 @@ SELECT tenant_name, time_zone, status, created_at FROM sparkingest.tenants ORDER
 
 -- Names are unique and fit to be shown.
 SELECT * FROM fixture.refusal($$SELECT sparkingest.create_tenant('Acme')$$);
-SELECT left(name, 12) AS name, r.code, r.message FROM (VALUES (''), (' Acme'), ('Acme '), (E'A\tB'), (E'A\nB'), (E'A\x7f'), (repeat('x', 201)), (repeat('ü', 201))) AS v (name),
+SELECT left(name, 12) AS name, r.code, r.message FROM (VALUES (''), (' Acme'), ('Acme '), (E'A\tB'), (E'A\nB'), (E'A\x7f'),
+    (repeat('x', 201)), (repeat('ü', 201))) AS v (name),
     LATERAL fixture.refusal(format('SELECT sparkingest.create_tenant(%L)', name)) AS r;
 SELECT * FROM fixture.refusal($$SELECT sparkingest.create_tenant(NULL)$$);
 SELECT sparkingest.create_tenant(name) IS NOT NULL AS created FROM (VALUES (repeat('ü', 200)), ('Robert''); DROP TABLE tenants; --')) AS v (name);
 SELECT length(tenant_name) FROM sparkingest.tenants WHERE tenant_name ~ '^(ü|Robert)' ORDER BY 1;
 
 -- Zones are IANA names: no offsets, no POSIX rules, no paths.
-SELECT zone, r.code, r.message FROM (VALUES (''), ('Mars/Olympus'), ('+02'), ('UTC+2'), ('EST5EDT4,M3.2.0,M11.1.0'), ('CET'), ('<+03>-3'), ('posix/Europe/Berlin'),
+SELECT zone, r.code, r.message FROM (VALUES (''), ('Mars/Olympus'), ('+02'), ('UTC+2'), ('EST5EDT4,M3.2.0,M11.1.0'), ('CET'), ('<+03>-3'),
+    ('posix/Europe/Berlin'),
     ('right/UTC'), ('../../etc/passwd'), ('localtime'), ('Europe/Berlin '), ('Factory'), ('EST5EDT')) AS v (zone),
     LATERAL fixture.refusal(format('SELECT sparkingest.create_tenant(''zone'', %L)', zone)) AS r;
 
@@ -36,11 +38,19 @@ SELECT sparkingest.create_tenant('Hooli', idempotency_key => 'k2') IS NOT NULL A
 ROLLBACK;
 SELECT sparkingest.create_tenant('Hooli (new)', idempotency_key => 'k2') IS NOT NULL AS created;
 
--- Status: suspended and back; closed for good.
+-- Status: suspended and back; closed for good. Nothing new starts meanwhile.
+SELECT fixture.draft_job('Acme', 'before') IS NOT NULL AS created;
+SELECT sparkingest.run_job(fixture.job('before')) AS run \gset
+SELECT fixture.run(:'run', '5 minutes');
 SELECT sparkingest.set_tenant_status(fixture.tenant('Acme'), 'suspended');
 SELECT * FROM fixture.refusal($$SELECT sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 1)$$);
 SELECT * FROM fixture.refusal($$SELECT fixture.draft_job('Acme', 'j')$$);
 SELECT * FROM fixture.refusal($$SELECT sparkingest.reserve(fixture.tenant('Acme'), 1, 1, '5 min')$$);
+SELECT * FROM fixture.refusal($$SELECT sparkingest.run_job(fixture.job('before'))$$);
+SELECT * FROM fixture.refusal($$SELECT sparkingest.promote_job(fixture.job('before'))$$);
+SELECT * FROM fixture.refusal($$SELECT sparkingest.resume_job(fixture.job('before'))$$);
+-- What is there can be looked at and put away.
+SELECT sparkingest.pause_job(fixture.job('before')), sparkingest.render_manifest(:'run') IS NOT NULL AS rendered;
 SELECT sparkingest.set_tenant_status(fixture.tenant('Acme'), 'suspended'); -- no event the second time
 SELECT sparkingest.set_tenant_status(fixture.tenant('Acme'), 'active');
 SELECT sparkingest.set_tenant_status(fixture.tenant('Globex'), 'closed');

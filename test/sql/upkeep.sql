@@ -17,7 +17,8 @@ SELECT sparkingest.maintain();
 SET sparkingest.clock = '2026-03-02 09:05:00+00';
 SELECT sparkingest.maintain();
 SELECT sparkingest.maintain();
-SELECT r.status, r.ends_at, e.state FROM sparkingest.reservations AS r LEFT JOIN sparkingest.job_executions AS e USING (reservation_id) ORDER BY r.ends_at, e.state;
+SELECT r.status, r.ends_at, e.state FROM sparkingest.reservations AS r LEFT JOIN sparkingest.job_executions AS e USING (reservation_id)
+    ORDER BY r.ends_at, e.state;
 SELECT fixture.start(:'run', '2026-03-02 09:00:00+00');
 SELECT fixture.finish(:'run', 'succeeded', '2026-03-02 09:01:00+00');
 -- ... and forgets idempotency keys after 30 days.
@@ -53,6 +54,7 @@ SET sparkingest.slot_minutes = 1;
 RESET ROLE;
 DROP ROLE regress_operator;
 -- Settings: no more, no fewer, each with a unit or a shape in words.
-SELECT name, setting, unit, context, short_desc FROM pg_settings WHERE name LIKE 'sparkingest.%' AND name NOT IN ('sparkingest.clock', 'sparkingest.database') ORDER BY 1;
+SELECT name, setting, unit, context, short_desc FROM pg_settings WHERE name LIKE 'sparkingest.%' AND name NOT IN ('sparkingest.clock',
+    'sparkingest.database') ORDER BY 1;
 SET sparkingest.no_such_setting = 1;
 \i :end

@@ -28,7 +28,7 @@ sub consumption { my ($id) = @_; return $db->row("SELECT * FROM sparkingest.reso
 # A draft run.
 
 my $job = $db->job($tenant, name => 'orders', source => { incremental => { column => 'updated_at', overlap => 60 } },
-	requirements => { cpu_cores => 3.5, memory_gb => 7.25, executors => 2 });
+	requirements => { cpu_cores => 3.5, memory_gb => 7.25, executors => 2 }, options => { overlap_policy => 'allow', overlap_limit => 9 });
 my $draft = $db->run_job($job);
 $db->reaches($draft, 'submitted', 'a draft run is claimed and posted at once');
 my @apps = $kube->applications;
@@ -48,7 +48,7 @@ is_deeply($db->row("SELECT cpu_millicores, memory_mib FROM sparkingest.reservati
 my $spec = spec_of($app);
 is($spec->{execution_id}, $draft, 'the spec names the execution');
 is_deeply($spec->{source}{incremental}, { column => 'updated_at', overlap => 60, after => undef }, '... and reads all there is at first');
-is($spec->{destination}{path}, "orders/_draft/$draft", '... and a draft writes beside the lake');
+is($spec->{destination}{path}, "orders_draft/$draft", '... and a draft writes beside the lake');
 is($db->history($draft), 'scheduled dispatching submitted', 'each move is an event');
 
 $kube->make_pods($app);
@@ -81,9 +81,14 @@ is($db->sql("SELECT watermark FROM sparkingest.ingestion_jobs WHERE job_id = '$j
 is($db->sql("SELECT status FROM sparkingest.reservations WHERE reservation_id = '$e->{reservation_id}'"), 'released', 'its capacity is free');
 is($kube->is_there($app), 1, 'its object is left to the janitor (timeToLiveSeconds)');
 
-# A production run of the same job.
+# A production run of the same job. Another draft run is under way when it is promoted.
 
+my $late_draft = $db->run_job($job);
+my $late = $kube->start_run($late_draft, since => 100);
 is($db->sql("SELECT sparkingest.promote_job('$job') ->> 'namespace'"), 'vcpu-hours-ns', 'the job is promoted to where the tenant may run');
+$kube->end_run($late, took => 90, metrics => { v => 1, rows => 1, cursor => '2099-01-01' });
+$db->reaches($late_draft, 'succeeded', 'a draft run that ends when its job is in production');
+is($db->sql("SELECT watermark FROM sparkingest.ingestion_jobs WHERE job_id = '$job'"), '', '... moves no watermark either');
 my $run = $db->run_job($job);
 is($db->row("SELECT held FROM sparkingest.job_executions WHERE execution_id = '$run'")->{held}, 720 * 3625,
 	'what a planned run costs is held: 12 minutes of the memory, which outweighs the cores (M4, M6)');
@@ -104,7 +109,7 @@ is_deeply($db->row("SELECT held, spent FROM sparkingest.grants WHERE resource_ty
 is($db->sql("SELECT watermark FROM sparkingest.ingestion_jobs WHERE job_id = '$job'"), '2014-01-01 12:00:00',
 	'the watermark moves with the success of a production run');
 is($db->sql("SELECT sla_met FROM sparkingest.job_executions WHERE execution_id = '$run'"), 't', 'its SLA is met (S1)');
-is($db->sql("SELECT count(*) FROM sparkingest.estimation_observations"), 2, 'both runs are observed for estimates');
+is($db->sql("SELECT count(*) FROM sparkingest.estimation_observations"), 3, 'all runs are observed for estimates');
 
 my $next = $db->run_job($job);
 is(spec_of($kube->application($next))->{source}{incremental}{after}, '2014-01-01 12:00:00', 'the next run reads from the watermark');

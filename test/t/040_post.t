@@ -38,6 +38,7 @@ dispatch('enable');
 $db->reaches($id, 'submitted', 'an object that is exactly what we would post');
 is(column($id, 'object_uid'), $made->{metadata}{uid}, '... is adopted');
 is(posts(409), 1, '... on a 409');
+is(scalar $proxy->seen(method => 'POST', path => qr/[?&]fieldValidation=Strict(&|$)/), posts(), 'every POST asks for strict validation: a field that Kubernetes does not know is an error');
 is_deeply(decode_json(column($id, 'manifest')), $manifest, '... and render_manifest() had told what would be posted');
 $kube->whole_run($id, took => 100);
 $db->reaches($id, 'succeeded', '... and the run goes its way');
@@ -113,6 +114,16 @@ for my $what (sort keys %faults)
 	is(join(' ', map { $_->{metadata}{uid} } $kube->applications($id)), column($id, 'object_uid'), '... as one object, which the row knows');
 	is(column($id, 'last_error'), '', '... and no error is left in the row');
 }
+
+# All of the run is over before its POST is recorded: what was not heard meanwhile is looked at, not waited for (the next list is far).
+
+$rule = $proxy->rule('hold_reply', method => 'POST', times => 1);
+$id = $db->run_job($job);
+$proxy->reaches(1, 'the answer to a POST is held', rule => $rule, stage => 'held');
+$kube->whole_run($id, took => 100);
+until_true(sub { ($kube->applications($id))[0]{status}{applicationState}{state} eq 'COMPLETED' }, '... and the run is over');
+$proxy->release;
+$db->reaches($id, 'succeeded', '... which is found out at once', 30);
 
 # What Kubernetes will never take is not tried again.
 

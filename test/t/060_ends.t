@@ -41,6 +41,20 @@ for my $pod ($kube->pods($tail))
 }
 $kube->say_state($app{$tail}, 'COMPLETED', terminationTime => Sparkingest::Kube::stamp($app{$tail}{began} + 90));
 
+# Submitted, and its driver does not start: looked at again when it has had time to.
+
+my ($pulls, $pending) = map { $db->run_job($job) } 1 .. 2;
+for ($pulls, $pending)
+{
+	my $app = $kube->application($_);
+	my ($driver) = $kube->make_pods($app);
+	$kube->say_state($app, 'SUBMITTED', lastSubmissionAttemptTime => Sparkingest::Kube::stamp(time));
+	$kube->say_pod($driver, 'Pending', { waiting => { reason => 'ImagePullBackOff', message => 'Back-off pulling image "spark:none"' } }) if $_ eq $pulls;
+	$kube->merge($kube->pod_path($driver) . '/status', { status => { phase => 'Pending', conditions => [
+		{ type => 'PodScheduled', status => 'False', reason => 'Unschedulable', message => '0/3 nodes are available: 3 Insufficient cpu.' } ] } })
+	  if $_ eq $pending;
+}
+
 # Deleted by hand.
 
 my $id = $db->run_job($job);
@@ -96,7 +110,9 @@ my $patient = $db->production_job($tenant, options => { %many, retry => { max_at
 my @ends = (
 	[ 'killed for memory' => { exit => 137, reason => 'OOMKilled' }, 'out_of_memory', 'vcpu_hours', 1 ],
 	[ 'exit code 137 alone' => { exit => 137 }, 'out_of_memory', 'vcpu_hours', 1 ],
+	[ 'a heap that is exhausted (52)' => { exit => 52 }, 'out_of_memory', 'vcpu_hours', 1 ],
 	[ 'killed with its node' => { exit => 143 }, 'node_lost', 'platform', 1 ],
+	[ 'forgotten by its node' => { exit => 137, reason => 'ContainerStatusUnknown' }, 'node_lost', 'platform', 1 ],
 	[ 'evicted' => { exit => 137, pod_reason => 'Evicted' }, 'node_lost', 'platform', 1 ],
 	[ 'source unreachable (69)' => { exit => 69 }, 'user_code', 'vcpu_hours', 1 ],
 	[ 'bad spec (64)' => { exit => 64 }, 'user_code', 'vcpu_hours', 0 ],
@@ -130,6 +146,14 @@ $kube->say_state($kube->application($id), 'FAILED', error => 'failed to submit: 
 $db->reaches($id, 'failed', '... but when the operator gives up');
 is(column($id, "error_class || ' ' || charged || ' ' || error_message"), 'platform 0 failed to submit: no such image', '... by the platform, at no cost');
 
+# A driver that does not start.
+
+$db->becomes("SELECT last_error FROM sparkingest.job_executions WHERE execution_id = '$pulls'",
+	'the driver has not started: ImagePullBackOff: Back-off pulling image "spark:none"', 'a driver whose image is not there is told of');
+$db->becomes("SELECT last_error FROM sparkingest.job_executions WHERE execution_id = '$pending'",
+	'the driver has not started: Unschedulable: 0/3 nodes are available: 3 Insufficient cpu.', '... and one that no node takes');
+is($db->state($_), 'submitted', '... and waits, as long as its reservation lasts') for $pulls, $pending;
+
 # Attempts of one run, to the last.
 
 my $again = $db->production_job($tenant, requirements => { cpu_cores => 2, memory_gb => 5 }, options => { %many, retry => { max_attempts => 3 } });
@@ -150,6 +174,16 @@ for my $n (1 .. 3)
 		# The dispatcher follows the product's clock.
 		$db->sql("ALTER SYSTEM SET sparkingest.clock = '+" . 30 * ($n - 1) . " minutes'");
 		$db->sql('SELECT pg_reload_conf()');
+	}
+	if ($n == 2)
+	{
+		for ($pulls, $pending)
+		{
+			until_is(sub { scalar $kube->applications($_) }, 0, '... when the time of a driver that did not start is over, its object is deleted');
+			$kube->remove_pods($_);
+			$db->reaches($_, 'timed_out', '... and its run has timed out');
+			is(column($_, "stop_reason || ' ' || charged"), 'its driver did not start before its reservation ended 0', '... at no cost');
+		}
 	}
 	$db->reaches($attempts[-1], 'submitted', '... is posted');
 	my $app = $kube->application($attempts[-1]);

@@ -17,24 +17,22 @@ my $job = $db->production_job($db->tenant, options => { overlap_policy => 'allow
 # Bounds of time are wide for a busy machine; each is below the 30 s after which a call is given up.
 my $n = 0;
 
-sub drop_database
+# A dropped database is waited for by all processes. Five, since one may be lucky: a dispatcher that hears nothing until its next
+# look at the table, every 5 s, would take half of them for each.
+sub drop_databases
 {
 	my ($while) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my $name = 'other' . ++$n;
-	# Also while it is created all processes must answer.
-	$db->sql("CREATE DATABASE $name");
-	my $began = time;
-	$db->sql("DROP DATABASE $name");
-	cmp_ok(time - $began, '<', 20, "another database is dropped $while");
-	return;
-}
-
-sub pid_ends
-{
-	my ($pid, $name) = @_;
-	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	until_true(sub { !kill 0, $pid }, $name);
+	my $took = 0;
+	for (1 .. 5)
+	{
+		my $name = 'other' . ++$n;
+		$db->sql("CREATE DATABASE $name");
+		my $began = time;
+		$db->sql("DROP DATABASE $name");
+		$took += time - $began;
+	}
+	cmp_ok($took, '<', 6, "other databases are dropped $while");
 	return;
 }
 
@@ -47,7 +45,7 @@ my $rule = $proxy->rule('hold');
 $proxy->sever;
 my $id = $db->run_job($job);
 $proxy->reaches(1, 'a POST hangs', rule => $rule, method => 'POST', stage => 'held');
-drop_database('while requests hang');
+drop_databases('while requests hang');
 is($db->state($id), 'dispatching', '... and the POST is still waited for');
 is($proxy->seen(rule => $rule, method => 'POST'), 1, '... the same one');
 is($db->sql("SELECT sparkingest.create_tenant('meanwhile') IS NOT NULL"), 't', 'SQL is served as ever');
@@ -85,11 +83,11 @@ $db->reaches($cancelled, 'cancelled');
 $proxy->{process}->signal('STOP');
 my $stopped = $db->run_job($job);
 $db->reaches($stopped, 'dispatching', 'a run is claimed while the API is stopped (SIGSTOP)');
-drop_database('while connections hang');
+drop_databases('while connections hang');
 $pid = $db->dispatcher;
 is($db->sql("SELECT pg_terminate_backend($pid, 10000)"), 't', 'the dispatcher ends when it is told to');
 until_true(sub { ($db->dispatcher || $pid) != $pid }, '... and another one starts');
-drop_database('... and this one delays nobody');
+drop_databases('... and this one delays nobody');
 $began = time;
 $db->node->restart;
 cmp_ok(time - $began, '<', 20, 'the server restarts while connections hang');

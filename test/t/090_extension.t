@@ -83,18 +83,19 @@ like($db->health('preload'), qr/^error: sparkingest is not in shared_preload_lib
 like($db->health('dispatcher'), qr/^error: does not run: see preload/, '... twice');
 like($db->notices('SELECT sparkingest.enable_dispatch()'), qr/WARNING:  the dispatcher does not run\nHINT:  Add sparkingest to shared_preload_libraries and restart the server/,
 	'enable_dispatch() warns');
-$id = $db->run_job($db->job($db->tenant));
-is($db->state($id), 'scheduled', 'everything else works: a run is admitted');
-is($db->sql("SELECT sparkingest.render_manifest('$id') ->> 'kind'"), 'SparkApplication', '... its manifest shown');
-is($db->sql('SELECT sparkingest.plan() >= 0'), 't', '... and planned');
-is($db->sql("SELECT count(*) > 0 FROM sparkingest.capacity_slots WHERE allocated_cpu > 0"), 't', '... capacity reserved');
-is($db->sql("SHOW sparkingest.dispatch_rate"), '1000', '... and settings read from the file');
-books_are_right($db);
+$job = $db->job($db->sql("SELECT sparkingest.create_tenant('late')"));
+ok($job, 'what needs no capacity works: a job is created');
+is($db->sql("SELECT sparkingest.render_manifest('$id') ->> 'kind'"), 'SparkApplication', '... a manifest shown');
+is($db->sql("SELECT count(*) FROM sparkingest.next_fire_times('0 3 * * *')"), 5, '... a schedule foretold');
+is($db->sql("SHOW sparkingest.dispatch_rate"), '1000', '... settings are those of the file');
+like($db->refusal("SELECT sparkingest.run_job('$job')"), qr/ERROR:  SI005: .*HINT:  .*shared_preload_libraries/s, 'capacity is not given away unseen: a run is refused, and how to help it told');
+is($db->sql("SELECT count(*) FROM sparkingest.job_executions WHERE job_id = '$job'"), 0, '... and nothing written');
 $node->stop;
 
 $node->adjust_conf('postgresql.conf', 'shared_preload_libraries', "'pg_cron,sparkingest'");
 $node->start;
-$db->reaches($id, 'submitted', 'preloaded again, what waited is posted');
+$id = $db->run_job($job);
+$db->reaches($id, 'submitted', 'preloaded again, it is admitted and posted');
 
 books_are_right($db);
 done_testing();

@@ -74,15 +74,17 @@ set(dispatch_in_flight => 16, dispatch_rate => 1000);
 # The order is that of planned starts: what is due first goes first.
 
 $db->sql('SELECT sparkingest.disable_dispatch()');
-@runs = map { $db->run_job($job, "sparkingest.clock() + interval '$_ milliseconds'") } 500, 100, 300;
+@runs = map { $db->run_job($job, "sparkingest.clock() + interval '$_ milliseconds'") } 900, 100, 500;
 set(dispatch_in_flight => 1);
 my $due = time;
 until_true(sub { time > $due + 1 }, 'three runs are due');
 $before = posts();
 $db->sql('SELECT sparkingest.enable_dispatch()');
 $db->reaches($_, 'submitted') for @runs;
-is($db->sql("SELECT string_agg(execution_id::text, ' ' ORDER BY claimed_at) FROM sparkingest.job_executions WHERE execution_id IN ('" . join("','", @runs) . "')"),
-	"@runs[1, 2, 0]", '... and claimed in the order of their planned starts');
+my $ids = "'" . join("','", @runs) . "'";
+is($db->sql("SELECT string_agg(execution_id::text, ' ' ORDER BY claimed_at) FROM sparkingest.job_executions WHERE execution_id IN ($ids)"),
+	$db->sql("SELECT string_agg(execution_id::text, ' ' ORDER BY planned_start, created_at) FROM sparkingest.job_executions WHERE execution_id IN ($ids)"),
+	'... and claimed in the order of their planned starts');
 set(dispatch_in_flight => 16);
 
 # Dispatch disabled: nothing is posted, what runs is watched.
@@ -106,6 +108,25 @@ is($db->sql("SELECT cause || ' ' || (before ->> 'dispatch') || ' ' || (after ->>
 	'default enabled disabled', '... and an event tells');
 $db->sql('SELECT sparkingest.enable_dispatch()');
 $db->reaches($waits, 'submitted', 'enabled again, it does');
+
+# Disabled until its reservation is over: it does not start without one, but gets another (C7).
+
+$db->sql('SELECT sparkingest.disable_dispatch()');
+$waits = $db->run_job($job);
+my $place = $db->execution($waits);
+set(clock => "'+2 hours'");
+$db->sql('SELECT sparkingest.enable_dispatch()');
+$db->reaches($waits, 'submitted', 'a run whose reservation is over when it may start');
+is($db->sql("SELECT count(*) FROM sparkingest.job_executions e JOIN sparkingest.reservations r USING (reservation_id) WHERE execution_id = '$waits' "
+	  . "AND r.status = 'active' AND reservation_id <> '$place->{reservation_id}' AND r.starts_at <= sparkingest.clock() AND r.ends_at > sparkingest.clock() + interval '12 minutes'"),
+	1, '... has another one for all of its time');
+is($db->sql("SELECT status FROM sparkingest.reservations WHERE reservation_id = '$place->{reservation_id}'"), 'released', '... in place of the old one');
+is($db->history($waits), 'scheduled waiting scheduled dispatching submitted', '... as the events tell');
+is($db->sql("SELECT cause FROM sparkingest.events WHERE execution_id = '$waits' AND after ->> 'state' = 'waiting'"), 'its reservation ended before it could start', '... with why');
+is($db->sql("SELECT held FROM sparkingest.job_executions WHERE execution_id = '$waits'"), $place->{held}, '... and its cost is held as before');
+$db->cancel($waits);
+$db->reaches($waits, 'cancelled');
+$db->sql($_) for 'ALTER SYSTEM RESET sparkingest.clock', 'SELECT pg_reload_conf()';
 
 # Disabled between claim and post.
 

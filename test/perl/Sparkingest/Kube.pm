@@ -226,6 +226,7 @@ sub end_pods
 {
 	my ($self, $app, %end) = @_;
 	my $code = $end{exit} // 0;
+	$app->{began} //= time;
 	for my $pod ($self->pods($app->{metadata}{labels}{'sparkingest.io/execution'}))
 	{
 		if ($pod->{metadata}{labels}{'spark-role'} ne 'driver')
