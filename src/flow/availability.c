@@ -135,15 +135,16 @@ measures_of(const SiNamespace *namespace, bool has_tenant, Measure out[SI_MAX_AC
     return n;
 }
 
-/* What the tables say. */
+/* What the tables say of a measure of a pool. A dedicated namespace as a whole is all of its pools. */
 static void
-read_tables(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, int64 first, int32 n, SiSlots *total,
-            SiSlots *allocated)
+read_tables(const SiNamespace *namespace, Measure measure, int32 pool_id, const pg_uuid_t *tenant_id, int64 first, int32 n,
+            SiSlots *total, SiSlots *allocated)
 {
     int64 step = namespace->step_usecs;
     TimestampTz from = si_slot_time(first, step);
     TimestampTz until = si_slot_time(first + n, step);
     bool only_own = measure != NAMESPACE;
+    bool all_pools = measure == NAMESPACE && namespace->purpose == SI_NS_DEDICATED;
     SiAmount *amounts;
     int count;
 
@@ -163,7 +164,7 @@ read_tables(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tena
                           namespace->tenant_memory_mib >= 0 ? namespace->tenant_memory_mib : PG_INT64_MAX / 2);
             break;
     }
-    count = si_demand(0, namespace->name, only_own ? tenant_id : NULL, NULL, from, until, &amounts);
+    count = si_demand(all_pools ? 0 : pool_id, namespace->name, only_own ? tenant_id : NULL, NULL, from, until, &amounts);
     add_demand(allocated, amounts, count, step, 1, only_own);
 }
 
@@ -179,8 +180,8 @@ si_physical_total(const SiNamespace *namespace, int64 first, int32 n, SiSlots *t
  * `namespace` was read before the locks. A namespace that only this transaction knows is taken as it is.
  */
 static void
-read_committed(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, int64 first, int32 n, Snapshot as_of,
-               SiSlots *total, SiSlots *allocated)
+read_committed(const SiNamespace *namespace, Measure measure, int32 pool_id, const pg_uuid_t *tenant_id, int64 first, int32 n,
+               Snapshot as_of, SiSlots *total, SiSlots *allocated)
 {
     SiNamespace committed;
 
@@ -193,7 +194,7 @@ read_committed(const SiNamespace *namespace, Measure measure, const pg_uuid_t *t
     if (committed.step_usecs != namespace->step_usecs)
         ereport(ERROR, (errcode(ERRCODE_SI_LEDGER), errmsg("the grid of namespace \"%s\" was changed meanwhile", namespace->name),
                         errhint("Try again.")));
-    read_tables(&committed, measure, tenant_id, first, n, total, allocated);
+    read_tables(&committed, measure, pool_id, tenant_id, first, n, total, allocated);
     si_sql_leave_own_out(false);
 }
 
@@ -209,7 +210,7 @@ si_account_from_tables(const SiAccount *account, const SiPool *pool, const SiNam
         measure = SHARE;
         tenant_id = &account->tenant_id;
     }
-    read_committed(namespace, measure, tenant_id, first, n, as_of, total, allocated);
+    read_committed(namespace, measure, account->pool_id, tenant_id, first, n, as_of, total, allocated);
 }
 
 void
@@ -255,7 +256,7 @@ load(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, 
         SiSlots total;
         SiSlots allocated;
 
-        read_committed(namespace, measure, tenant_id, from, count, NULL, &total, &allocated);
+        read_committed(namespace, measure, account->pool_id, tenant_id, from, count, NULL, &total, &allocated);
         si_ledger_load(account, &total, &allocated);
     }
     si_lock_release(SI_LOCK_LOAD, (uint32) account->pool_id, key2, false);
@@ -323,7 +324,7 @@ find_in_tables(const SiPoolRef *pool, const SiClaim *claim, int32 length, int64 
         SiSlots total;
         SiSlots allocated;
 
-        read_tables(&pool->namespace, measures[m], pool->tenant_id, earliest, n, &total, &allocated);
+        read_tables(&pool->namespace, measures[m], claim->accounts[m].pool_id, pool->tenant_id, earliest, n, &total, &allocated);
         for (int i = 0; i < n; i++)
         {
             total.cpu[i] -= allocated.cpu[i];
@@ -364,11 +365,12 @@ si_occupancy(const SiPoolRef *pool, int64 first, int32 n, SiSlots *total, SiSlot
     /* A tenant's part of a common pool is not an account everywhere: it is summed up. So is what a standby shows. */
     if (RecoveryInProgress() || (pool->tenant_id != NULL && !own_units))
     {
+        int32 pool_id = si_pool_find(pool->namespace.name, own_units ? pool->tenant_id : NULL);
         SiSlots ignored;
 
-        read_tables(&pool->namespace, own_units ? OWN_UNITS : NAMESPACE, pool->tenant_id, first, n, total, allocated);
+        read_tables(&pool->namespace, own_units ? OWN_UNITS : NAMESPACE, pool_id, pool->tenant_id, first, n, total, allocated);
         if (pool->tenant_id != NULL && !own_units)
-            read_tables(&pool->namespace, SHARE, pool->tenant_id, first, n, &ignored, allocated);
+            read_tables(&pool->namespace, SHARE, pool_id, pool->tenant_id, first, n, &ignored, allocated);
         return;
     }
     si_ledger_require();

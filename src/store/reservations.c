@@ -104,8 +104,8 @@ si_demand(int32 pool_id, const char *namespace_name, const pg_uuid_t *tenant_id,
                                   5,
                                   {INT4OID, UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
     static SiStatement in_namespace = {"SELECT r.starts_at, r.ends_at, r.cpu_millicores, r.memory_mib, r.tenant_id IS NOT DISTINCT FROM $2 "
-                                       "FROM sparkingest.reservations AS r JOIN sparkingest.pools AS p USING (pool_id) "
-                                       "WHERE p.namespace = $1 AND r.status = 'active' "
+                                       "FROM sparkingest.reservations AS r WHERE r.pool_id = ANY (ARRAY("
+                                       "SELECT p.pool_id FROM sparkingest.pools AS p WHERE p.namespace = $1)) AND r.status = 'active' "
                                        "AND r.ends_at > $4 AND r.starts_at < $5 AND r.reservation_id IS DISTINCT FROM $3",
                                        5,
                                        {TEXTOID, UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};

@@ -11,7 +11,7 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CASES = ("commits", "slots", "spread", "latency", "search", "refused")
+CASES = ("commits", "slots", "spread", "latency", "search", "refused", "rebuild")
 CLIENTS = 32
 THREADS = 2  # of pgbench
 
@@ -174,15 +174,28 @@ class Bench:
         self.expect("what is full refused everything", self.psql(
             "SELECT count(*) FROM sparkingest.reservations WHERE namespace = 'full-ns' OR tenant_id = bench.tenant(1002)") == "2")
 
+    def rebuild(self):
+        """From the tables, all at once: every pool is asked for by one session."""
+        self.psql("SELECT bench.hold('dedicated-cpu-ns', bench.tenant(n), bench.tenant(n), 1000, 2048, at, at + '1 hour') "
+                  f"FROM generate_series(1, 200) AS n, generate_series(1, 500) AS m, LATERAL (SELECT {HOUR} + m % 24 * interval '1 hour') AS t (at) "
+                  "\\g /dev/null\nVACUUM ANALYZE sparkingest.reservations;")
+        took = statistics.median(float(self.psql(
+            "SELECT sparkingest.rebuild_ledger() \\g /dev/null\nSELECT clock_timestamp() AS began \\gset\n"
+            "SELECT count(sparkingest.find_slot('dedicated-cpu-ns', 1, 2, '1 hour', tenant_id => bench.tenant(n))) "
+            "FROM generate_series(1, 200) AS n \\g /dev/null\n"
+            "SELECT extract(epoch FROM clock_timestamp() - :'began') * 1000;")) for _ in range(self.options.rounds))
+        self.note("rebuilding 200 pools with 100,000 open reservations", 1, took, " ms", target=2000, at_most=True, by_ratio=False)
+
     def run(self):
-        cases = self.options.cases
-        before = int(self.psql("SELECT count(*) FROM sparkingest.reservations"))
-        self.throughput(cases)
+        count = "SELECT count(*) FROM sparkingest.reservations"
+        before = int(self.psql(count))
+        self.throughput(self.options.cases)
         for case in ("latency", "search", "refused"):
-            if case in cases:
+            if case in self.options.cases:
                 getattr(self, case)()
-        self.expect("every reservation that was answered is there",
-                    int(self.psql("SELECT count(*) FROM sparkingest.reservations")) - before == self.reserved)
+        self.expect("every reservation that was answered is there", int(self.psql(count)) - before == self.reserved)
+        if "rebuild" in self.options.cases:
+            self.rebuild()
         self.expect("verify_ledger() is empty", self.psql("SELECT count(*) FROM sparkingest.verify_ledger()") == "0")
 
 
