@@ -22,6 +22,7 @@ JARS = Path(os.environ["SPARKINGEST_CACHE"]) / "jars"
 NAMESPACES = ("dedicated-cpu-ns", "vcpu-hours-ns", "draft-ingestion-ns")
 SECRET = "flights-source"
 READER, PASSWORD = "flights_reader", "quickstart"
+STOP = ("QUICKSTART_DIR=" + str(FOLDER) + " " if "QUICKSTART_DIR" in os.environ else "") + "make quickstart-stop"
 PATIENCE = 300  # seconds that one run may take, start of Spark included
 
 SETTINGS = (
@@ -187,7 +188,7 @@ It all runs on. Look around:
   kubectl  KUBECONFIG={self.admin} {self.kubectl} get sparkapplications,pods -A
   lake     {LAKE}/flights
   logs     {FOLDER}/logs
-  stop     make quickstart-stop
+  stop     {STOP}
 """)
 
     def run(self):
@@ -217,7 +218,7 @@ def stop(steps):
     if not FOLDER.exists():
         return
     steps.stop_background(FOLDER / "runner.pid")
-    if (FOLDER / "kube").exists():
+    if (FOLDER / "kube" / "state.json").exists():  # else it was the user's own cluster
         steps.command([str(CLUSTER / "cluster.py"), "stop", "--dir", str(FOLDER / "kube"), "--delete"])
     if (FOLDER / "postgres").exists():
         steps.command([str(REPO / "test" / "server.sh"), "stop", str(FOLDER / "postgres")])
@@ -233,7 +234,11 @@ def main():
         if not FOLDER.exists():
             print("quickstart: nothing to stop")
             return 0
-        steps.step("Stop and remove the quickstart", lambda: stop(steps))
+        try:
+            steps.step("Stop and remove the quickstart", lambda: stop(steps))
+        except Failed as failure:
+            print(f"quickstart: FAILED to stop: {failure}\nquickstart: its log is {steps.log_path}", file=sys.stderr)
+            return 1
         subprocess.run(["rm", "-rf", str(FOLDER)], check=True)
         return 0
     quickstart = Quickstart()
@@ -241,7 +246,7 @@ def main():
         quickstart.run()
     except Failed as failure:
         print(f"\nquickstart: FAILED in step \"{quickstart.steps.title}\" after {time.monotonic() - began:.0f} s: {failure}\n"
-              f"quickstart: its log is {quickstart.steps.log_path}; stop with: make quickstart-stop", file=sys.stderr)
+              f"quickstart: its log is {quickstart.steps.log_path}; stop with: {STOP}", file=sys.stderr)
         return 1
     print(f"quickstart: done in {time.monotonic() - began:.0f} s")
     return 0

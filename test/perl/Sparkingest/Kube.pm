@@ -19,6 +19,11 @@ my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my $apps = '/apis/sparkoperator.k8s.io/v1beta2';
 my @open;
 
+# An end from outside is an end with its clearing up.
+$SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
+
+# However this process ends, what it starts so ends with it.
+our @die_with_us = qw(setpriv --pdeathsig TERM);
 our @NAMESPACES = qw(dedicated-cpu-ns vcpu-hours-ns draft-ingestion-ns);
 
 sub run_quietly
@@ -72,7 +77,7 @@ sub open_proxy
 	my ($self) = @_;
 	my $kubectl = $self->state_of->{bin} . '/kubectl';
 	my $said = '';
-	$self->{kubectl} = IPC::Run::start([ $kubectl, '--kubeconfig', "$self->{cluster}/admin.kubeconfig", 'proxy', '--port=0' ],
+	$self->{kubectl} = IPC::Run::start([ @die_with_us, $kubectl, '--kubeconfig', "$self->{cluster}/admin.kubeconfig", 'proxy', '--port=0' ],
 		'<', \undef, '>&', \$said);
 	Sparkingest::Wait::poll(sub { $self->{kubectl}->pump_nb; $said =~ /serve on (\S+:\d+)/ }) or croak "kubectl proxy: $said";
 	($self->{url}) = $said =~ /serve on (\S+:\d+)/;

@@ -10,6 +10,7 @@ use HTTP::Tiny;
 use IPC::Run ();
 use JSON::PP;
 use PostgreSQL::Test::Utils ();
+use Sparkingest::Kube;
 use Sparkingest::Wait;
 
 my $program = abs_path(dirname(__FILE__) . '/../proxy.py');
@@ -26,7 +27,7 @@ sub new
 	chmod 0755, $self->{folder};
 	push @open, $self;
 	$self->{process} = IPC::Run::start(
-		[ $program, '--upstream', $cluster->{server}, '--ca', $cluster->{'certificate-authority'}, '--dir', $self->{folder} ],
+		[ @Sparkingest::Kube::die_with_us, $program, '--upstream', $cluster->{server}, '--ca', $cluster->{'certificate-authority'}, '--dir', $self->{folder} ],
 		'<', \undef, '>&', \$self->{said});
 	Sparkingest::Wait::poll(sub { -e "$self->{folder}/proxy.json" }) or croak "proxy.py did not start: $self->{said}";
 	$self->{ports} = $json->decode(PostgreSQL::Test::Utils::slurp_file("$self->{folder}/proxy.json"));
