@@ -496,27 +496,22 @@ si_ledger_give(const SiClaim *claim, int64 first, int32 n)
     return good;
 }
 
-/*
- * Blocks for all chunks of a range that are in memory: what happens to them later, at the commit, cannot fail. With `all` none
- * may be missing.
- */
+/* Blocks for all chunks of a range that are in memory: what happens to them later, at the commit, cannot fail. */
 static Result
-expand_all(const SiAccount *account, int64 first, int32 n, bool all)
+expand_all(const SiAccount *account, int64 first, int32 n)
 {
-    for (int64 number = chunk_of(first); number <= chunk_of(first + n - 1); number++)
+    for (int64 number = si_chunk_of(first); number <= si_chunk_of(first + n - 1); number++)
     {
         SiChunk *chunk = si_chunk_find(account, number);
 
-        if (chunk == NULL && all)
-            return NOT_LOADED;
         if (chunk && !si_chunk_expand(chunk))
             return NO_MEMORY;
     }
     return DONE;
 }
 
-bool
-si_ledger_supply(const SiAccount *account, const SiSlots *change, bool all)
+void
+si_ledger_supply(const SiAccount *account, const SiSlots *change)
 {
     SiOperation op = {.sub = GetCurrentSubTransactionId(), .first = change->first, .n = change->n};
     LWLock *lock = si_ledger_lock(account);
@@ -532,13 +527,12 @@ si_ledger_supply(const SiAccount *account, const SiSlots *change, bool all)
     do
     {
         LWLockAcquire(lock, LW_EXCLUSIVE);
-        result = expand_all(account, change->first, change->n, all);
+        result = expand_all(account, change->first, change->n);
         if (result == DONE)
             apply(position, &op);
         LWLockRelease(lock);
     } while (result == NO_MEMORY && si_chunks_make_room(account, true));
     complain(result);
-    return result == DONE;
 }
 
 /* Own supply that others do not see yet. */

@@ -84,12 +84,10 @@ extern SiLedgerAnswer si_ledger_take(const SiClaim *claim, int64 first, int32 n,
 extern bool si_ledger_give(const SiClaim *claim, int64 first, int32 n);
 
 /*
- * Changes the supply of one account by amounts per slot: less at once, more when the transaction commits (C9). Nobody may load
- * the account meanwhile (SI_LOCK_SUPPLY). Slots that are not in memory are left out, so nobody may load them until this
- * transaction ends; with `all` that is refused: false, nothing was done, they are to be loaded. What was changed stays in memory
- * until then. Raises SI005 when memory is full.
+ * Changes the supply of one account by amounts per slot: less at once, more when the transaction commits (C9). Nobody may
+ * load the account until this transaction ends (SI_LOCK_SUPPLY). Raises SI005 when memory is full.
  */
-extern bool si_ledger_supply(const SiAccount *account, const SiSlots *change, bool all);
+extern void si_ledger_supply(const SiAccount *account, const SiSlots *change);
 
 /* Total, and what is reserved, as this transaction may use it. False = missing. */
 extern bool si_ledger_read(const SiAccount *account, SiSlots *total, SiSlots *allocated);
