@@ -15,6 +15,7 @@
 #include "utils/tuplestore.h"
 
 #include "guc.h"
+#include "ledger/ledger.h"
 #include "pg/caller.h"
 #include "pg/clock.h"
 #include "pg/wake.h"
@@ -46,6 +47,24 @@ put_preload(ReturnSetInfo *result)
         put(result, "preload", "error",
             "sparkingest is not in shared_preload_libraries: add it and restart the server; until then nothing is posted",
             SI_NO_TIME);
+}
+
+/* What is in nobody's use makes room for what is; more than all of it may be needed all the same. */
+static void
+put_ledger(ReturnSetInfo *result)
+{
+    SiLedgerUsage usage;
+
+    if (!si_preloaded())
+    {
+        put(result, "ledger", "error", "there is none: see preload; until then nothing can be reserved", SI_NO_TIME);
+        return;
+    }
+    si_ledger_usage(&usage);
+    put(result, "ledger", usage.blocks * 10 > usage.most_blocks * 9 || usage.chunks * 10 > usage.most_chunks * 9 ? "warning" : "ok",
+        psprintf(INT64_FORMAT " of " INT64_FORMAT " days are in memory, " INT64_FORMAT " of " INT64_FORMAT
+                 " with reservations (sparkingest.ledger_memory)", usage.chunks, usage.most_chunks, usage.blocks, usage.most_blocks),
+        SI_NO_TIME);
 }
 
 static void
@@ -184,6 +203,7 @@ si_health(PG_FUNCTION_ARGS)
     si_caller_enter(&caller);
     si_caller_require_operator(&caller, "health");
     put_preload(result);
+    put_ledger(result);
     put_schedules(result);
     put_dispatcher(result);
     put_clusters(result);

@@ -234,6 +234,12 @@ si_claim_make(const SiNamespace *namespace, const pg_uuid_t *tenant_id, int64 cp
     out->memory_mib = memory_mib;
 }
 
+uint32
+si_account_key(const SiAccount *account)
+{
+    return hash_bytes(account->tenant_id.data, UUID_LEN);
+}
+
 /*
  * Brings what is missing of an account into memory. Changes of its supply that others have not committed are waited for;
  * the tables are read as committed, without this transaction's own changes, which the ledger knows already.
@@ -241,7 +247,7 @@ si_claim_make(const SiNamespace *namespace, const pg_uuid_t *tenant_id, int64 cp
 static void
 load(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, const SiAccount *account, int64 first, int32 n)
 {
-    uint32 key2 = hash_bytes(account->tenant_id.data, UUID_LEN);
+    uint32 key2 = si_account_key(account);
     int64 from;
     int32 count;
 
@@ -249,7 +255,7 @@ load(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, 
         return;
     /* Nobody makes the ledger anew meanwhile. */
     si_lock_transaction_shared(SI_LOCK_LEDGER, 0, 0);
-    si_lock_transaction_shared(SI_LOCK_SUPPLY, (uint32) account->pool_id, 0);
+    si_lock_transaction_shared(SI_LOCK_SUPPLY, (uint32) account->pool_id, key2);
     si_lock_transaction(SI_LOCK_LOAD, (uint32) account->pool_id, key2);
     if (si_ledger_missing(account, first, n, &from, &count))
     {
@@ -260,7 +266,7 @@ load(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, 
         si_ledger_load(account, &total, &allocated);
     }
     si_lock_release(SI_LOCK_LOAD, (uint32) account->pool_id, key2, false);
-    si_lock_release(SI_LOCK_SUPPLY, (uint32) account->pool_id, 0, true);
+    si_lock_release(SI_LOCK_SUPPLY, (uint32) account->pool_id, key2, true);
     si_lock_release(SI_LOCK_LEDGER, 0, 0, true);
 }
 
@@ -275,7 +281,7 @@ load_claim(const SiNamespace *namespace, const SiClaim *claim, int64 first, int3
     Measure measures[SI_MAX_ACCOUNTS];
     int count = measures_of(namespace, has_tenant, measures);
 
-    Assert(count == claim->n_accounts);
+    Assert(count == claim->n_accounts && !RecoveryInProgress());
     CHECK_FOR_INTERRUPTS();
     if ((*tries)++ >= MAX_TRIES)
         ereport(ERROR, (errcode(ERRCODE_SI_LEDGER), errmsg("the capacity ledger is full"),

@@ -18,6 +18,9 @@
 /* Reservations begin within the horizon and are at most as long: further away than this there is nothing in memory. */
 #define SPAN_DAYS 802
 
+/* How often what is needed may leave memory before that counts as too small. */
+#define MAX_TRIES 100
+
 /* Days gone by leave memory after this time. */
 #define PAST_DAYS 2
 
@@ -143,11 +146,11 @@ book_units(const SiGrantRow *grant, int sign)
         return;
     account.pool_id = si_pool_get(grant->namespace_name, &grant->tenant_id);
     /* Until we end, nobody brings what we change into memory. */
-    si_lock_to_end(SI_LOCK_SUPPLY, (uint32) account.pool_id, 0, false);
+    si_lock_to_end(SI_LOCK_SUPPLY, (uint32) account.pool_id, si_account_key(&account), false);
     change.cpu = palloc(sizeof(int64) * change.n);
     change.mem = palloc(sizeof(int64) * change.n);
     si_slots_fill(&change, sign * grant->cpu_millicores, sign * grant->memory_mib);
-    si_ledger_supply(&account, &change);
+    (void) si_ledger_supply(&account, &change, false);
     pfree(change.cpu);
     pfree(change.mem);
 }
@@ -173,6 +176,8 @@ si_book_override(const char *namespace_name, TimestampTz from, TimestampTz until
     SiSlots total;
     SiClaim claim;
     int64 first;
+    uint32 key2;
+    int tries = 0;
     int32 n;
 
     si_ledger_begin();
@@ -180,15 +185,29 @@ si_book_override(const char *namespace_name, TimestampTz from, TimestampTz until
     if (!slots_of(&pool.namespace, from, until, false, &first, &n))
         return;
     si_claim_make(&pool.namespace, NULL, 0, 0, &claim);
-    si_lock_to_end(SI_LOCK_SUPPLY, (uint32) claim.accounts[0].pool_id, 0, false);
-    si_occupancy(&pool, first, n, &now_total, &allocated);
-    si_physical_total(&pool.namespace, first, n, &total);
-    for (int i = 0; i < n; i++)
+    key2 = si_account_key(&claim.accounts[0]);
+    /*
+     * Changes of one pool take turns: each is counted against what the one before left. Loading waits only while the interval
+     * is brought into memory and changed there: it stays there until we end, and other days do not concern us (C6).
+     */
+    si_lock_to_end(SI_LOCK_CHANGE, (uint32) claim.accounts[0].pool_id, key2, false);
+    si_lock_transaction(SI_LOCK_SUPPLY, (uint32) claim.accounts[0].pool_id, key2);
+    do
     {
-        total.cpu[i] -= now_total.cpu[i];
-        total.mem[i] -= now_total.mem[i];
-    }
-    si_ledger_supply(&claim.accounts[0], &total);
+        CHECK_FOR_INTERRUPTS();
+        if (tries++ >= MAX_TRIES)
+            ereport(ERROR, (errcode(ERRCODE_SI_LEDGER), errmsg("the capacity ledger is full"),
+                            errhint("Raise sparkingest.ledger_memory and restart the server.")));
+        /* Where memory is short, a part of the interval may have left it again. */
+        si_occupancy(&pool, first, n, &now_total, &allocated);
+        si_physical_total(&pool.namespace, first, n, &total);
+        for (int i = 0; i < n; i++)
+        {
+            total.cpu[i] -= now_total.cpu[i];
+            total.mem[i] -= now_total.mem[i];
+        }
+    } while (!si_ledger_supply(&claim.accounts[0], &total, true));
+    si_lock_release(SI_LOCK_SUPPLY, (uint32) claim.accounts[0].pool_id, key2, false);
 }
 
 /* Whether a chunk is of days gone by, or belongs to nobody. */

@@ -3,7 +3,6 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
@@ -226,11 +225,8 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
     memset(out, 0, sizeof(*out));
     out->earliest = SI_NO_TIME;
     si_require_horizon("not_before", need->not_before, now);
-    if (!RecoveryInProgress())
-    {
-        si_ledger_require();
-        si_ledger_begin();
-    }
+    si_ledger_require();
+    si_ledger_begin();
     initStringInfo(&tried);
     n = candidates(need, &pools, &fallback, &costs);
     open_to = palloc0((n + 1) * sizeof(bool));

@@ -90,6 +90,8 @@ si_ledger_require(void)
 void
 si_ledger_begin(void)
 {
+    /* What is in memory would not follow what is replayed, and be wrong after promotion. */
+    PreventCommandDuringRecovery("a change of capacity");
     if (!si_transaction_is_begun())
         si_lock_to_end(SI_LOCK_LEDGER, 0, 0, true);
     si_transaction_begin();
@@ -496,22 +498,27 @@ si_ledger_give(const SiClaim *claim, int64 first, int32 n)
     return good;
 }
 
-/* Blocks for all chunks of a range that are in memory: what happens to them later, at the commit, cannot fail. */
+/*
+ * Blocks for all chunks of a range that are in memory: what happens to them later, at the commit, cannot fail. With `all` none
+ * may be missing.
+ */
 static Result
-expand_all(const SiAccount *account, int64 first, int32 n)
+expand_all(const SiAccount *account, int64 first, int32 n, bool all)
 {
     for (int64 number = si_chunk_of(first); number <= si_chunk_of(first + n - 1); number++)
     {
         SiChunk *chunk = si_chunk_find(account, number);
 
+        if (chunk == NULL && all)
+            return NOT_LOADED;
         if (chunk && !si_chunk_expand(chunk))
             return NO_MEMORY;
     }
     return DONE;
 }
 
-void
-si_ledger_supply(const SiAccount *account, const SiSlots *change)
+bool
+si_ledger_supply(const SiAccount *account, const SiSlots *change, bool all)
 {
     SiOperation op = {.sub = GetCurrentSubTransactionId(), .first = change->first, .n = change->n};
     LWLock *lock = si_ledger_lock(account);
@@ -527,12 +534,13 @@ si_ledger_supply(const SiAccount *account, const SiSlots *change)
     do
     {
         LWLockAcquire(lock, LW_EXCLUSIVE);
-        result = expand_all(account, change->first, change->n);
+        result = expand_all(account, change->first, change->n, all);
         if (result == DONE)
             apply(position, &op);
         LWLockRelease(lock);
     } while (result == NO_MEMORY && si_chunks_make_room(account, true));
     complain(result);
+    return result == DONE;
 }
 
 /* Own supply that others do not see yet. */
@@ -616,6 +624,7 @@ si_ledger_seize(bool now)
         ereport(ERROR, (errcode(ERRCODE_SI_STATE),
                         errmsg("the ledger cannot be made anew in a transaction that reserved or released capacity"),
                         errhint("Commit first.")));
+    PreventCommandDuringRecovery("a rebuild of the ledger");
     /* First without a place in the queue, so that nobody waits behind us for a transaction that goes on for long (C6). */
     si_lock_wait_for_holders(SI_LOCK_LEDGER, 0, 0);
     si_lock_to_end(SI_LOCK_LEDGER, 0, 0, false);

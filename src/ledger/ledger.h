@@ -37,7 +37,8 @@ extern void si_ledger_require(void);
 
 /*
  * Until the transaction ends, whatever savepoint it is rolled back to, nobody makes the ledger anew: waits while somebody
- * does. To be called before an operation reads what namespaces have, so that it is what the ledger goes by.
+ * does. To be called before an operation reads what namespaces have, so that it is what the ledger goes by. Raises 25006 on a
+ * standby.
  */
 extern void si_ledger_begin(void);
 
@@ -84,10 +85,12 @@ extern SiLedgerAnswer si_ledger_take(const SiClaim *claim, int64 first, int32 n,
 extern bool si_ledger_give(const SiClaim *claim, int64 first, int32 n);
 
 /*
- * Changes the supply of one account by amounts per slot: less at once, more when the transaction commits (C9). Nobody may
- * load the account until this transaction ends (SI_LOCK_SUPPLY). Raises SI005 when memory is full.
+ * Changes the supply of one account by amounts per slot: less at once, more when the transaction commits (C9). Nobody may load
+ * the account meanwhile (SI_LOCK_SUPPLY). Slots that are not in memory are left out, and nobody may load them until this
+ * transaction ends; with `all` there may be none: false, nothing was done, they are to be loaded. What was changed stays in
+ * memory until then. Raises SI005 when memory is full.
  */
-extern void si_ledger_supply(const SiAccount *account, const SiSlots *change);
+extern bool si_ledger_supply(const SiAccount *account, const SiSlots *change, bool all);
 
 /* Total, and what is reserved, as this transaction may use it. False = missing. */
 extern bool si_ledger_read(const SiAccount *account, SiSlots *total, SiSlots *allocated);
@@ -120,6 +123,17 @@ extern int si_ledger_chunks(SiChunkName **out);
  * its way from the tables to the ledger, ask again.
  */
 extern SiLedgerAnswer si_ledger_copy(SiChunkCopy *copy, Snapshot *snapshot);
+
+typedef struct SiLedgerUsage
+{
+    int64 chunks; /* in memory, of all databases */
+    int64 most_chunks;
+    int64 blocks; /* of chunks in which something is reserved, or supply changes in the middle */
+    int64 most_blocks;
+} SiLedgerUsage;
+
+/* Nothing is locked. */
+extern void si_ledger_usage(SiLedgerUsage *out);
 
 /* Removes a chunk from memory, unless a transaction that has not ended changed it. Whether it is gone. */
 extern bool si_ledger_evict(const SiAccount *account, int64 first);

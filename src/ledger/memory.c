@@ -24,8 +24,9 @@
 
 typedef struct Blocks
 {
-    slock_t lock; /* protects next_free of all blocks and the head */
+    slock_t lock; /* protects all of this, and next_free of all blocks */
     SiBlock *free;
+    int64 used;
 } Blocks;
 
 static Blocks *blocks = NULL;
@@ -89,6 +90,7 @@ attach_memory(void)
 
         SpinLockInit(&blocks->lock);
         blocks->free = NULL;
+        blocks->used = 0;
         for (int64 i = count - 1; i >= 0; i--)
         {
             all[i].next_free = blocks->free;
@@ -190,7 +192,10 @@ si_chunk_expand(SiChunk *chunk)
     SpinLockAcquire(&blocks->lock);
     block = blocks->free;
     if (block)
+    {
         blocks->free = block->next_free;
+        blocks->used++;
+    }
     SpinLockRelease(&blocks->lock);
     if (block == NULL)
         return false;
@@ -211,7 +216,19 @@ free_block(SiBlock *block)
     SpinLockAcquire(&blocks->lock);
     block->next_free = blocks->free;
     blocks->free = block;
+    blocks->used--;
     SpinLockRelease(&blocks->lock);
+}
+
+void
+si_ledger_usage(SiLedgerUsage *out)
+{
+    out->chunks = hash_get_num_entries(chunks);
+    out->most_chunks = block_count() * CHUNKS_PER_BLOCK;
+    SpinLockAcquire(&blocks->lock);
+    out->blocks = blocks->used;
+    SpinLockRelease(&blocks->lock);
+    out->most_blocks = block_count();
 }
 
 void

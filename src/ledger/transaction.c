@@ -299,25 +299,19 @@ undo(SiPosition *p, SubTransactionId sub)
     LWLockRelease(lock);
 }
 
+/*
+ * Numbers of subtransactions grow, and one that is released inside another has a higher one: what it did is undone with the
+ * other without being told.
+ */
 static void
 at_subtransaction_end(SubXactEvent event, SubTransactionId sub, SubTransactionId parent, void *argument)
 {
-    if (event == SUBXACT_EVENT_ABORT_SUB)
-    {
-        for (int i = 0; i < n_positions; i++)
-            undo(positions[i], sub);
-        while (evictions && evictions->sub >= sub)
-            evictions = evictions->next;
-    }
-    else if (event == SUBXACT_EVENT_COMMIT_SUB)
-    {
-        /* They are the parent's now, to stand or fall with it. */
-        for (int i = 0; i < n_positions; i++)
-            for (int o = positions[i]->n_operations - 1; o >= 0 && positions[i]->operations[o].sub >= sub; o--)
-                positions[i]->operations[o].sub = parent;
-        for (Eviction *e = evictions; e && e->sub >= sub; e = e->next)
-            e->sub = parent;
-    }
+    if (event != SUBXACT_EVENT_ABORT_SUB)
+        return;
+    for (int i = 0; i < n_positions; i++)
+        undo(positions[i], sub);
+    while (evictions && evictions->sub >= sub)
+        evictions = evictions->next;
 }
 
 static void

@@ -13,8 +13,8 @@ typedef enum SiLockKind
     SI_LOCK_TICK,            /* key1 = which tick */
     SI_LOCK_LEDGER,          /* shared: who has taken or given; else: who makes the ledger anew */
     SI_LOCK_LOAD,            /* key1 = pool id, key2 = hash of the tenant: who brings its slots into memory */
-    SI_LOCK_SUPPLY,          /* key1 = pool id: shared: who loads; else: who changes what it has in total */
-    SI_LOCK_CHANGE           /* who changes the capacity of a namespace and waits for holders */
+    SI_LOCK_SUPPLY,          /* the same keys; shared: who loads; else: who changes what it has in total */
+    SI_LOCK_CHANGE           /* keys 0: who waits for holders; else as SUPPLY: who changes what it has, one at a time */
 } SiLockKind;
 
 /* Waits; held until the end of the transaction. */

@@ -63,7 +63,9 @@ DROP ROLE regress_operator, regress_tenant;
 
 -- pg_cron lives elsewhere: the calls to run there.
 SELECT * FROM sparkingest.install_schedules();
-SELECT component, status, detail FROM sparkingest.health();
+-- How many days are in memory depends on the tests that ran before.
+SELECT component, status, CASE component WHEN 'ledger' THEN pg_catalog.regexp_replace(detail, '[0-9]+', 'N', 'g') ELSE detail END AS detail
+    FROM sparkingest.health();
 SET sparkingest.clock = '';
 SELECT count(*) AS clock_is_fine FROM sparkingest.health() WHERE component = 'clock';
 SET sparkingest.clock = '2026-03-02 09:00:00+00';
