@@ -25,8 +25,18 @@ typedef enum SiFitState
 
 void si_fit_begin(SiFit *fit, int64_t cpu, int64_t mem, int32_t length, int64_t latest);
 
-/* The next n slots, from `first` on, right after the piece before; what is free in each. Linear. */
-SiFitState si_fit_feed(SiFit *fit, int64_t first, int32_t n, const int64_t *free_cpu, const int64_t *free_mem);
+/* What is free in an account, slot by slot. */
+typedef struct SiFree
+{
+    const int64_t *cpu;
+    const int64_t *mem;
+} SiFree;
+
+/*
+ * The next n slots, from `first` on, right after the piece before: what is free in them in one account, or in each of two
+ * (n_free). Linear.
+ */
+SiFitState si_fit_feed(SiFit *fit, int64_t first, int32_t n, const SiFree *free, int n_free);
 
 /* The same for n slots in all of which the same is free. */
 SiFitState si_fit_feed_same(SiFit *fit, int64_t first, int32_t n, int64_t free_cpu, int64_t free_mem);

@@ -296,11 +296,8 @@ si_claim_take(const SiNamespace *namespace, const SiClaim *claim, int64 first, i
     SiLedgerAnswer answer;
     int tries = 0;
 
-    do
-    {
+    while ((answer = si_ledger_take(claim, first, n, force)) == SI_LEDGER_MISSING)
         load_claim(namespace, claim, first, n, &tries);
-        answer = si_ledger_take(claim, first, n, force);
-    } while (answer == SI_LEDGER_MISSING);
     return answer == SI_LEDGER_YES;
 }
 
@@ -309,9 +306,8 @@ si_claim_give(const SiNamespace *namespace, const SiClaim *claim, int64 first, i
 {
     int tries = 0;
 
-    do
+    while (!si_ledger_give(claim, first, n))
         load_claim(namespace, claim, first, n, &tries);
-    while (!si_ledger_give(claim, first, n));
 }
 
 /* On a standby there is no ledger: the tables are read. */
@@ -353,11 +349,8 @@ si_available_from(const SiPoolRef *pool, const SiClaim *claim, int32 length, int
     if (RecoveryInProgress())
         return find_in_tables(pool, claim, length, earliest, latest);
     si_ledger_require();
-    do
-    {
+    while ((answer = si_ledger_find(claim, length, earliest, latest, &slot)) == SI_LEDGER_MISSING)
         load_claim(&pool->namespace, claim, earliest, (int32) (latest - earliest + length), &tries);
-        answer = si_ledger_find(claim, length, earliest, latest, &slot);
-    } while (answer == SI_LEDGER_MISSING);
     return answer == SI_LEDGER_YES ? slot : SI_NO_SLOT;
 }
 
@@ -385,9 +378,8 @@ si_occupancy(const SiPoolRef *pool, int64 first, int32 n, SiSlots *total, SiSlot
     si_claim_make(&pool->namespace, own_units ? pool->tenant_id : NULL, 1, 1, &claim);
     if (claim.n_accounts == 0)
         return;
-    do
+    while (!si_ledger_read(&claim.accounts[0], total, allocated))
         load_claim(&pool->namespace, &claim, first, n, &tries);
-    while (!si_ledger_read(&claim.accounts[0], total, allocated));
 }
 
 TimestampTz

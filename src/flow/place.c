@@ -117,8 +117,11 @@ take(SiPoolRef *pool, const SiNeed *need, TimestampTz now, bool fallback, SiPlac
     reservation.starts_at = si_slot_time(start, step);
     reservation.ends_at = si_slot_time(start + length, step);
     reservation.draft_fallback = fallback;
-    si_book_expect(&reservation.reservation_id);
-    si_reservation_insert(&reservation, need->actor, now);
+    if (!si_reservation_append(&reservation, need->actor, now))
+    {
+        si_book_expect(&reservation.reservation_id);
+        si_reservation_insert(&reservation, need->actor, now);
+    }
 
     out->placed = true;
     out->reservation_id = reservation.reservation_id;
@@ -201,15 +204,25 @@ no_fit_reason(const SiNeed *need, const char *tried, bool lacks_balance, bool an
                     tried, lacks_balance ? "; vCPU-hours do not cover the run elsewhere" : "");
 }
 
-/* Whether the tenant has units there at any time of the window: else the namespace is not to be blamed. */
+/* Whether the tenant has units there in any slot of the window: else the namespace is not to be blamed. */
 static bool
 has_supply(const SiPoolRef *pool, const SiNeed *need)
 {
-    SiAmount *grants;
+    int64 step = pool->namespace.step_usecs;
+    int64 end = si_slot_ceil(need->not_before + need->window_usecs + need->duration_usecs, step);
+    SiSlots total;
+    SiSlots allocated;
 
-    return pool->namespace.purpose != SI_NS_DEDICATED ||
-           si_dedicated_supply(pool->namespace.name, pool->tenant_id, need->not_before,
-                               need->not_before + need->window_usecs + need->duration_usecs, &grants) > 0;
+    if (pool->namespace.purpose != SI_NS_DEDICATED)
+        return true;
+    for (int64 slot = si_slot_floor(need->not_before, step); slot < end; slot += total.n)
+    {
+        si_occupancy(pool, slot, (int32) Min(end - slot, SI_CHUNK_SLOTS), &total, &allocated);
+        for (int i = 0; i < total.n; i++)
+            if (total.cpu[i] > 0 || total.mem[i] > 0)
+                return true;
+    }
+    return false;
 }
 
 void
@@ -259,7 +272,11 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
 
         if (!open_to[i] || fallback[i])
             continue;
-        later.window_usecs = si_horizon(now) - need->not_before;
+        /* In the window there was nothing. */
+        later.not_before += need->window_usecs;
+        later.window_usecs = si_horizon(now) - later.not_before;
+        if (later.window_usecs < 0)
+            continue;
         start = si_earliest_start(&pools[i], &later, now);
         if (start < out->earliest)
             out->earliest = start;

@@ -98,45 +98,46 @@ si_ledger_begin(void)
     AcceptInvalidationMessages();
 }
 
-/* The partitions of a claim's accounts, in order, each once. */
-static int
-locks_of(const SiClaim *claim, LWLock *out[SI_MAX_ACCOUNTS])
+typedef struct Locks
 {
-    int n = 0;
+    LWLock *lock[SI_MAX_ACCOUNTS];
+    int n;
+} Locks;
+
+/* The partitions of a claim's accounts, in order, each once. */
+static Locks
+locks_of(const SiClaim *claim)
+{
+    Locks locks = {.n = 0};
 
     for (int i = 0; i < claim->n_accounts; i++)
     {
         LWLock *lock = si_ledger_lock(&claim->accounts[i]);
 
-        if (n == 1 && out[0] == lock)
+        if (locks.n == 1 && locks.lock[0] == lock)
             continue;
-        out[n++] = lock;
-        if (n == 2 && out[0] > out[1])
+        locks.lock[locks.n++] = lock;
+        if (locks.n == 2 && locks.lock[0] > locks.lock[1])
         {
-            out[1] = out[0];
-            out[0] = lock;
+            locks.lock[1] = locks.lock[0];
+            locks.lock[0] = lock;
         }
     }
-    return n;
+    return locks;
 }
 
 static void
-lock_claim(const SiClaim *claim, LWLockMode mode)
+acquire(const Locks *locks, LWLockMode mode)
 {
-    LWLock *locks[SI_MAX_ACCOUNTS];
-    int n = locks_of(claim, locks);
-
-    for (int i = 0; i < n; i++)
-        LWLockAcquire(locks[i], mode);
+    for (int i = 0; i < locks->n; i++)
+        LWLockAcquire(locks->lock[i], mode);
 }
 
 static void
-unlock_claim(const SiClaim *claim)
+release(const Locks *locks)
 {
-    LWLock *locks[SI_MAX_ACCOUNTS];
-
-    for (int i = locks_of(claim, locks) - 1; i >= 0; i--)
-        LWLockRelease(locks[i]);
+    for (int i = locks->n - 1; i >= 0; i--)
+        LWLockRelease(locks->lock[i]);
 }
 
 bool
@@ -296,21 +297,38 @@ read_free(const SiClaim *claim, SiPosition *const *positions, int64 first, int32
     return DONE;
 }
 
-/* One account of which this transaction has nothing: no copies. Needs the lock. */
+/* Accounts of which this transaction has nothing: no copies. Needs the locks. */
 static Result
 feed_directly(const SiClaim *claim, SiFit *fit, int64 first, int32 n, SiFitState *state)
 {
     int64 number = si_chunk_of(first);
     int offset = (int) (first - number * SI_CHUNK_SLOTS);
-    SiChunk *chunk = si_chunk_find(&claim->accounts[0], number);
+    int64 cpu = PG_INT64_MAX; /* of accounts without a block, in every slot */
+    int64 mem = PG_INT64_MAX;
+    SiFree free[SI_MAX_ACCOUNTS];
+    int n_free = 0;
 
-    if (chunk == NULL)
-        return NOT_LOADED;
-    chunk->recent = true;
-    if (chunk->broken)
-        return BROKEN;
-    *state = chunk->block ? si_fit_feed(fit, first, n, chunk->block->free_cpu + offset, chunk->block->free_mem + offset)
-                          : si_fit_feed_same(fit, first, n, chunk->total_cpu, chunk->total_mem);
+    for (int a = 0; a < claim->n_accounts; a++)
+    {
+        SiChunk *chunk = si_chunk_find(&claim->accounts[a], number);
+
+        if (chunk == NULL)
+            return NOT_LOADED;
+        chunk->recent = true;
+        if (chunk->broken)
+            return BROKEN;
+        if (chunk->block)
+            free[n_free++] = (SiFree){chunk->block->free_cpu + offset, chunk->block->free_mem + offset};
+        else
+        {
+            cpu = Min(cpu, chunk->total_cpu);
+            mem = Min(mem, chunk->total_mem);
+        }
+    }
+    if (n_free == 0 || cpu < claim->cpu_millicores || mem < claim->memory_mib)
+        *state = si_fit_feed_same(fit, first, n, cpu, mem);
+    else
+        *state = si_fit_feed(fit, first, n, free, n_free);
     return DONE;
 }
 
@@ -318,7 +336,8 @@ SiLedgerAnswer
 si_ledger_find(const SiClaim *claim, int32 length, int64 earliest, int64 latest, int64 *out)
 {
     SiPosition *positions[SI_MAX_ACCOUNTS];
-    bool plain = claim->n_accounts == 1;
+    Locks locks = locks_of(claim);
+    bool plain = true;
     SiFitState state = SI_FIT_GOES_ON;
     Result result = DONE;
     int64 slot = earliest;
@@ -337,14 +356,14 @@ si_ledger_find(const SiClaim *claim, int32 length, int64 earliest, int64 latest,
         int64 cpu[SI_CHUNK_SLOTS];
         int64 mem[SI_CHUNK_SLOTS];
 
-        lock_claim(claim, LW_SHARED);
+        acquire(&locks, LW_SHARED);
         if (plain)
             result = feed_directly(claim, &fit, slot, n, &state);
         else
             result = read_free(claim, positions, slot, n, cpu, mem);
-        unlock_claim(claim);
+        release(&locks);
         if (!plain && result == DONE)
-            state = si_fit_feed(&fit, slot, n, cpu, mem);
+            state = si_fit_feed(&fit, slot, n, &(SiFree){cpu, mem}, 1);
         slot = until;
     }
     if (result == DONE && state != SI_FIT_FOUND)
@@ -428,9 +447,10 @@ try_take(const SiClaim *claim, SiPosition *const *positions, int64 first, int32 
                       .tenant_id = claim->tenant_id};
     int64 most = si_guc_max_uncommitted_cores * INT64CONST(1000);
     TimestampTz now = si_now();
+    Locks locks = locks_of(claim);
     Result result;
 
-    lock_claim(claim, LW_EXCLUSIVE);
+    acquire(&locks, LW_EXCLUSIVE);
     result = prepare(claim, positions, first, n, force);
     if (result == DONE && !si_holder_add(&claim->tenant_id, claim->cpu_millicores, claim->memory_mib, force ? 0 : most, now))
         result = TOO_MUCH;
@@ -439,7 +459,7 @@ try_take(const SiClaim *claim, SiPosition *const *positions, int64 first, int32 
         op.counted = a == 0;
         apply(positions[a], &op);
     }
-    unlock_claim(claim);
+    release(&locks);
     return result;
 }
 
@@ -483,16 +503,17 @@ si_ledger_give(const SiClaim *claim, int64 first, int32 n)
                       .cpu = -claim->cpu_millicores,
                       .mem = -claim->memory_mib};
     SiPosition *positions[SI_MAX_ACCOUNTS];
+    Locks locks = locks_of(claim);
     bool good = true;
 
     si_ledger_begin();
     for (int a = 0; a < claim->n_accounts; a++)
         positions[a] = si_position_open(&claim->accounts[a], first, n);
     /* Amounts in shared memory change at the commit only; until then the chunks must stay. */
-    lock_claim(claim, LW_EXCLUSIVE);
+    acquire(&locks, LW_EXCLUSIVE);
     for (int a = 0; a < claim->n_accounts && good; a++)
         good = use(positions[a], first, n);
-    unlock_claim(claim);
+    release(&locks);
     for (int a = 0; a < claim->n_accounts && good; a++)
         si_position_add(positions[a], &op);
     return good;

@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "common/int.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -46,16 +47,20 @@ change(const Account *account, int64 held, int64 spent)
 int64
 si_balance_available(const pg_uuid_t *tenant_id, TimestampTz at)
 {
-    static SiStatement sum = {"SELECT COALESCE(pg_catalog.sum(granted - held - spent), 0)::bigint FROM sparkingest.grants "
-                              "WHERE tenant_id = $1 AND resource_type = 'vcpu_hours' AND starts_at <= $2 AND ends_at > $2",
-                              2,
-                              {UUIDOID, TIMESTAMPTZOID}};
+    /* Added up here: the server needs longer to set up an aggregate than to find these few rows. */
+    static SiStatement find = {"SELECT granted - held - spent FROM sparkingest.grants "
+                               "WHERE tenant_id = $1 AND resource_type = 'vcpu_hours' AND starts_at <= $2 AND ends_at > $2",
+                               2,
+                               {UUIDOID, TIMESTAMPTZOID}};
     Datum values[] = {UUIDPGetDatum(tenant_id), TimestampTzGetDatum(at)};
-    int64 available;
+    int64 available = 0;
+    uint64 n;
 
     si_sql_open();
-    si_sql_run(&sum, values, NULL);
-    available = si_sql_int8(0, 1);
+    n = si_sql_run(&find, values, NULL);
+    for (uint64 i = 0; i < n; i++)
+        if (pg_add_s64_overflow(available, si_sql_int8(i, 1), &available))
+            ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("a balance cannot be counted")));
     si_sql_close();
     return available;
 }

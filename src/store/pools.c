@@ -163,14 +163,14 @@ static HTAB *pools = NULL;
 static int32
 look_for_pool(const char *namespace_name, const pg_uuid_t *tenant_id)
 {
-    static SiStatement find = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id IS NOT DISTINCT FROM $2",
-                               2,
-                               {TEXTOID, UUIDOID}};
+    /* No index answers IS NOT DISTINCT FROM: it would read all pools of the namespace. */
+    static SiStatement find = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id = $2", 2, {TEXTOID, UUIDOID}};
+    static SiStatement find_common = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id IS NULL", 1, {TEXTOID}};
     Datum values[] = {si_text_datum(namespace_name), UUIDPGetDatum(tenant_id)};
     int32 pool_id;
 
     si_sql_open();
-    pool_id = si_sql_run_latest(&find, values, tenant_id ? NULL : " n") > 0 ? si_sql_int4(0, 1) : 0;
+    pool_id = si_sql_run_latest(tenant_id ? &find : &find_common, values, NULL) > 0 ? si_sql_int4(0, 1) : 0;
     si_sql_close();
     return pool_id;
 }
@@ -279,22 +279,23 @@ si_override_insert(const char *namespace_name, TimestampTz from, TimestampTz unt
     si_sql_close();
 }
 
+#define SELECT_DEDICATED_SUPPLY \
+    "SELECT starts_at, ends_at, cpu_millicores, memory_mib FROM sparkingest.grants " \
+    "WHERE resource_type = 'dedicated_units' AND namespace = $1 AND ends_at > $2 AND starts_at < $3"
+
 int
 si_dedicated_supply(const char *namespace_name, const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz until,
                     SiAmount **out)
 {
-    static SiStatement find = {"SELECT starts_at, ends_at, cpu_millicores, memory_mib FROM sparkingest.grants "
-                               "WHERE resource_type = 'dedicated_units' AND namespace = $1 "
-                               "AND ($2::uuid IS NULL OR tenant_id = $2) AND ends_at > $3 AND starts_at < $4",
-                               4,
-                               {TEXTOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+    static SiStatement find = {SELECT_DEDICATED_SUPPLY, 3, {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+    static SiStatement find_own = {SELECT_DEDICATED_SUPPLY " AND tenant_id = $4", 4, {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID}};
     MemoryContext context = CurrentMemoryContext;
-    Datum values[] = {si_text_datum(namespace_name), UUIDPGetDatum(tenant_id), TimestampTzGetDatum(from),
-                      TimestampTzGetDatum(until)};
+    Datum values[] = {si_text_datum(namespace_name), TimestampTzGetDatum(from), TimestampTzGetDatum(until),
+                      UUIDPGetDatum(tenant_id)};
     int n;
 
     si_sql_open();
-    n = amounts_from_rows(si_sql_run_latest(&find, values, tenant_id ? NULL : " n  "), context, out);
+    n = amounts_from_rows(si_sql_run_latest(tenant_id ? &find_own : &find, values, NULL), context, out);
     si_sql_close();
     return n;
 }

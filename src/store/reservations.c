@@ -6,6 +6,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "store/append.h"
 #include "store/reservations.h"
 #include "store/sql.h"
 
@@ -42,6 +43,28 @@ si_reservation_load(const pg_uuid_t *reservation_id, bool for_update, SiReservat
     }
     si_sql_close();
     return found;
+}
+
+bool
+si_reservation_append(const SiReservation *reservation, const char *actor, TimestampTz now)
+{
+    const Datum values[] = {UUIDPGetDatum(&reservation->reservation_id),
+                            Int32GetDatum(reservation->pool_id),
+                            si_text_datum(reservation->namespace_name),
+                            UUIDPGetDatum(&reservation->tenant_id),
+                            Int64GetDatum(reservation->cpu_millicores),
+                            Int64GetDatum(reservation->memory_mib),
+                            TimestampTzGetDatum(reservation->starts_at),
+                            TimestampTzGetDatum(reservation->ends_at),
+                            si_text_datum("active"),
+                            BoolGetDatum(reservation->borrowed),
+                            BoolGetDatum(reservation->draft_fallback),
+                            TimestampTzGetDatum(now),
+                            si_text_datum(actor),
+                            (Datum) 0};
+    const bool nulls[lengthof(values)] = {[lengthof(values) - 1] = true}; /* released_at */
+
+    return si_append("reservations", values, nulls, lengthof(values), 5, "ledger");
 }
 
 void

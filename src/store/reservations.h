@@ -25,6 +25,9 @@ typedef struct SiReservation
 /* Whether it exists; for_update locks the row. */
 extern bool si_reservation_load(const pg_uuid_t *reservation_id, bool for_update, SiReservation *out);
 extern void si_reservation_insert(const SiReservation *reservation, const char *actor, TimestampTz now);
+
+/* The same without a statement, so that the table's triggers do not hear of it; false = it takes a statement (append.h). */
+extern bool si_reservation_append(const SiReservation *reservation, const char *actor, TimestampTz now);
 extern void si_reservation_move(const pg_uuid_t *reservation_id, TimestampTz starts_at, TimestampTz ends_at);
 
 /* Whether it was active. */

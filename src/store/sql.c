@@ -10,6 +10,7 @@
 #include "utils/timestamp.h"
 #include "utils/snapmgr.h"
 
+#include "pg/clock.h"
 #include "store/sql.h"
 
 void
@@ -33,7 +34,8 @@ prepare(SiStatement *statement)
 
     if (statement->plan != NULL)
         return;
-    plan = SPI_prepare(statement->text, statement->nargs, statement->types);
+    /* A statement is written for the index that it uses: planning it for the values of the first five calls finds the same. */
+    plan = SPI_prepare_cursor(statement->text, statement->nargs, statement->types, CURSOR_OPT_GENERIC_PLAN);
     if (plan == NULL)
         elog(ERROR, "could not prepare \"%s\": %s", statement->text, SPI_result_code_string(SPI_result));
     if (SPI_keepplan(plan) != 0)
@@ -189,12 +191,15 @@ si_sql_jsonb_copy(uint64 row, int column, MemoryContext context)
 pg_uuid_t
 si_uuid_new(void)
 {
+    uint64 millis = (uint64) (si_now() / 1000 + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (SECS_PER_DAY * INT64CONST(1000)));
     pg_uuid_t id;
 
-    if (!pg_strong_random(id.data, UUID_LEN))
+    if (!pg_strong_random(id.data + 6, UUID_LEN - 6))
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values")));
-    id.data[6] = (id.data[6] & 0x0f) | 0x40; /* version 4 */
-    id.data[8] = (id.data[8] & 0x3f) | 0x80; /* variant of RFC 4122 */
+    for (int i = 0; i < 6; i++)
+        id.data[i] = (unsigned char) (millis >> (40 - 8 * i));
+    id.data[6] = (id.data[6] & 0x0f) | 0x70; /* version 7 */
+    id.data[8] = (id.data[8] & 0x3f) | 0x80; /* variant of RFC 9562 */
     return id;
 }
 

@@ -63,7 +63,7 @@ extern int si_sql_ids(SiStatement *statement, Datum *values, pg_uuid_t **out);
 /* "No time" in structs of the store: never stored, NULL in tables. */
 #define SI_NO_TIME PG_INT64_MAX
 
-/* New random (version 4) uuid. */
+/* New uuid, version 7: the time in milliseconds, then random bits. Rows of one time stand together in indexes. */
 extern pg_uuid_t si_uuid_new(void);
 extern bool si_uuid_equal(const pg_uuid_t *a, const pg_uuid_t *b);
 extern char *si_uuid_text(const pg_uuid_t *id); /* palloc'd */

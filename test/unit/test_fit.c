@@ -7,9 +7,15 @@
 
 #define SLOTS 60
 
-/* Feeds all slots in pieces of random length; SI_NO_SLOT when nothing fits or the slots end. */
+static SiFitState
+feed(SiFit *fit, int64_t first, int n, const int64_t *cpu, const int64_t *mem)
+{
+    return si_fit_feed(fit, first, n, &(SiFree){cpu, mem}, 1);
+}
+
+/* Feeds all slots of one or two accounts in pieces of random length; SI_NO_SLOT when nothing fits or the slots end. */
 static int64_t
-search(const int64_t *cpu, const int64_t *mem, int64_t first, int n, SiFit *fit)
+search(const SiFree *accounts, int n_accounts, int64_t first, int n, SiFit *fit)
 {
     SiFitState state = SI_FIT_GOES_ON;
     int at = 0;
@@ -17,8 +23,11 @@ search(const int64_t *cpu, const int64_t *mem, int64_t first, int n, SiFit *fit)
     while (state == SI_FIT_GOES_ON && at < n)
     {
         int length = (int) random_below(n - at) + 1;
+        SiFree piece[2];
 
-        state = si_fit_feed(fit, first + at, length, cpu + at, mem + at);
+        for (int a = 0; a < n_accounts; a++)
+            piece[a] = (SiFree){accounts[a].cpu + at, accounts[a].mem + at};
+        state = si_fit_feed(fit, first + at, length, piece, n_accounts);
         at += length;
     }
     return state == SI_FIT_FOUND ? fit->run : SI_NO_SLOT;
@@ -43,8 +52,11 @@ TEST(C8_earliest_fit_whatever_the_pieces)
 {
     for (int round = 0; round < 20000; round++)
     {
-        int64_t cpu[SLOTS];
-        int64_t mem[SLOTS];
+        int64_t cpu[2][SLOTS];
+        int64_t mem[2][SLOTS];
+        int64_t least_cpu[SLOTS];
+        int64_t least_mem[SLOTS];
+        int n_accounts = (int) random_below(2) + 1;
         int64_t first = random_below(1000) - 500;
         int n = (int) random_below(SLOTS) + 1;
         int length = (int) random_below(8) + 1;
@@ -53,11 +65,17 @@ TEST(C8_earliest_fit_whatever_the_pieces)
 
         for (int i = 0; i < n; i++)
         {
-            cpu[i] = random_below(4) - 1; /* negative: over-committed */
-            mem[i] = random_below(3);
+            for (int a = 0; a < 2; a++)
+            {
+                cpu[a][i] = random_below(4) - 1; /* negative: over-committed */
+                mem[a][i] = random_below(3);
+            }
+            least_cpu[i] = n_accounts == 2 && cpu[1][i] < cpu[0][i] ? cpu[1][i] : cpu[0][i];
+            least_mem[i] = n_accounts == 2 && mem[1][i] < mem[0][i] ? mem[1][i] : mem[0][i];
         }
         si_fit_begin(&fit, 1, 1, length, latest);
-        assert_int_equal(search(cpu, mem, first, n, &fit), brute(cpu, mem, first, n, 1, 1, length, latest));
+        assert_int_equal(search((SiFree[]){{cpu[0], mem[0]}, {cpu[1], mem[1]}}, n_accounts, first, n, &fit),
+                         brute(least_cpu, least_mem, first, n, 1, 1, length, latest));
     }
 }
 
@@ -68,10 +86,10 @@ TEST(C1_cpu_and_memory_must_fit_in_every_slot)
     SiFit fit;
 
     si_fit_begin(&fit, 2, 2, 2, 5);
-    assert_int_equal(si_fit_feed(&fit, 0, 6, cpu, mem), SI_FIT_FOUND);
+    assert_int_equal(feed(&fit, 0, 6, cpu, mem), SI_FIT_FOUND);
     assert_int_equal(fit.run, 0);
     si_fit_begin(&fit, 2, 2, 3, 5);
-    assert_int_equal(si_fit_feed(&fit, 0, 6, cpu, mem), SI_FIT_GOES_ON); /* slot 5 may be the first of three */
+    assert_int_equal(feed(&fit, 0, 6, cpu, mem), SI_FIT_GOES_ON); /* slot 5 may be the first of three */
     assert_int_equal(fit.run, 5);
 }
 
@@ -81,8 +99,8 @@ TEST(C8_a_run_that_began_in_time_may_end_after_the_window)
     SiFit fit;
 
     si_fit_begin(&fit, 1, 1, 4, 2);
-    assert_int_equal(si_fit_feed(&fit, 0, 3, some, some), SI_FIT_GOES_ON);
-    assert_int_equal(si_fit_feed(&fit, 3, 3, some, some), SI_FIT_FOUND);
+    assert_int_equal(feed(&fit, 0, 3, some, some), SI_FIT_GOES_ON);
+    assert_int_equal(feed(&fit, 3, 3, some, some), SI_FIT_FOUND);
     assert_int_equal(fit.run, 0);
 }
 
@@ -93,9 +111,9 @@ TEST(C8_nothing_begins_after_the_window)
     SiFit fit;
 
     si_fit_begin(&fit, 1, 1, 1, 2);
-    assert_int_equal(si_fit_feed(&fit, 0, 3, none, none), SI_FIT_NONE);
+    assert_int_equal(feed(&fit, 0, 3, none, none), SI_FIT_NONE);
     si_fit_begin(&fit, 1, 1, 1, 1);
-    assert_int_equal(si_fit_feed(&fit, 0, 3, late, late), SI_FIT_NONE);
+    assert_int_equal(feed(&fit, 0, 3, late, late), SI_FIT_NONE);
 }
 
 TEST(slots_that_are_all_the_same)
