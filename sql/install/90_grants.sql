@@ -7,7 +7,7 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sparkingest TO sparkingest_operator;
 REVOKE EXECUTE ON FUNCTION sparkingest.set_cluster, sparkingest.install_schedules FROM sparkingest_operator;
 
 GRANT SELECT ON sparkingest.tenants, sparkingest.resource_purchases, sparkingest.grants, sparkingest.ingestion_jobs, sparkingest.job_executions,
-    sparkingest.reservations, sparkingest.balance_entries, sparkingest.resource_consumption, sparkingest.estimation_observations, sparkingest.events,
+    sparkingest.reservations, sparkingest.balance_entries, sparkingest.balance_chains, sparkingest.grant_balances, sparkingest.resource_consumption, sparkingest.estimation_observations, sparkingest.events,
     sparkingest.usage_hourly, sparkingest.sla_tiers TO sparkingest_tenant;
 GRANT SELECT (namespace, purpose, cpu_millicores, memory_mib, slot_minutes, tenant_cpu_millicores, tenant_memory_mib) ON sparkingest.namespaces TO sparkingest_tenant;
 GRANT SELECT ON sparkingest.capacity_slots TO sparkingest_tenant;
@@ -21,7 +21,7 @@ DO $$
 DECLARE
     table_name text;
 BEGIN
-    FOREACH table_name IN ARRAY ARRAY['tenants', 'resource_purchases', 'grants', 'ingestion_jobs', 'job_executions', 'reservations', 'balance_entries',
+    FOREACH table_name IN ARRAY ARRAY['tenants', 'resource_purchases', 'grants', 'ingestion_jobs', 'job_executions', 'reservations', 'balance_entries', 'balance_chains',
                                       'resource_consumption', 'estimation_observations', 'events', 'usage_hourly']
     LOOP
         EXECUTE pg_catalog.format('ALTER TABLE sparkingest.%I ENABLE ROW LEVEL SECURITY', table_name);

@@ -9,16 +9,17 @@
 #include "flow/admit.h"
 #include "flow/availability.h"
 #include "flow/book.h"
+#include "flow/books.h"
 #include "flow/fires.h"
 #include "flow/overlap.h"
 #include "flow/relief.h"
+#include "flow/reserve.h"
 #include "flow/ticks.h"
 #include "pg/attempt.h"
 #include "pg/clock.h"
 #include "pg/lock.h"
 #include "store/clusters.h"
 #include "store/metering.h"
-#include "store/reservations.h"
 #include "store/sql.h"
 #include "store/upkeep.h"
 
@@ -170,7 +171,8 @@ si_tick_maintain(const char *actor)
         return 0;
     si_ledger_require();
     si_book_forget_past(now);
-    handled = si_reservations_expire(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY);
+    handled = si_release_over(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY);
+    handled += si_books_seal();
     si_worker_beat("maintain", MyProcPid, NULL, now);
     return (int) Min(handled, PG_INT32_MAX);
 }

@@ -73,8 +73,10 @@ si_grants_insert(const SiPurchase *purchase, const char *namespace_name, const T
 {
     static SiStatement insert = {
         "WITH added AS (INSERT INTO sparkingest.grants (grant_id, purchase_id, tenant_id, resource_type, namespace, "
-        "starts_at, ends_at, cpu_millicores, memory_mib, granted, priority) "
-        "SELECT pg_catalog.gen_random_uuid(), $1, $2, $3, $4, b.boundary, b.next_one, $6, $7, $8, $9 FROM "
+        "starts_at, ends_at, cpu_millicores, memory_mib, granted, priority, account_no) "
+        "SELECT pg_catalog.gen_random_uuid(), $1, $2, $3, $4, b.boundary, b.next_one, $6, $7, $8, $9, "
+        "CASE $3 WHEN 'vcpu_hours' THEN pg_catalog.row_number() OVER (ORDER BY b.boundary) + (SELECT COALESCE("
+        "pg_catalog.max(a.account_no), -1) FROM sparkingest.grants AS a WHERE a.tenant_id = $2) END FROM "
         "(SELECT u.boundary, pg_catalog.lead(u.boundary) OVER (ORDER BY u.boundary) AS next_one "
         "FROM pg_catalog.unnest($5) AS u (boundary)) AS b WHERE b.next_one IS NOT NULL RETURNING grant_id, tenant_id, granted) "
         "INSERT INTO sparkingest.balance_entries (at, tenant_id, grant_id, entry_type, amount) "

@@ -25,10 +25,14 @@ typedef struct SiPurchase
     const char *currency;
 } SiPurchase;
 
-/* What a grant of dedicated units supplies. */
+/* What a grant supplies. */
 typedef struct SiGrantRow
 {
     pg_uuid_t tenant_id;
+    bool has_account; /* vCPU-hours: the next three; else the others */
+    int32 account_no;
+    int64 granted; /* millicore-seconds */
+    int64 used;    /* held or spent, by sealed entries */
     char namespace_name[64];
     TimestampTz starts_at;
     TimestampTz ends_at;

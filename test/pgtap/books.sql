@@ -74,8 +74,9 @@ SELECT 'reservation off its grid, or in another pool than it says', r.reservatio
 UNION ALL
 -- M4: available + held + spent = granted, and each is what the entries add up to.
 SELECT 'grant and its entries', format('%s: granted %s, held %s, spent %s; entries %s, %s, %s', g.grant_id, g.granted, g.held, g.spent, e.granted, e.held, e.spent)
-  FROM sparkingest.grants AS g LEFT JOIN LATERAL (
-       SELECT COALESCE(sum(b.amount) FILTER (WHERE b.entry_type = 'grant'), 0) AS granted,
+  FROM (SELECT grant_id, granted, held, spent FROM sparkingest.grant_balances
+        UNION ALL SELECT grant_id, granted, held, spent FROM sparkingest.grants WHERE resource_type <> 'vcpu_hours') AS g LEFT JOIN LATERAL (
+       SELECT COALESCE(sum(CASE b.entry_type WHEN 'grant' THEN b.amount WHEN 'lapse' THEN -b.amount END), 0) AS granted,
               COALESCE(sum(CASE b.entry_type WHEN 'hold' THEN b.amount WHEN 'release' THEN -b.amount WHEN 'charge' THEN -b.amount END), 0) AS held,
               COALESCE(sum(b.amount) FILTER (WHERE b.entry_type = 'charge'), 0) AS spent
          FROM sparkingest.balance_entries AS b WHERE b.grant_id = g.grant_id) AS e ON true

@@ -55,6 +55,7 @@ BEGIN
     RETURN n;
 END
 $$;
+SELECT sparkingest.maintain(); -- seals entries, which gives balance_chains rows
 CREATE TEMPORARY TABLE expected AS SELECT name, (SELECT tenant_id FROM ids WHERE tenant = 'A') AS a, pg_temp.rows_of(name, (SELECT tenant_id
     FROM ids WHERE tenant = 'A')) AS of_a, pg_temp.rows_of(name, (SELECT tenant_id FROM ids WHERE tenant = 'B')) AS of_b,
     pg_temp.rows_of(name, NULL) AS of_nobody

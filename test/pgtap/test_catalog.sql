@@ -112,10 +112,11 @@ INSERT INTO interface VALUES
     ('disable_dispatch', 'cluster text DEFAULT ''default''::text', 'void'),
     ('set_cluster', 'cluster text, kubeconfig text, kube_context text DEFAULT NULL::text', 'void'),
     ('set_namespace', 'namespace text, changes jsonb', 'void'),
-    ('verify_ledger', 'OUT namespace text, OUT tenant_id uuid, OUT time_slot timestamp with time zone, OUT resource text, OUT in_ledger numeric, OUT in_tables numeric', 'SETOF record'),
+    ('verify_ledger', 'OUT namespace text, OUT tenant_id uuid, OUT time_slot timestamp with time zone, OUT resource text, OUT in_ledger numeric, OUT in_tables numeric, OUT grant_id uuid', 'SETOF record'),
+    ('verify_books', 'OUT tenant_id uuid, OUT problem text, OUT detail text', 'SETOF record'),
     ('rebuild_ledger', '', 'void'),
     ('uncommitted_holders', 'OUT pid integer, OUT tenant_id uuid, OUT since timestamp with time zone, OUT reservations integer, OUT cpu_cores numeric, OUT memory_gb numeric', 'SETOF record'),
-    ('reservation_changed', '', 'trigger'), ('grant_changed', '', 'trigger'), ('override_changed', '', 'trigger'), ('ledger_outdated', '', 'trigger'), ('cache_outdated', '', 'trigger'),
+    ('reservation_changed', '', 'trigger'), ('grant_changed', '', 'trigger'), ('entry_changed', '', 'trigger'), ('override_changed', '', 'trigger'), ('ledger_outdated', '', 'trigger'), ('cache_outdated', '', 'trigger'),
     ('health', 'OUT component text, OUT status text, OUT detail text, OUT since timestamp with time zone', 'SETOF record'),
     ('clock', '', 'timestamp with time zone');
 SELECT set_eq('SELECT proname::text, pg_get_function_arguments(oid), pg_get_function_result(oid) FROM functions', 'SELECT * FROM interface',
