@@ -418,7 +418,7 @@ CREATE TABLE sparkingest.balance_entries (
     amount bigint NOT NULL CHECK (amount > 0),
     chain_no bigint,
     chain_hash bytea,
-    CHECK (execution_id IS NULL OR reservation_id IS NULL),
+    CHECK (pg_catalog.num_nonnulls(execution_id, reservation_id) = CASE WHEN entry_type IN ('grant', 'lapse') THEN 0 ELSE 1 END),
     CHECK ((chain_no IS NULL) = (chain_hash IS NULL))
 );
 CREATE INDEX ON sparkingest.balance_entries (execution_id) WHERE execution_id IS NOT NULL;

@@ -93,7 +93,8 @@ void
 si_books_write(const pg_uuid_t *tenant_id, const SiLink *links, int n)
 {
     static SiStatement seal = {"UPDATE sparkingest.balance_entries AS b SET chain_no = u.chain_no, chain_hash = u.chain_hash "
-                               "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) AS u (entry_id, chain_no, chain_hash) WHERE b.entry_id = u.entry_id",
+                               "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) "
+                               "AS u (entry_id, chain_no, chain_hash) WHERE b.entry_id = u.entry_id",
                                3,
                                {INT8ARRAYOID, INT8ARRAYOID, BYTEAARRAYOID}};
     static SiStatement count = {
@@ -136,61 +137,68 @@ si_books_write(const pg_uuid_t *tenant_id, const SiLink *links, int n)
     "COALESCE(pg_catalog.sum(CASE b.entry_type WHEN 'hold' THEN b.amount WHEN 'release' THEN -b.amount " \
     "WHEN 'charge' THEN -b.amount END), 0) AS held, " \
     "COALESCE(pg_catalog.sum(b.amount) FILTER (WHERE b.entry_type = 'charge'), 0) AS spent "
+#define SEALED "FROM sparkingest.balance_entries AS b WHERE b.chain_no IS NOT NULL "
+
+/* Each finds one kind of problem: tenant, what is wrong with what. */
+static SiStatement checks[] = {
+    {"SELECT c.tenant_id, 'entry was changed after it was sealed', pg_catalog.format('entry %s, place %s of the chain', c.entry_id, c.chain_no) "
+     "FROM (SELECT b.tenant_id, b.entry_id, b.chain_no, b.chain_hash, pg_catalog.sha256(pg_catalog.lag(b.chain_hash, 1, "
+     "pg_catalog.decode(pg_catalog.repeat('00', 32), 'hex')) OVER w || pg_catalog.convert_to(" ENTRY_TEXT ", 'UTF8')) AS hash " SEALED
+     "WINDOW w AS (PARTITION BY b.tenant_id ORDER BY b.chain_no)) AS c WHERE c.hash <> c.chain_hash"},
+    {"SELECT c.tenant_id, 'entries are missing', pg_catalog.format('%s before place %s of the chain', c.chain_no - c.before - 1, c.chain_no) "
+     "FROM (SELECT b.tenant_id, b.chain_no, pg_catalog.lag(b.chain_no, 1, 0::bigint) OVER (PARTITION BY b.tenant_id ORDER BY b.chain_no) "
+     "AS before " SEALED ") AS c WHERE c.before + 1 <> c.chain_no"},
+    {"SELECT tenant_id, 'end of the chain', pg_catalog.format('place %s in balance_chains, %s in balance_entries, or other hashes', "
+     "h.chain_no, b.chain_no) FROM sparkingest.balance_chains AS h FULL JOIN (SELECT DISTINCT ON (b.tenant_id) b.tenant_id, b.chain_no, "
+     "b.chain_hash " SEALED "ORDER BY b.tenant_id, b.chain_no DESC) AS b USING (tenant_id) "
+     "WHERE (h.chain_no, h.chain_hash) IS DISTINCT FROM (b.chain_no, b.chain_hash)"},
+    {"SELECT g.tenant_id, 'grant and its entries', pg_catalog.format('grant %s: granted %s, held %s, spent %s; entries %s, %s, %s', "
+     "g.grant_id, g.granted, g.held, g.spent, e.granted, e.held, e.spent) FROM sparkingest.grants AS g LEFT JOIN (SELECT b.grant_id, " ADDS_UP
+     ", pg_catalog.sum(CASE b.entry_type WHEN 'grant' THEN b.amount WHEN 'lapse' THEN -b.amount END) AS granted "
+     "FROM sparkingest.balance_entries AS b WHERE b.chain_no IS NOT NULL OR b.entry_type IN ('grant', 'lapse') GROUP BY 1) AS e USING (grant_id) "
+     "WHERE g.resource_type = 'vcpu_hours' AND (g.granted, g.held, g.spent) "
+     "IS DISTINCT FROM (COALESCE(e.granted, 0), COALESCE(e.held, 0), COALESCE(e.spent, 0))"},
+    {"SELECT g.tenant_id, 'more than was granted', pg_catalog.format('grant %s: granted %s, held %s, spent %s', g.grant_id, g.granted, "
+     "g.held, g.spent) FROM sparkingest.grant_balances AS g WHERE g.available < 0 OR g.held < 0 OR g.spent < 0"},
+    {"SELECT e.tenant_id, 'execution and its entries', pg_catalog.format('execution %s: held %s, charged %s; entries %s, %s', "
+     "e.execution_id, e.held, e.charged, b.held, b.spent) FROM sparkingest.job_executions AS e LEFT JOIN (SELECT b.execution_id, " ADDS_UP
+     "FROM sparkingest.balance_entries AS b WHERE b.execution_id IS NOT NULL GROUP BY 1) AS b USING (execution_id) "
+     "WHERE e.held <> COALESCE(b.held, 0) OR COALESCE(e.charged, 0) <> COALESCE(b.spent, 0)"},
+    {"SELECT r.tenant_id, 'reservation and its entries', pg_catalog.format('reservation %s: held %s; entries %s', r.reservation_id, r.held, "
+     "b.held) FROM sparkingest.reservations AS r LEFT JOIN (SELECT b.reservation_id, " ADDS_UP
+     "FROM sparkingest.balance_entries AS b WHERE b.reservation_id IS NOT NULL GROUP BY 1) AS b USING (reservation_id) "
+     "WHERE r.held <> COALESCE(b.held, 0)"},
+    {"SELECT b.tenant_id, 'entry of nothing', pg_catalog.format('entry %s', b.entry_id) FROM sparkingest.balance_entries AS b "
+     "LEFT JOIN sparkingest.grants AS g ON g.grant_id = b.grant_id AND g.tenant_id = b.tenant_id "
+     "LEFT JOIN sparkingest.job_executions AS e ON e.execution_id = b.execution_id AND e.tenant_id = b.tenant_id "
+     "LEFT JOIN sparkingest.reservations AS r ON r.reservation_id = b.reservation_id AND r.tenant_id = b.tenant_id "
+     "WHERE g.grant_id IS NULL OR (b.execution_id IS NOT NULL AND e.execution_id IS NULL) "
+     "OR (b.reservation_id IS NOT NULL AND r.reservation_id IS NULL)"}};
 
 int
 si_books_verify(SiBookProblem **out)
 {
-    static SiStatement find = {
-        "SELECT c.tenant_id, 'entry was changed after it was sealed', pg_catalog.format('entry %s, place %s of the chain', c.entry_id, c.chain_no) "
-        "FROM (SELECT b.tenant_id, b.entry_id, b.chain_no, b.chain_hash, pg_catalog.sha256(pg_catalog.lag(b.chain_hash, 1, "
-        "pg_catalog.decode(pg_catalog.repeat('00', 32), 'hex')) OVER w || pg_catalog.convert_to(" ENTRY_TEXT ", 'UTF8')) AS hash "
-        "FROM sparkingest.balance_entries AS b WHERE b.chain_no IS NOT NULL WINDOW w AS (PARTITION BY b.tenant_id ORDER BY b.chain_no)) AS c "
-        "WHERE c.hash <> c.chain_hash "
-        "UNION ALL SELECT c.tenant_id, 'entries are missing', pg_catalog.format('%s before place %s of the chain', c.chain_no - c.before - 1, c.chain_no) "
-        "FROM (SELECT b.tenant_id, b.chain_no, pg_catalog.lag(b.chain_no, 1, 0::bigint) OVER (PARTITION BY b.tenant_id ORDER BY b.chain_no) AS before "
-        "FROM sparkingest.balance_entries AS b WHERE b.chain_no IS NOT NULL) AS c WHERE c.before + 1 <> c.chain_no "
-        "UNION ALL SELECT tenant_id, 'end of the chain', pg_catalog.format('balance_chains has place %s, the last entry is at place %s, or their hashes differ', "
-        "h.chain_no, b.chain_no) FROM sparkingest.balance_chains AS h FULL JOIN (SELECT DISTINCT ON (tenant_id) tenant_id, chain_no, chain_hash "
-        "FROM sparkingest.balance_entries WHERE chain_no IS NOT NULL ORDER BY tenant_id, chain_no DESC) AS b USING (tenant_id) "
-        "WHERE (h.chain_no, h.chain_hash) IS DISTINCT FROM (b.chain_no, b.chain_hash) "
-        "UNION ALL SELECT g.tenant_id, 'grant and its entries', pg_catalog.format('grant %s: granted %s, held %s, spent %s; sealed entries %s, %s, %s', "
-        "g.grant_id, g.granted, g.held, g.spent, e.granted, e.held, e.spent) FROM sparkingest.grants AS g, LATERAL (SELECT " ADDS_UP
-        ", COALESCE(pg_catalog.sum(CASE b.entry_type WHEN 'grant' THEN b.amount WHEN 'lapse' THEN -b.amount END), 0) AS granted "
-        "FROM sparkingest.balance_entries AS b WHERE b.grant_id = g.grant_id AND (b.chain_no IS NOT NULL OR b.entry_type IN ('grant', 'lapse'))) AS e "
-        "WHERE g.resource_type = 'vcpu_hours' AND (g.granted <> e.granted OR g.held <> e.held OR g.spent <> e.spent) "
-        "UNION ALL SELECT g.tenant_id, 'more than was granted', pg_catalog.format('grant %s: granted %s, held %s, spent %s', g.grant_id, g.granted, g.held, g.spent) "
-        "FROM sparkingest.grant_balances AS g WHERE g.available < 0 OR g.held < 0 OR g.spent < 0 "
-        "UNION ALL SELECT e.tenant_id, 'execution and its entries', pg_catalog.format('execution %s: held %s, charged %s; entries %s, %s', "
-        "e.execution_id, e.held, e.charged, b.held, b.spent) FROM sparkingest.job_executions AS e, LATERAL (SELECT " ADDS_UP
-        "FROM sparkingest.balance_entries AS b WHERE b.execution_id = e.execution_id) AS b "
-        "WHERE e.held <> b.held OR COALESCE(e.charged, 0) <> b.spent "
-        "UNION ALL SELECT r.tenant_id, 'reservation and its entries', pg_catalog.format('reservation %s: held %s; entries %s', r.reservation_id, r.held, b.held) "
-        "FROM sparkingest.reservations AS r LEFT JOIN (SELECT b.reservation_id, " ADDS_UP
-        "FROM sparkingest.balance_entries AS b WHERE b.reservation_id IS NOT NULL GROUP BY 1) AS b USING (reservation_id) "
-        "WHERE r.held <> COALESCE(b.held, 0) "
-        "UNION ALL SELECT b.tenant_id, 'entry of nothing', pg_catalog.format('entry %s', b.entry_id) FROM sparkingest.balance_entries AS b "
-        "LEFT JOIN sparkingest.grants AS g ON g.grant_id = b.grant_id AND g.tenant_id = b.tenant_id "
-        "LEFT JOIN sparkingest.job_executions AS e ON e.execution_id = b.execution_id AND e.tenant_id = b.tenant_id "
-        "LEFT JOIN sparkingest.reservations AS r ON r.reservation_id = b.reservation_id AND r.tenant_id = b.tenant_id "
-        "WHERE g.grant_id IS NULL OR (b.execution_id IS NOT NULL AND e.execution_id IS NULL) "
-        "OR (b.reservation_id IS NOT NULL AND r.reservation_id IS NULL)",
-        0,
-        {0}};
     MemoryContext context = CurrentMemoryContext;
-    uint64 n;
+    int count = 0;
 
+    *out = palloc(sizeof(SiBookProblem));
     si_sql_open();
-    n = si_sql_run(&find, NULL, NULL);
-    *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiBookProblem));
-    for (uint64 i = 0; i < n; i++)
+    for (int c = 0; c < lengthof(checks); c++)
     {
-        bool isnull;
+        uint64 n = si_sql_run(&checks[c], NULL, NULL);
 
-        (*out)[i].tenant_id = si_sql_uuid(i, 1, &isnull);
-        (*out)[i].has_tenant = !isnull;
-        (*out)[i].problem = si_sql_text_copy(i, 2, context);
-        (*out)[i].detail = si_sql_text_copy(i, 3, context);
+        *out = repalloc_huge(*out, (count + n + 1) * sizeof(SiBookProblem));
+        for (uint64 i = 0; i < n; i++)
+        {
+            SiBookProblem *problem = &(*out)[count++];
+            bool isnull;
+
+            problem->tenant_id = si_sql_uuid(i, 1, &isnull);
+            problem->has_tenant = !isnull;
+            problem->problem = si_sql_text_copy(i, 2, context);
+            problem->detail = si_sql_text_copy(i, 3, context);
+        }
     }
     si_sql_close();
-    return (int) n;
+    return count;
 }

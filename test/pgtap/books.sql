@@ -1,7 +1,7 @@
 -- books.sql: independent checks of what the tables say together. Every test ends with
 --     SELECT * FROM books.differences();
 -- and no row means that the books are right. Loaded once into each test database by test/server-tests.sh. Nothing here
--- uses functions of the extension, which would only agree with itself, but verify_ledger(), which holds its memory against its tables.
+-- uses functions of the extension, which would only agree with itself, but verify_ledger() and verify_books(), which hold it against its tables.
 \set ON_ERROR_STOP on
 CREATE SCHEMA books;
 
@@ -130,6 +130,8 @@ SELECT 'execution and its metering', e.execution_id::text
     OR (c.tenant_id, c.job_id, c.namespace, c.charged, c.cpu_millicore_seconds, c.memory_mib_seconds)
        <> (e.tenant_id, e.job_id, e.namespace, e.charged, e.cpu_millicores * c.billed_seconds, e.memory_mib * c.billed_seconds)
     OR (c.charged > 0 AND c.charge_to <> 'vcpu_hours')
+UNION ALL
+SELECT 'verify_books', format('%s: %s, %s', v.tenant_id, v.problem, v.detail) FROM sparkingest.verify_books() AS v
 UNION ALL
 SELECT 'job that fires though it should not, or has no place', j.job_name
   FROM sparkingest.ingestion_jobs AS j
