@@ -102,7 +102,7 @@ si_grant_changed(PG_FUNCTION_ARGS)
         return PointerGetDatum(NULL);
     si_ledger_require();
     si_caller_enter(&caller);
-    si_book_grant(had ? &before : NULL, has ? &after : NULL);
+    si_book_grant(had ? &before : NULL, has ? &after : NULL, SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA);
     si_caller_leave(&caller);
     return PointerGetDatum(NULL);
 }

@@ -132,7 +132,7 @@ si_book_reservation(const SiReservation *before, const SiReservation *after, boo
 }
 
 static void
-book_units(const SiGrantRow *grant, int sign)
+book_units(const SiGrantRow *grant, int sign, bool follow)
 {
     SiNamespace namespace;
     SiAccount account = {0};
@@ -144,7 +144,14 @@ book_units(const SiGrantRow *grant, int sign)
     load_namespace(grant->namespace_name, &namespace);
     if (!slots_of(&namespace, grant->starts_at, grant->ends_at, true, &change.first, &change.n))
         return;
-    account.pool_id = si_pool_get(grant->namespace_name, &grant->tenant_id);
+    account.pool_id = follow ? si_pool_find(grant->namespace_name, &grant->tenant_id)
+                             : si_pool_get(grant->namespace_name, &grant->tenant_id);
+    if (account.pool_id == 0)
+    {
+        /* Replicated before its pool, which comes with the number that it has there: one made here would be in its way. */
+        si_ledger_seize(false);
+        return;
+    }
     /* Until we end, nobody brings what we change into memory. */
     si_lock_to_end(SI_LOCK_SUPPLY, (uint32) account.pool_id, si_account_key(&account), false);
     change.cpu = palloc(sizeof(int64) * change.n);
@@ -156,15 +163,15 @@ book_units(const SiGrantRow *grant, int sign)
 }
 
 void
-si_book_grant(const SiGrantRow *before, const SiGrantRow *after)
+si_book_grant(const SiGrantRow *before, const SiGrantRow *after, bool follow)
 {
     if (before && after && si_uuid_equal(&before->tenant_id, &after->tenant_id) &&
         strcmp(before->namespace_name, after->namespace_name) == 0 && before->starts_at == after->starts_at &&
         before->ends_at == after->ends_at && before->cpu_millicores == after->cpu_millicores &&
         before->memory_mib == after->memory_mib)
         return;
-    book_units(before, -1);
-    book_units(after, 1);
+    book_units(before, -1, follow);
+    book_units(after, 1, follow);
 }
 
 void

@@ -19,8 +19,11 @@ extern bool si_book_expected(const pg_uuid_t *reservation_id);
  */
 extern void si_book_reservation(const SiReservation *before, const SiReservation *after, bool force);
 
-/* Dedicated units came, changed or went. */
-extern void si_book_grant(const SiGrantRow *before, const SiGrantRow *after);
+/*
+ * Dedicated units came, changed or went. The owner's pool is made when it is missing, but not with `follow`: then it comes from
+ * another server, as the units do.
+ */
+extern void si_book_grant(const SiGrantRow *before, const SiGrantRow *after, bool follow);
 
 /* Chunks of days that nobody can ask for any more leave memory. */
 extern void si_book_forget_past(TimestampTz now);
