@@ -103,7 +103,8 @@ si_grant_changed(PG_FUNCTION_ARGS)
         si_grant_from_row(new_row(data), desc, &after);
     si_ledger_require();
     si_caller_enter(&caller);
-    si_book_grant(old_row(data) ? &before : NULL, new_row(data) ? &after : NULL);
+    si_book_grant(old_row(data) ? &before : NULL, new_row(data) ? &after : NULL,
+                  SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA);
     si_caller_leave(&caller);
     return PointerGetDatum(NULL);
 }

@@ -172,7 +172,7 @@ si_book_reservation(const SiReservation *before, const SiReservation *after, boo
 }
 
 static void
-book_units(const SiGrantRow *grant, int sign)
+book_units(const SiGrantRow *grant, int sign, bool follow)
 {
     SiNamespace namespace;
     SiAccount account = {0};
@@ -182,7 +182,14 @@ book_units(const SiGrantRow *grant, int sign)
     load_namespace(grant->namespace_name, &namespace);
     if (!slots_of(&namespace, grant->starts_at, grant->ends_at, true, &change.first, &change.n))
         return;
-    account.pool_id = si_pool_get(grant->namespace_name, &grant->tenant_id);
+    account.pool_id = follow ? si_pool_find(grant->namespace_name, &grant->tenant_id)
+                             : si_pool_get(grant->namespace_name, &grant->tenant_id);
+    if (account.pool_id == 0)
+    {
+        /* Replicated before its pool, which comes with the number that it has there: one made here would be in its way. */
+        si_ledger_seize(false);
+        return;
+    }
     /* Until we end, nobody brings what we change into memory. */
     si_lock_to_end(SI_LOCK_SUPPLY, (uint32) account.pool_id, si_account_key(&account), false);
     change.cpu = palloc(sizeof(int64) * change.n);
@@ -194,18 +201,18 @@ book_units(const SiGrantRow *grant, int sign)
 }
 
 static void
-book_grant(const SiGrantRow *grant, int sign)
+book_grant(const SiGrantRow *grant, int sign, bool follow)
 {
     if (grant == NULL)
         return;
     if (grant->has_account)
         si_funds_book(&grant->tenant_id, grant->account_no, sign * grant->granted, sign * grant->used, true);
     else
-        book_units(grant, sign);
+        book_units(grant, sign, follow);
 }
 
 void
-si_book_grant(const SiGrantRow *before, const SiGrantRow *after)
+si_book_grant(const SiGrantRow *before, const SiGrantRow *after, bool follow)
 {
     if (before && after && si_uuid_equal(&before->tenant_id, &after->tenant_id) && before->has_account == after->has_account &&
         before->account_no == after->account_no && before->granted == after->granted && before->used == after->used &&
@@ -220,8 +227,8 @@ si_book_grant(const SiGrantRow *before, const SiGrantRow *after)
         return;
     }
     /* In this order less is missing meanwhile only as far as there is less in the end. */
-    book_grant(after, 1);
-    book_grant(before, -1);
+    book_grant(after, 1, follow);
+    book_grant(before, -1, follow);
 }
 
 static void

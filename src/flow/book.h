@@ -28,8 +28,11 @@ extern bool si_book_is_sealing(void);
 extern void si_book_expect_entry(int64 entry_id);
 extern bool si_book_expected_entry(int64 entry_id);
 
-/* A grant came, changed or went. */
-extern void si_book_grant(const SiGrantRow *before, const SiGrantRow *after);
+/*
+ * A grant came, changed or went. Of dedicated units the owner's pool is made when it is missing, but not with `follow`: then it
+ * comes from another server, as the grant does.
+ */
+extern void si_book_grant(const SiGrantRow *before, const SiGrantRow *after, bool follow);
 
 /* An entry came, changed or went; raises SI002 when its grant has not so much, unless `force`. */
 extern void si_book_entry(const SiEntryRow *before, const SiEntryRow *after, bool force);
