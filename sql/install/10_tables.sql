@@ -78,13 +78,12 @@ COMMENT ON COLUMN sparkingest.tenants.created_at IS 'When the tenant was created
 
 CREATE TABLE sparkingest.tenant_roles (
     tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
-    role_oid oid NOT NULL,
-    PRIMARY KEY (tenant_id, role_oid)
+    role regrole NOT NULL,
+    PRIMARY KEY (tenant_id, role)
 );
-CREATE INDEX ON sparkingest.tenant_roles (role_oid);
 COMMENT ON TABLE sparkingest.tenant_roles IS 'Which login roles act for which tenant (grant_tenant)';
 COMMENT ON COLUMN sparkingest.tenant_roles.tenant_id IS 'Tenant';
-COMMENT ON COLUMN sparkingest.tenant_roles.role_oid IS 'Role; members of it act for the tenant too. An oid whose role was dropped gives nobody anything';
+COMMENT ON COLUMN sparkingest.tenant_roles.role IS 'Role; members of it act for the tenant too. A role that was dropped gives nobody anything, and maintain() removes its rows (J12)';
 
 CREATE TABLE sparkingest.resource_purchases (
     purchase_id uuid PRIMARY KEY,
@@ -435,7 +434,7 @@ COMMENT ON COLUMN sparkingest.balance_entries.reservation_id IS 'Application''s 
 COMMENT ON COLUMN sparkingest.balance_entries.entry_type IS 'grant: supply to available; hold: available to held; release: held to available; charge: held to spent; lapse: available to supply';
 COMMENT ON COLUMN sparkingest.balance_entries.amount IS 'Millicore-seconds, positive';
 COMMENT ON COLUMN sparkingest.balance_entries.chain_no IS 'Place in the tenant''s chain, from 1 without gaps; NULL until it is sealed';
-COMMENT ON COLUMN sparkingest.balance_entries.chain_hash IS 'SHA-256 of the hash before (32 zero bytes before the first) and the text entry_id|tenant_id|at|grant_id|execution_id|reservation_id|entry_type|amount, with at in microseconds since 1970 and nothing for NULL';
+COMMENT ON COLUMN sparkingest.balance_entries.chain_hash IS 'SHA-256 of the hash before (32 zero bytes before the first) and the text chain_no|tenant_id|at|grant_id|execution_id|reservation_id|entry_type|amount, with at in microseconds since 1970 and nothing for NULL';
 
 CREATE TABLE sparkingest.balance_chains (
     tenant_id uuid PRIMARY KEY,
@@ -601,7 +600,7 @@ SELECT pg_catalog.pg_extension_config_dump('sparkingest.namespaces', $$WHERE nam
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.pools', $$WHERE tenant_id IS NOT NULL OR namespace NOT IN ('dedicated-cpu-ns', 'vcpu-hours-ns', 'draft-ingestion-ns')$$);
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.capacity_overrides', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.tenants', '');
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.tenant_roles', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.tenant_roles', 'WHERE role IN (SELECT oid FROM pg_catalog.pg_roles)');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_purchases', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.grants', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.ingestion_jobs', '');

@@ -22,7 +22,12 @@ COMMENT ON FUNCTION sparkingest.revoke_tenant IS 'Takes back what grant_tenant g
 CREATE FUNCTION sparkingest.can_see_tenant(tenant_id uuid)
 RETURNS boolean LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_can_see_tenant';
 COMMENT ON FUNCTION sparkingest.can_see_tenant IS
-'Whether the current role is an operator or acts for the tenant; the row policies rest on it (Q4)';
+'Whether the current role sees the tenant''s rows: operators, readers, and who acts for it (Q4)';
+
+CREATE FUNCTION sparkingest.my_tenants()
+RETURNS uuid[] LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_my_tenants';
+COMMENT ON FUNCTION sparkingest.my_tenants IS
+'The tenants that the current role acts for, by grant_tenant; the row policies rest on it (Q4)';
 
 CREATE FUNCTION sparkingest.purchase(tenant_id uuid, resource_type text, quantity integer, time_period text DEFAULT 'monthly',
     valid_from timestamptz DEFAULT NULL, valid_until timestamptz DEFAULT NULL, options jsonb DEFAULT '{}', idempotency_key text DEFAULT NULL)

@@ -202,7 +202,7 @@ si_health(PG_FUNCTION_ARGS)
 
     InitMaterializedSRF(fcinfo, 0);
     si_caller_enter(&caller);
-    si_caller_require_operator(&caller, "health");
+    si_caller_require_sight(&caller, "health");
     put_preload(result);
     put_ledger(result);
     put_schedules(result);

@@ -53,7 +53,7 @@ si_verify_ledger(PG_FUNCTION_ARGS)
 
     InitMaterializedSRF(fcinfo, 0);
     si_caller_enter(&caller);
-    si_caller_require_operator(&caller, "verify_ledger");
+    si_caller_require_sight(&caller, "verify_ledger");
     if (!RecoveryInProgress())
     {
         si_ledger_require();
@@ -101,7 +101,7 @@ si_uncommitted_holders(PG_FUNCTION_ARGS)
 
     InitMaterializedSRF(fcinfo, 0);
     si_caller_enter(&caller);
-    si_caller_require_operator(&caller, "uncommitted_holders");
+    si_caller_require_sight(&caller, "uncommitted_holders");
     si_ledger_require();
     n = si_holders(&holders);
     for (int i = 0; i < n; i++)

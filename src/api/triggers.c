@@ -6,6 +6,7 @@
 
 #include "commands/trigger.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
@@ -54,7 +55,8 @@ new_row(const TriggerData *data)
 static bool
 is_restored(const TriggerData *data)
 {
-    if (check_function_bodies || !TRIGGER_FIRED_BY_INSERT(data->tg_event))
+    /* Our own functions restore nothing, whatever their caller has set. */
+    if (check_function_bodies || InLocalUserIdChange() || !TRIGGER_FIRED_BY_INSERT(data->tg_event))
         return false;
     si_ledger_require();
     si_ledger_seize(false);

@@ -20,15 +20,17 @@
 static void
 link_to(SiLink *link, const uint8 *before)
 {
-    int length = strlen(link->text);
+    char *text = psprintf(INT64_FORMAT "|%s", link->chain_no, link->text);
+    int length = strlen(text);
     bytea *input = palloc(VARHDRSZ + SI_HASH_BYTES + length);
     bytea *hash;
 
     SET_VARSIZE(input, VARHDRSZ + SI_HASH_BYTES + length);
     memcpy(VARDATA(input), before, SI_HASH_BYTES);
-    memcpy(VARDATA(input) + SI_HASH_BYTES, link->text, length);
+    memcpy(VARDATA(input) + SI_HASH_BYTES, text, length);
     hash = DatumGetByteaPP(DirectFunctionCall1(sha256_bytea, PointerGetDatum(input)));
     memcpy(link->hash, VARDATA_ANY(hash), SI_HASH_BYTES);
+    pfree(text);
     pfree(input);
     pfree(hash);
 }
@@ -44,8 +46,8 @@ seal_tenant(const pg_uuid_t *tenant_id)
     for (int i = 0; i < n; i++)
     {
         CHECK_FOR_INTERRUPTS();
-        link_to(&links[i], i == 0 ? last.hash : links[i - 1].hash);
         links[i].chain_no = last.chain_no + 1 + i;
+        link_to(&links[i], i == 0 ? last.hash : links[i - 1].hash);
     }
     if (n == 0)
         return 0;

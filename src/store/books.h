@@ -11,7 +11,7 @@
 typedef struct SiLink
 {
     int64 entry_id;
-    char *text; /* what is hashed, see the column chain_hash */
+    char *text; /* what is hashed of it, after its place and a |: see the column chain_hash */
     int64 chain_no;
     uint8 hash[SI_HASH_BYTES];
 } SiLink;

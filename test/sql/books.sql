@@ -78,10 +78,10 @@ SELECT sparkingest.maintain();
 SELECT count(*) AS unsealed FROM sparkingest.balance_entries WHERE chain_no IS NULL;
 SELECT * FROM pg_temp.books_of('Acme');
 WITH RECURSIVE chain AS (
-    SELECT chain_no, chain_hash, sha256(decode(repeat('00', 32), 'hex') || convert_to(concat_ws('|', entry_id, tenant_id, (extract(epoch FROM at) * 1000000)::bigint,
-        grant_id, '', '', entry_type, amount), 'UTF8')) AS hash FROM sparkingest.balance_entries WHERE chain_no = 1
+    SELECT b.chain_no, chain_hash, sha256(decode(repeat('00', 32), 'hex') || convert_to(concat_ws('|', b.chain_no, tenant_id, (extract(epoch FROM at) * 1000000)::bigint,
+        grant_id, '', '', entry_type, amount), 'UTF8')) AS hash FROM sparkingest.balance_entries AS b WHERE chain_no = 1
     UNION ALL
-    SELECT b.chain_no, b.chain_hash, sha256(c.hash || convert_to(concat_ws('|', entry_id, tenant_id, (extract(epoch FROM at) * 1000000)::bigint, grant_id,
+    SELECT b.chain_no, b.chain_hash, sha256(c.hash || convert_to(concat_ws('|', b.chain_no, tenant_id, (extract(epoch FROM at) * 1000000)::bigint, grant_id,
         COALESCE(execution_id::text, ''), COALESCE(reservation_id::text, ''), entry_type, amount), 'UTF8'))
       FROM chain AS c JOIN sparkingest.balance_entries AS b ON b.chain_no = c.chain_no + 1)
 SELECT count(*) = (SELECT count(*) FROM sparkingest.balance_entries) AS all_of_them, bool_and(hash = chain_hash) AS whole FROM chain;
