@@ -23,6 +23,8 @@
 #include "pg/errors.h"
 #include "pg/lock.h"
 
+#define POLITE_TRIES 100
+
 /* What became of an attempt under the locks. */
 typedef enum Result
 {
@@ -620,14 +622,25 @@ si_ledger_read(const SiAccount *account, SiSlots *total, SiSlots *allocated)
 void
 si_ledger_seize(bool now)
 {
+    bool seized = false;
+
     if (now && si_transaction_is_open())
         ereport(ERROR, (errcode(ERRCODE_SI_STATE),
                         errmsg("the ledger cannot be made anew in a transaction that reserved or released capacity"),
                         errhint("Commit first.")));
     PreventCommandDuringRecovery("a rebuild of the ledger");
-    /* First without a place in the queue, so that nobody waits behind us for a transaction that goes on for long (C6). */
-    si_lock_wait_for_holders(SI_LOCK_LEDGER, 0, 0);
-    si_lock_to_end(SI_LOCK_LEDGER, 0, 0, false);
+    /*
+     * Without a place in the queue, so that nobody waits behind us for a transaction that goes on for long (C6). Where others
+     * come all the time there is no moment without any: then in the queue after all, behind transactions that are short.
+     */
+    for (int i = 0; i < POLITE_TRIES && !seized; i++)
+    {
+        CHECK_FOR_INTERRUPTS();
+        si_lock_wait_for_holders(SI_LOCK_LEDGER, 0, 0);
+        seized = si_lock_to_end_try(SI_LOCK_LEDGER, 0, 0);
+    }
+    if (!seized)
+        si_lock_to_end(SI_LOCK_LEDGER, 0, 0, false);
     if (now)
         (void) si_chunks_remove(MyDatabaseId, si_ledger_relation());
     si_transaction_evict_at_commit(MyDatabaseId, si_ledger_relation());
