@@ -451,6 +451,10 @@ si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force)
     SiPosition *positions[SI_MAX_ACCOUNTS];
     Result result;
 
+    if (!force && si_transaction_supply_is_outdated())
+        ereport(ERROR, (errcode(ERRCODE_SI_STATE),
+                        errmsg("capacity cannot be reserved in a transaction that changed a namespace or truncated what it has"),
+                        errhint("Commit first.")));
     si_ledger_begin();
     for (int a = 0; a < claim->n_accounts; a++)
         positions[a] = si_position_open(&claim->accounts[a], first, n);
@@ -620,8 +624,9 @@ si_ledger_read(const SiAccount *account, SiSlots *total, SiSlots *allocated)
 }
 
 void
-si_ledger_seize(bool now)
+si_ledger_seize(SiOutdated what)
 {
+    bool now = what == SI_OUTDATED_ALL;
     bool seized = false;
 
     if (now && si_transaction_is_open())
@@ -643,5 +648,5 @@ si_ledger_seize(bool now)
         si_lock_to_end(SI_LOCK_LEDGER, 0, 0, false);
     if (now)
         (void) si_chunks_remove(MyDatabaseId, si_ledger_relation());
-    si_transaction_evict_at_commit(MyDatabaseId, si_ledger_relation());
+    si_transaction_evict_at_commit(MyDatabaseId, si_ledger_relation(), what == SI_OUTDATED_SUPPLY);
 }
