@@ -64,7 +64,7 @@ sub worker
 	return $db->sql("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE '$like'");
 }
 
-for my $victim ('backend', 'backend', 'dispatcher', 'backend', 'checkpointer')
+for my $victim ('backend', 'dispatcher', 'backend', 'checkpointer')
 {
 	my $size = -s $node->logfile;
 	$load->start;
