@@ -17,11 +17,12 @@ my $node = $db->node;
 my $load = Sparkingest::Load->new($db, sessions => 5, days => 30);
 my $tenant = $db->tenant(hours => 100_000, units => 3);
 $db->sql("SELECT sparkingest.purchase('$tenant', 'vcpu_hours', 1000, 'yearly')");
+my $base = $db->sql(q(SELECT date_trunc('day', now()) + interval '1 day'));
 my $names = <<"SQL";
 CREATE SCHEMA f;
 CREATE FUNCTION f.take(cores numeric, day numeric, in_namespace text DEFAULT 'vcpu-hours-ns') RETURNS uuid LANGUAGE sql VOLATILE AS
 \$\$SELECT reservation_id FROM sparkingest.reserve('TENANT', cores, cores * 2, '1 hour',
-    date_trunc('day', now()) + interval '1 day' + day * interval '1 day', '0', in_namespace)\$\$;
+    timestamptz '$base' + day * interval '1 day', '0', in_namespace)\$\$;
 SQL
 $db->sql($names =~ s/TENANT/$tenant/r);
 
@@ -158,8 +159,9 @@ ledger_is_right($second, 'another database has a ledger of its own');
 my $both = days_in_memory($db);
 cmp_ok($both, '>', $before, '... in the same memory');
 my $stays = $node->background_psql('second', on_error_stop => 0);
+my $free = sub { return "SELECT sparkingest.find_slot('vcpu-hours-ns', 1900, 1, '1 hour', '$base'::timestamptz + interval '1 day', '0') $_[0]" };
 my $says = sub { my $said = $stays->query($_[0]); $stays->{stderr} = ''; return $said };
-is($says->(q(SELECT sparkingest.find_slot('vcpu-hours-ns', 1900, 1, '1 hour', date_trunc('day', now()) + interval '2 days', '0') IS NULL)), 't', 'a session knows what is held there');
+is($says->($free->('IS NULL')), 't', 'a session knows what is held there');
 $second->sql('BEGIN; DROP SCHEMA f, books, shown CASCADE; DROP EXTENSION sparkingest CASCADE; ROLLBACK');
 is(days_in_memory($db), $both, 'DROP EXTENSION, rolled back, leaves it in memory');
 ledger_is_right($second, '... and right');
@@ -171,7 +173,7 @@ like($second->refusal('SELECT sparkingest.rebuild_ledger()'), qr/ERROR:  42883/,
 $second->sql('CREATE EXTENSION sparkingest');
 $fresh->($second);
 ledger_is_right($second, 'created again, it is empty');
-is($says->(q(SELECT sparkingest.find_slot('vcpu-hours-ns', 1900, 1, '1 hour', date_trunc('day', now()) + interval '2 days', '0') IS NOT NULL)), 't', '... also for the session that was there');
+is($says->($free->('IS NOT NULL')), 't', '... also for the session that was there');
 like($says->('SELECT f.take(1990, 1)'), qr/^[0-9a-f-]{36}$/, '... which may have all of it');
 is($second->refusal('SELECT f.take(20, 1)') =~ /SI001/, 1, '... once');
 $stays->quit;

@@ -74,7 +74,7 @@ sub start_session
 	my ($self, $session) = @_;
 	my $file = "$self->{folder}/" . ++$self->{files};
 	PostgreSQL::Test::Utils::append_to_file($file, join '', map { $self->transaction($session) } 1 .. 3000);
-	$session->{out} = "$file.out";
+	@$session{qw(out is_read)} = ("$file.out", 0);
 	PostgreSQL::Test::Utils::append_to_file($session->{out}, '');
 	$session->{pid} = fork() // croak "fork: $!";
 	return if $session->{pid};
@@ -106,7 +106,7 @@ sub read_session
 			$self->{committed}++;
 		}
 	}
-	$session->{asked} = $n // $session->{told};
+	@$session{qw(asked is_read)} = ($n // $session->{told}, 1);
 	return;
 }
 
@@ -122,17 +122,17 @@ sub promised
 	return;
 }
 
-# Waits until so many transactions more have been committed.
+# Waits until so many transactions more have been committed. Sessions that came to their end are followed by others.
 sub goes_on
 {
 	my ($self, $transactions) = @_;
 	my $done = sub {
-		my $sum = 0;
-		$sum += () = PostgreSQL::Test::Utils::slurp_file($_->{out}) =~ /^COMMIT$/mg for @{ $self->{sessions} };
+		my $sum = $self->{committed};
+		$sum += () = PostgreSQL::Test::Utils::slurp_file($_->{out}) =~ /^COMMIT$/mg for grep { !$_->{is_read} } @{ $self->{sessions} };
 		return $sum;
 	};
 	my $before = $done->();
-	Sparkingest::Wait::poll(sub { $done->() >= $before + $transactions }) or croak 'the load does not go on';
+	Sparkingest::Wait::poll(sub { $self->start_again; $done->() >= $before + $transactions }) or croak 'the load does not go on';
 	return;
 }
 
