@@ -23,7 +23,7 @@
 #include "pg/errors.h"
 #include "pg/lock.h"
 
-#define POLITE_TRIES 100
+#define POLITE_TRIES 10
 
 /* What became of an attempt under the locks. */
 typedef enum Result

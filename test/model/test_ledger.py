@@ -643,4 +643,4 @@ def test_the_ledger_does_what_its_model_does(database):
     assert all(SEEN[what] > 0 for what in MUST_BE_SEEN), SEEN
 
 
-EXAMPLES = 300
+EXAMPLES = 200
