@@ -19,17 +19,19 @@ const char *
 si_relief_effect_name(SiReliefEffect effect)
 {
     static const char *const names[] = {
-        [SI_RELIEF_MOVED] = "moved", [SI_RELIEF_WAITING] = "waiting", [SI_RELIEF_OVER_COMMITTED] = "over_committed"};
+        [SI_RELIEF_MOVED] = "moved",
+        [SI_RELIEF_WAITING] = "waiting",
+        [SI_RELIEF_OVER_COMMITTED] = "over_committed",
+        [SI_RELIEF_KEEPS_HOLD] = "keeps_hold"};
 
     return names[effect];
 }
 
-/* Whether the namespace as a whole has promised more than it has in some slot that the reservation touches. */
+/* Whether the pool has promised more than it has in some slot that the reservation touches. */
 static bool
-is_over_committed(const SiNamespace *namespace, const SiReservation *r, TimestampTz from, TimestampTz until)
+is_over_committed(const SiPoolRef *pool, const SiReservation *r, TimestampTz from, TimestampTz until)
 {
-    SiPoolRef pool = {*namespace, NULL};
-    int64 step = namespace->step_usecs;
+    int64 step = pool->namespace.step_usecs;
     int64 first = si_slot_floor(Max(r->starts_at, from), step);
     int64 last = si_slot_ceil(Min(r->ends_at, until), step);
     SiSlots total;
@@ -37,7 +39,7 @@ is_over_committed(const SiNamespace *namespace, const SiReservation *r, Timestam
 
     if (first >= last)
         return false;
-    si_occupancy(&pool, first, (int32) (last - first), &total, &allocated);
+    si_occupancy(pool, first, (int32) (last - first), &total, &allocated);
     for (int i = 0; i < total.n; i++)
         if (allocated.cpu[i] > total.cpu[i] || allocated.mem[i] > total.mem[i])
             return true;
@@ -72,11 +74,11 @@ name_it(const SiReservation *r)
 }
 
 int
-si_relieve(const SiNamespace *namespace, TimestampTz from, TimestampTz until, const char *actor, const char *cause,
+si_relieve(const SiPoolRef *pool, TimestampTz from, TimestampTz until, const char *actor, const char *cause,
            bool tell, TimestampTz now, SiRelieved **out)
 {
     SiVictim *victims;
-    int count = si_executions_in(namespace->name, from, until, &victims);
+    int count = si_executions_in(pool->namespace.name, from, until, &victims);
     int n = 0;
 
     *out = palloc((count + 1) * sizeof(SiRelieved));
@@ -87,7 +89,8 @@ si_relieve(const SiNamespace *namespace, TimestampTz from, TimestampTz until, co
         CHECK_FOR_INTERRUPTS();
         memset(r, 0, sizeof(*r));
         if (!si_reservation_load(&victims[i].reservation_id, false, &r->reservation) || !r->reservation.active ||
-            !is_over_committed(namespace, &r->reservation, from, until))
+            (pool->tenant_id && !si_uuid_equal(&r->reservation.tenant_id, pool->tenant_id)) ||
+            !is_over_committed(pool, &r->reservation, from, until))
             continue;
         r->has_execution = victims[i].has_execution;
         r->e.execution_id = victims[i].execution_id;
