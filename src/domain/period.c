@@ -170,5 +170,5 @@ si_price_print(int64_t unit_price, int64_t quantity, int64_t discount, int64_t p
     __int128 divisor = (__int128) whole * MILLION;
     __int128 price = full / divisor * part + (full % divisor * part * 2 + divisor) / (divisor * 2);
 
-    snprintf(buf, size, "%" PRId64 ".%06" PRId64, (int64_t) (price / MILLION), (int64_t) (price % MILLION));
+    (void) snprintf(buf, size, "%" PRId64 ".%06" PRId64, (int64_t) (price / MILLION), (int64_t) (price % MILLION));
 }
