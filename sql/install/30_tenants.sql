@@ -22,7 +22,12 @@ COMMENT ON FUNCTION sparkingest.revoke_tenant IS 'Takes back what grant_tenant g
 CREATE FUNCTION sparkingest.can_see_tenant(tenant_id uuid)
 RETURNS boolean LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_can_see_tenant';
 COMMENT ON FUNCTION sparkingest.can_see_tenant IS
-'Whether the current role is an operator or acts for the tenant; the row policies rest on it (Q4)';
+'Whether the current role sees the tenant''s rows: operators, readers, and who acts for it (Q4)';
+
+CREATE FUNCTION sparkingest.my_tenants()
+RETURNS uuid[] LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_my_tenants';
+COMMENT ON FUNCTION sparkingest.my_tenants IS
+'The tenants that the current role acts for, by grant_tenant; the row policies rest on it (Q4)';
 
 CREATE FUNCTION sparkingest.purchase(tenant_id uuid, resource_type text, quantity integer, time_period text DEFAULT 'monthly',
     valid_from timestamptz DEFAULT NULL, valid_until timestamptz DEFAULT NULL, options jsonb DEFAULT '{}', idempotency_key text DEFAULT NULL)
@@ -34,7 +39,7 @@ CREATE FUNCTION sparkingest.cancel_purchase(purchase_id uuid, effective timestam
 RETURNS TABLE (execution_id uuid, job_id uuid, tenant_id uuid, planned_start timestamptz, effect text)
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_cancel_purchase';
 COMMENT ON FUNCTION sparkingest.cancel_purchase IS
-'Ends a purchase at an instant (NULL = now): nothing of it is supplied or may be held from then on. Returns who is affected, latest start first (C9): of dedicated units the runs that no longer fit, with what happened to each (moved, waiting, or over_committed for what cannot be moved); of vCPU-hours the runs that keep what they hold of it until they end (keeps_hold). Periods that do not begin any more cost nothing, or what is held of them; the one that is running costs, for units, its seconds. A second call for the same instant, or for now when it has ended, changes nothing. Raises 22023 (in the past, or not before the end), SI003 (cancelled for another instant, or over), 42704, 42501';
+'Ends a purchase at an instant (NULL = now): nothing of it is supplied or may be held from then on. Returns who is affected (C9): of dedicated units the runs that no longer fit, with what happened to each (moved, waiting, or over_committed for what cannot be moved); of vCPU-hours the runs that hold some: of a period that does not begin any more they hold others instead (moved), or wait; else they keep them until they end (keeps_hold). Periods that do not begin any more cost nothing, or what is held of them; the one that is running costs, for units, its seconds. A second call for the same instant, or for now when it has ended, changes nothing. Raises 22023 (in the past, or not before the end), SI003 (cancelled for another instant, or over), 42704, 42501';
 
 CREATE FUNCTION sparkingest.set_discount(resource_type text, time_period text, from_quantity integer, share numeric)
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_set_discount';

@@ -50,7 +50,7 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_set_capacity';
 COMMENT ON FUNCTION sparkingest.set_capacity IS
 'Sets the total of a namespace over an interval (0 and 0 = maintenance hole) and returns the executions that no longer fit, latest start first, with what happened to each: moved, waiting, or over_committed for running work, which is left alone (C9). Operators only. Raises 22023, 42704';
 
-CREATE VIEW sparkingest.capacity_slots AS
+CREATE VIEW sparkingest.capacity_slots WITH (security_invoker = true) AS
 SELECT c.slot_id, c.namespace, c.time_slot, c.slot_duration_minutes, c.total_cpu_capacity, c.total_memory_capacity, c.allocated_cpu, c.allocated_memory
   FROM sparkingest.namespaces AS n,
        LATERAL sparkingest.capacity(n.namespace, pg_catalog.tstzrange(sparkingest.clock(), sparkingest.clock() + '1 day'::interval)) AS c;

@@ -1,31 +1,75 @@
--- Every GRANT and row policy. Operators see and do all; a tenant's roles see their tenants' rows (Q4, J12) and write through functions.
+-- Every GRANT and row policy. Operators see and do all; readers see all and do nothing; a tenant's roles see their tenants' rows
+-- (Q4, J12) and write through functions. Nobody has more on a table than SELECT: no DML, and so no lock that others wait for.
 
+DO $$
+DECLARE
+    a_type text;
+BEGIN
+    FOR a_type IN SELECT pg_catalog.format('sparkingest.%I', t.typname) FROM pg_catalog.pg_type AS t LEFT JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) t.typrelid
+                   WHERE t.typnamespace OPERATOR(pg_catalog.=) 'sparkingest'::pg_catalog.regnamespace AND c.relkind OPERATOR(pg_catalog.=) 'c'
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE ALL ON TYPE %s FROM PUBLIC', a_type);
+        EXECUTE pg_catalog.format('GRANT USAGE ON TYPE %s TO sparkingest_operator, sparkingest_reader, sparkingest_tenant', a_type);
+    END LOOP;
+END
+$$;
+-- Also what default privileges of the creator gave.
+REVOKE ALL ON ALL TABLES IN SCHEMA sparkingest FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA sparkingest FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA sparkingest FROM PUBLIC;
-GRANT USAGE ON SCHEMA sparkingest TO sparkingest_operator, sparkingest_tenant;
-GRANT SELECT ON ALL TABLES IN SCHEMA sparkingest TO sparkingest_operator;
+GRANT USAGE ON SCHEMA sparkingest TO sparkingest_operator, sparkingest_reader, sparkingest_tenant;
+
+GRANT SELECT ON ALL TABLES IN SCHEMA sparkingest TO sparkingest_operator, sparkingest_reader;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA sparkingest TO sparkingest_operator;
 REVOKE EXECUTE ON FUNCTION sparkingest.set_cluster, sparkingest.install_schedules FROM sparkingest_operator;
+-- On a table of their own, triggers would tell the ledger of capacity that is not there.
+DO $$
+DECLARE
+    trigger_function text;
+BEGIN
+    FOR trigger_function IN SELECT pg_catalog.format('sparkingest.%I()', p.proname) FROM pg_catalog.pg_proc AS p
+                             WHERE p.pronamespace OPERATOR(pg_catalog.=) 'sparkingest'::pg_catalog.regnamespace
+                               AND p.prorettype OPERATOR(pg_catalog.=) 'pg_catalog.trigger'::pg_catalog.regtype
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE EXECUTE ON FUNCTION %s FROM sparkingest_operator', trigger_function);
+    END LOOP;
+END
+$$;
+GRANT EXECUTE ON FUNCTION sparkingest.can_see_tenant, sparkingest.my_tenants, sparkingest.clock, sparkingest.usage, sparkingest.balance, sparkingest.capacity,
+    sparkingest.find_slot, sparkingest.next_fire_times, sparkingest.calculate_estimate, sparkingest.render_manifest, sparkingest.health,
+    sparkingest.verify_ledger, sparkingest.verify_books, sparkingest.uncommitted_holders TO sparkingest_reader;
 
-GRANT SELECT ON sparkingest.tenants, sparkingest.resource_purchases, sparkingest.grants, sparkingest.ingestion_jobs, sparkingest.job_executions,
-    sparkingest.reservations, sparkingest.balance_entries, sparkingest.resource_consumption, sparkingest.estimation_observations, sparkingest.events,
-    sparkingest.usage_hourly, sparkingest.sla_tiers TO sparkingest_tenant;
+GRANT SELECT ON sparkingest.sla_tiers, sparkingest.capacity_slots, sparkingest.grant_balances TO sparkingest_tenant;
 GRANT SELECT (namespace, purpose, cpu_millicores, memory_mib, slot_minutes, tenant_cpu_millicores, tenant_memory_mib) ON sparkingest.namespaces TO sparkingest_tenant;
-GRANT SELECT ON sparkingest.capacity_slots TO sparkingest_tenant;
-GRANT EXECUTE ON FUNCTION sparkingest.can_see_tenant, sparkingest.usage, sparkingest.balance, sparkingest.capacity, sparkingest.find_slot,
+GRANT EXECUTE ON FUNCTION sparkingest.can_see_tenant, sparkingest.my_tenants, sparkingest.usage, sparkingest.balance, sparkingest.capacity, sparkingest.find_slot,
     sparkingest.reserve, sparkingest.try_reserve, sparkingest.release, sparkingest.move_reservation, sparkingest.clock, sparkingest.create_job,
     sparkingest.alter_job, sparkingest.pause_job, sparkingest.resume_job, sparkingest.drop_job, sparkingest.run_job, sparkingest.cancel_execution,
     sparkingest.next_fire_times, sparkingest.evaluate_execution, sparkingest.promote_job, sparkingest.calculate_estimate, sparkingest.render_manifest
     TO sparkingest_tenant;
 
+-- Tenants see the columns of their rows but those that count across tenants (numbers drawn from one sequence, and pool_id, which is
+-- one), nor system columns: their gaps, and where rows lie, would tell what others do.
+-- There are no statistics of their values, either: EXPLAIN estimates by them, and would confirm guesses about hidden rows.
 DO $$
 DECLARE
     table_name text;
+    seen text;
+    quiet text;
 BEGIN
-    FOREACH table_name IN ARRAY ARRAY['tenants', 'resource_purchases', 'grants', 'ingestion_jobs', 'job_executions', 'reservations', 'balance_entries',
+    FOREACH table_name IN ARRAY ARRAY['tenants', 'resource_purchases', 'grants', 'ingestion_jobs', 'job_executions', 'reservations', 'balance_entries', 'balance_chains',
                                       'resource_consumption', 'estimation_observations', 'events', 'usage_hourly']
     LOOP
-        EXECUTE pg_catalog.format('ALTER TABLE sparkingest.%I ENABLE ROW LEVEL SECURITY', table_name);
-        EXECUTE pg_catalog.format('CREATE POLICY own_rows ON sparkingest.%I FOR SELECT TO sparkingest_operator, sparkingest_tenant USING (sparkingest.can_see_tenant(tenant_id))', table_name);
+        SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum),
+               pg_catalog.string_agg(pg_catalog.format('ALTER COLUMN %I SET STATISTICS 0', a.attname), ', ') INTO STRICT seen, quiet FROM pg_catalog.pg_attribute AS a
+         WHERE a.attrelid OPERATOR(pg_catalog.=) pg_catalog.format('sparkingest.%I', table_name)::pg_catalog.regclass
+           AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped AND a.attidentity OPERATOR(pg_catalog.=) ''
+           AND a.attname OPERATOR(pg_catalog.<>) 'pool_id';
+        EXECUTE pg_catalog.format('GRANT SELECT (%s) ON sparkingest.%I TO sparkingest_tenant', seen, table_name);
+        EXECUTE pg_catalog.format('ALTER TABLE sparkingest.%I ENABLE ROW LEVEL SECURITY, %s', table_name, quiet);
+        EXECUTE pg_catalog.format('CREATE POLICY all_rows ON sparkingest.%I FOR SELECT TO sparkingest_operator, sparkingest_reader USING (true)', table_name);
+        -- Asked once per statement, and an index finds the rows: others' rows cost nothing.
+        EXECUTE pg_catalog.format('CREATE POLICY own_rows ON sparkingest.%I FOR SELECT TO sparkingest_tenant'
+            ' USING (tenant_id OPERATOR(pg_catalog.=) ANY ((SELECT sparkingest.my_tenants())::pg_catalog.uuid[]))', table_name);
     END LOOP;
 END
 $$;

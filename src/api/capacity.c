@@ -100,7 +100,7 @@ static Datum
 reserve(FunctionCallInfo fcinfo, bool must)
 {
     /* What applications reserve is production capacity: the draft namespace is not its last resort. */
-    SiNeed need = {.last_step = SI_NO_CAPACITY_WAIT};
+    SiNeed need = {.last_step = SI_NO_CAPACITY_WAIT, .pays = true};
     SiPlacement placement;
     SiCaller caller;
     Datum answer;

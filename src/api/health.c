@@ -63,7 +63,8 @@ put_ledger(ReturnSetInfo *result)
     si_ledger_usage(&usage);
     put(result, "ledger", usage.blocks * 10 > usage.most_blocks * 9 || usage.chunks * 10 > usage.most_chunks * 9 ? "warning" : "ok",
         psprintf(INT64_FORMAT " of " INT64_FORMAT " days are in memory, " INT64_FORMAT " of " INT64_FORMAT
-                 " with reservations (sparkingest.ledger_memory)", usage.chunks, usage.most_chunks, usage.blocks, usage.most_blocks),
+                              " with reservations (sparkingest.ledger_memory)",
+                 usage.chunks, usage.most_chunks, usage.blocks, usage.most_blocks),
         SI_NO_TIME);
 }
 
@@ -201,7 +202,7 @@ si_health(PG_FUNCTION_ARGS)
 
     InitMaterializedSRF(fcinfo, 0);
     si_caller_enter(&caller);
-    si_caller_require_operator(&caller, "health");
+    si_caller_require_sight(&caller, "health");
     put_preload(result);
     put_ledger(result);
     put_schedules(result);

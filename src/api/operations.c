@@ -262,7 +262,7 @@ si_render_manifest(PG_FUNCTION_ARGS)
         si_bad_value("execution_id", (char *) NULL, "must not be null");
     id = PG_GETARG_UUID_P(0);
     found = si_dispatch_tenant(id, &tenant_id);
-    si_access_row(&caller, "execution", id, found, &tenant_id);
+    si_access_row_seen(&caller, "execution", id, found, &tenant_id);
     text = si_dispatch_manifest(id);
     if (text == NULL)
     {

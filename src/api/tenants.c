@@ -3,19 +3,23 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type_d.h"
 #include "fmgr.h"
+#include "utils/array.h"
 
 #include "api/arguments.h"
 #include "flow/access.h"
 #include "flow/tenant.h"
 #include "pg/clock.h"
 #include "pg/errors.h"
+#include "store/tenants.h"
 
 PG_FUNCTION_INFO_V1(si_create_tenant);
 PG_FUNCTION_INFO_V1(si_set_tenant_status);
 PG_FUNCTION_INFO_V1(si_grant_tenant);
 PG_FUNCTION_INFO_V1(si_revoke_tenant);
 PG_FUNCTION_INFO_V1(si_can_see_tenant);
+PG_FUNCTION_INFO_V1(si_my_tenants);
 
 Datum
 si_create_tenant(PG_FUNCTION_ARGS)
@@ -83,8 +87,25 @@ si_can_see_tenant(PG_FUNCTION_ARGS)
     bool allowed;
 
     si_caller_enter(&caller);
-    /* Rows without a tenant concern the service: operators only. */
-    allowed = PG_ARGISNULL(0) ? si_caller_is_operator(&caller) : si_access_allowed(&caller, PG_GETARG_UUID_P(0));
+    /* Rows without a tenant concern the service. */
+    allowed = PG_ARGISNULL(0) ? si_caller_sees_all(&caller) : si_access_visible(&caller, PG_GETARG_UUID_P(0));
     si_caller_leave(&caller);
     PG_RETURN_BOOL(allowed);
+}
+
+Datum
+si_my_tenants(PG_FUNCTION_ARGS)
+{
+    pg_uuid_t *ids;
+    Datum *elements;
+    SiCaller caller;
+    int n;
+
+    si_caller_enter(&caller);
+    n = si_tenants_of_role(caller.role, &ids);
+    si_caller_leave(&caller);
+    elements = palloc((n + 1) * sizeof(Datum));
+    for (int i = 0; i < n; i++)
+        elements[i] = UUIDPGetDatum(&ids[i]);
+    PG_RETURN_ARRAYTYPE_P(construct_array(elements, n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
 }

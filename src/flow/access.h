@@ -8,17 +8,22 @@
 #include "pg/caller.h"
 #include "utils/uuid.h"
 
-/* Raises unless the tenant exists and the caller is an operator or acts for it. */
+/* Raises unless the tenant exists and the caller sees all or acts for it: for what only reads. */
 extern void si_access_tenant(const SiCaller *caller, const pg_uuid_t *tenant_id);
 
-/* As above, and raises SI003 unless the tenant is active: for everything that starts something new. */
+/* Raises unless the caller is an operator or acts for it; SI003 unless it is active: for everything that starts something new. */
 extern void si_access_active_tenant(const SiCaller *caller, const pg_uuid_t *tenant_id);
 
-/* The same for a row ("job", "execution", "reservation", "purchase") that was looked up: found, and whose it is. */
+/*
+ * The same for a row ("job", "execution", "reservation", "purchase") that was looked up: found, and whose it is. Only
+ * operators and who acts for its tenant; with _seen also readers: for what only reads.
+ */
 extern void si_access_row(const SiCaller *caller, const char *what, const pg_uuid_t *id, bool found,
                           const pg_uuid_t *tenant_id);
+extern void si_access_row_seen(const SiCaller *caller, const char *what, const pg_uuid_t *id, bool found,
+                               const pg_uuid_t *tenant_id);
 
-/* Whether the role is an operator or acts for the tenant; raises nothing. */
-extern bool si_access_allowed(const SiCaller *caller, const pg_uuid_t *tenant_id);
+/* Whether the caller sees all or acts for the tenant; raises nothing. */
+extern bool si_access_visible(const SiCaller *caller, const pg_uuid_t *tenant_id);
 
 #endif

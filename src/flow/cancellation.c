@@ -3,9 +3,11 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/timestamp.h"
 
 #include "flow/cancellation.h"
+#include "flow/funds.h"
 #include "pg/errors.h"
 #include "pg/json.h"
 #include "pg/lock.h"
@@ -57,13 +59,26 @@ describe(const char *status, TimestampTz until, const SiCut *cut)
     return buf.data;
 }
 
-/* Runs that keep what they hold of a cancelled purchase, each told by an event. */
-static int
-keep_holds(const SiPurchase *purchase, const SiCut *cut, TimestampTz effective, const char *actor, const char *cause,
-           SiRelieved **out)
+/* What cannot be planned anew keeps what it holds, and is told of. */
+static void
+keep_hold(SiRelieved *r, const SiCut *cut, const char *actor, const char *cause)
 {
-    pg_uuid_t *ids;
-    int count = si_grants_holders(cut, effective, &ids);
+    r->effect = SI_RELIEF_KEEPS_HOLD;
+    if (r->has_execution)
+        si_event("execution.keeps_hold", &cut->tenant_id, &r->e.job_id, &r->e.execution_id, actor, cause, NULL, NULL);
+    else
+        si_event("reservation.keeps_hold", &cut->tenant_id, NULL, NULL, actor, cause, si_relief_name(&r->reservation), NULL);
+}
+
+/*
+ * Runs that hold vCPU-hours of a period that will not be hold others, or wait; who holds of the one that is running, or has
+ * started, keeps them (M3).
+ */
+static int
+relieve_holders(const SiCut *cut, TimestampTz effective, const char *actor, const char *cause, TimestampTz now, SiRelieved **out)
+{
+    SiHolder *holders;
+    int count = si_grants_holders(cut, effective, &holders);
     int n = 0;
 
     *out = palloc0((count + 1) * sizeof(SiRelieved));
@@ -71,15 +86,35 @@ keep_holds(const SiPurchase *purchase, const SiCut *cut, TimestampTz effective, 
     {
         SiRelieved *r = &(*out)[n];
 
-        if (!si_execution_load(&ids[i], false, &r->e))
+        CHECK_FOR_INTERRUPTS();
+        r->has_execution = holders[i].has_execution;
+        r->e.execution_id = holders[i].id;
+        r->reservation.reservation_id = holders[i].id;
+        r->reservation.tenant_id = cut->tenant_id;
+        if (r->has_execution ? !si_execution_load(&holders[i].id, false, &r->e)
+                             : !si_reservation_load(&holders[i].id, false, &r->reservation))
             continue;
-        r->has_execution = true;
-        r->reservation.tenant_id = purchase->tenant_id;
-        r->effect = SI_RELIEF_KEEPS_HOLD;
-        si_event("execution.keeps_hold", &purchase->tenant_id, &r->e.job_id, &r->e.execution_id, actor, cause, NULL, NULL);
+        if (!r->has_execution || !holders[i].loses_period || !si_relieve_run(r, true, actor, cause, now))
+            keep_hold(r, cut, actor, cause);
         n++;
     }
     return n;
+}
+
+/* What nobody holds of hours that are over lapses; periods that will not be cost no more than what is held of them. */
+static void
+lapse(const SiCut *cut, bool at_once, TimestampTz now)
+{
+    int n = at_once ? cut->n : cut->n_void;
+
+    for (int i = 0; i < n; i++)
+    {
+        int64 rest = si_funds_lapse(&cut->grants[i], now);
+
+        CHECK_FOR_INTERRUPTS();
+        if (i < cut->n_void)
+            si_grant_price_rest(&cut->grants[i], rest);
+    }
 }
 
 int
@@ -101,7 +136,7 @@ si_purchase_cancel(const SiCaller *caller, const pg_uuid_t *purchase_id, Timesta
     if (effective == SI_NO_TIME)
         effective = now;
     si_purchase_set_cancelled(purchase_id, effective, now);
-    si_grants_cut(purchase_id, effective, &cut);
+    si_grants_cut(&purchase, effective, &cut);
     /* Who holds something of it in a transaction that has not ended must be seen; who comes now gets nothing of it. */
     si_lock_wait_for_holders(SI_LOCK_LEDGER, 0, 0);
     cause = psprintf("purchase %s was cancelled by %s", si_uuid_text(purchase_id), caller->name);
@@ -109,8 +144,10 @@ si_purchase_cancel(const SiCaller *caller, const pg_uuid_t *purchase_id, Timesta
              describe("active", purchase.valid_until, NULL), describe("cancelled", effective, &cut));
     if (cut.namespace_name == NULL)
     {
-        si_grants_price_void(&cut);
-        return keep_holds(&purchase, &cut, effective, caller->name, cause, out);
+        int n = relieve_holders(&cut, effective, caller->name, cause, now, out);
+
+        lapse(&cut, effective <= now, now);
+        return n;
     }
     if (!si_namespace_load(cut.namespace_name, &pool.namespace))
         elog(ERROR, "namespace \"%s\" of a purchase is missing", cut.namespace_name);

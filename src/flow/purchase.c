@@ -177,7 +177,10 @@ supply_of(const SiPurchase *purchase, int64 part, int64 whole)
         supply.memory_mib = purchase->quantity * SI_UNIT_MEMORY_MIB;
     }
     else
+    {
         supply.granted = si_prorate(purchase->quantity * SI_MILLICORE_SECONDS_PER_HOUR, part, whole);
+        supply.rollover = si_prorate(supply.granted, purchase->rollover_share, MICRO);
+    }
     if (purchase->unit_price >= 0)
     {
         si_price_print(purchase->unit_price, purchase->quantity, purchase->discount, part, whole, price, sizeof(price));

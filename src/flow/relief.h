@@ -27,6 +27,15 @@ typedef struct SiRelieved
 extern const char *si_relief_effect_name(SiReliefEffect effect);
 
 /*
+ * Plans a run anew, if it has not started and nobody is at it: r->e.execution_id is set, the rest of r->e is filled. With
+ * `pays_anew` what it holds of vCPU-hours is given back first, and it holds others, or waits. Whether it could; r->effect.
+ */
+extern bool si_relieve_run(SiRelieved *r, bool pays_anew, const char *actor, const char *cause, TimestampTz now);
+
+/* The object {"reservation_id": ...} for events, palloc'd. */
+extern char *si_relief_name(const SiReservation *reservation);
+
+/*
  * Looks at a namespace, or at a tenant's units in it, over an interval and moves reservations off over-committed slots: not
  * started first, low priority before high, late before early. Every victim that is moved gets an event with the cause; what
  * cannot be moved is told by an event when `tell`. Returns who was affected, palloc'd. Waits for nobody's job or execution.

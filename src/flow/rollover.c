@@ -6,7 +6,7 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
-#include "domain/period.h"
+#include "flow/funds.h"
 #include "flow/rollover.h"
 #include "pg/attempt.h"
 #include "pg/json.h"
@@ -53,28 +53,39 @@ describe(int64 amount, const TimestampTz *period)
 }
 
 static void
-carry_over(void *arg)
+carry_over(const Row *row, const SiEndedGrant *ended, int64 amount)
+{
+    SiSupply supply = {.granted = amount, .rolled_from = &row->grant_id};
+    SiPurchase purchase;
+    TimestampTz period[2];
+
+    if (!si_purchase_load(&ended->purchase_id, false, &purchase))
+        elog(ERROR, "the purchase of a grant is missing");
+    supply.price = purchase.unit_price >= 0 ? "0" : NULL;
+    period[0] = ended->ends_at;
+    period[1] = ended->next_end == SI_NO_TIME ? one_period_later(&purchase, ended->ends_at) : ended->next_end;
+    /* Over just before the period's own hours, which may be carried over once more: so it is drawn before them (M5). */
+    period[1]--;
+    if (period[1] <= row->now)
+        return;
+    si_grants_insert(&purchase, NULL, period, 2, &supply, &supply, row->now);
+    si_grant_rolled_over(&row->grant_id, amount);
+    si_event("purchase.rolled_over", &purchase.tenant_id, NULL, NULL, row->actor, si_uuid_text(&purchase.purchase_id), NULL,
+             describe(amount, period));
+}
+
+static void
+end_grant(void *arg)
 {
     Row *row = arg;
     SiEndedGrant ended;
-    SiPurchase purchase;
-    SiSupply supply = {.rolled_from = &row->grant_id};
-    TimestampTz period[2];
+    int64 rest;
 
-    if (!si_grant_ended(&row->grant_id, row->now, &ended) || !si_purchase_load(&ended.purchase_id, false, &purchase))
-        return;
-    supply.granted = Min(ended.unused, si_prorate(ended.granted, purchase.rollover_share, 1000000));
-    supply.price = purchase.unit_price >= 0 ? "0" : NULL;
-    period[0] = ended.ends_at;
-    period[1] = ended.next_end == SI_NO_TIME ? one_period_later(&purchase, ended.ends_at) : ended.next_end;
-    /* Over just before the period's own hours, which may be carried over once more: so it is drawn before them (M5). */
-    period[1]--;
-    if (supply.granted == 0 || period[1] <= row->now)
-        return;
-    si_grants_insert(&purchase, NULL, period, 2, &supply, &supply, row->now);
-    si_event("purchase.rolled_over", &purchase.tenant_id, NULL, NULL, row->actor, si_uuid_text(&purchase.purchase_id), NULL,
-             describe(supply.granted, period));
-    row->handled = true;
+    si_grant_ended(&row->grant_id, &ended);
+    rest = si_funds_lapse(&row->grant_id, row->now);
+    if (Min(rest, ended.rollover_left) > 0)
+        carry_over(row, &ended, Min(rest, ended.rollover_left));
+    row->handled = rest > 0;
 }
 
 int
@@ -90,7 +101,7 @@ si_roll_over(const char *actor, TimestampTz now)
 
         CHECK_FOR_INTERRUPTS();
         /* Nothing is lost by an error: the next tick tries again. */
-        if (si_attempt(carry_over, &row) == NULL)
+        if (si_attempt(end_grant, &row) == NULL)
             handled += row.handled;
     }
     return handled;

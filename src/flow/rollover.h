@@ -1,5 +1,5 @@
 /*
- * rollover.h: what a tenant did not use goes on into the next period, if its purchase says so (M3).
+ * rollover.h: what a tenant did not use of a period lapses, or goes on into the next one, if its purchase says so (M3).
  */
 #ifndef SI_FLOW_ROLLOVER_H
 #define SI_FLOW_ROLLOVER_H
@@ -7,9 +7,9 @@
 #include "datatype/timestamp.h"
 
 /*
- * Carries over what is unused of grants that are over, up to rollover_share of what they granted, once nothing of them is held
- * any more: as a grant that is over with the purchase's next period, or, after its last one, one period later. What was carried
- * over once lapses. Returns how many. A row that fails blocks itself only (J12).
+ * What is available of grants that are over lapses. Up to rollover_share of what they granted becomes a grant that is over with
+ * the purchase's next period, or, after its last one, one period later; what was carried over once is not again. What a run gives
+ * back later goes the same way. Returns of how many grants something lapsed. A row that fails blocks itself only (J12).
  */
 extern int si_roll_over(const char *actor, TimestampTz now);
 

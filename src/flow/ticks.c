@@ -9,9 +9,11 @@
 #include "flow/admit.h"
 #include "flow/availability.h"
 #include "flow/book.h"
+#include "flow/books.h"
 #include "flow/fires.h"
 #include "flow/overlap.h"
 #include "flow/relief.h"
+#include "flow/reserve.h"
 #include "flow/rollover.h"
 #include "flow/ticks.h"
 #include "pg/attempt.h"
@@ -20,7 +22,6 @@
 #include "store/clusters.h"
 #include "store/metering.h"
 #include "store/purchases.h"
-#include "store/reservations.h"
 #include "store/sql.h"
 #include "store/upkeep.h"
 
@@ -187,7 +188,9 @@ si_tick_maintain(const char *actor)
         return 0;
     si_ledger_require();
     si_book_forget_past(now);
-    handled = si_reservations_expire(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY) + si_roll_over(actor, now);
+    handled = si_release_over(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY);
+    handled += si_books_seal();
+    handled += si_roll_over(actor, now);
     si_worker_beat("maintain", MyProcPid, NULL, now);
     return (int) Min(handled, PG_INT32_MAX);
 }

@@ -452,11 +452,12 @@ try_take(const SiClaim *claim, SiPosition *const *positions, int64 first, int32 
 
     acquire(&locks, LW_EXCLUSIVE);
     result = prepare(claim, positions, first, n, force);
-    if (result == DONE && !si_holder_add(&claim->tenant_id, claim->cpu_millicores, claim->memory_mib, force ? 0 : most, now))
+    if (result == DONE && !claim->uncounted &&
+        !si_holder_add(&claim->tenant_id, claim->cpu_millicores, claim->memory_mib, force ? 0 : most, now))
         result = TOO_MUCH;
     for (int a = 0; a < claim->n_accounts && result == DONE; a++)
     {
-        op.counted = a == 0;
+        op.counted = a == 0 && !claim->uncounted;
         apply(positions[a], &op);
     }
     release(&locks);

@@ -20,7 +20,10 @@
 
 #define SI_CHUNK_SLOTS 288 /* a day of five-minute slots */
 
-/* A pool, or, with a tenant, that tenant's share of a common pool. */
+/* Instead of a pool: the tenant's vCPU-hours. Its slots are account numbers of grants, CPU is millicore-seconds. */
+#define SI_FUNDS (-1)
+
+/* A pool, or, with a tenant, that tenant's share of a common pool; or a tenant's vCPU-hours. */
 typedef struct SiAccount
 {
     int32 pool_id;
@@ -59,6 +62,7 @@ typedef struct SiClaim
     pg_uuid_t tenant_id; /* for whom: who holds how much uncommitted */
     int64 cpu_millicores;
     int64 memory_mib;
+    bool uncounted; /* no capacity: not in uncommitted_holders(), nor under its limit */
 } SiClaim;
 
 /* Slots that were in memory may have left it since: then they are to be loaded, and the question is to be asked again. */

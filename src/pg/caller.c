@@ -52,15 +52,24 @@ si_caller_leave(const SiCaller *caller)
     SetUserIdAndSecContext(caller->role, caller->save_context);
 }
 
+static bool
+is_in(const SiCaller *caller, const char *group)
+{
+    Oid role = get_role_oid(group, true);
+
+    return OidIsValid(role) && has_privs_of_role(caller->role, role);
+}
+
 bool
 si_caller_is_operator(const SiCaller *caller)
 {
-    Oid operators;
+    return superuser_arg(caller->role) || is_in(caller, "sparkingest_operator");
+}
 
-    if (superuser_arg(caller->role))
-        return true;
-    operators = get_role_oid("sparkingest_operator", true);
-    return OidIsValid(operators) && has_privs_of_role(caller->role, operators);
+bool
+si_caller_sees_all(const SiCaller *caller)
+{
+    return si_caller_is_operator(caller) || is_in(caller, "sparkingest_reader");
 }
 
 void
@@ -69,4 +78,12 @@ si_caller_require_operator(const SiCaller *caller, const char *function_name)
     if (!si_caller_is_operator(caller))
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for function %s", function_name),
                         errhint("Only members of sparkingest_operator may call it.")));
+}
+
+void
+si_caller_require_sight(const SiCaller *caller, const char *function_name)
+{
+    if (!si_caller_sees_all(caller))
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for function %s", function_name),
+                        errhint("Only members of sparkingest_operator or sparkingest_reader may call it.")));
 }

@@ -21,7 +21,13 @@ extern void si_caller_leave(const SiCaller *caller);
 /* Superuser or member of sparkingest_operator. */
 extern bool si_caller_is_operator(const SiCaller *caller);
 
+/* An operator, or a member of sparkingest_reader: sees what operators see. */
+extern bool si_caller_sees_all(const SiCaller *caller);
+
 /* Raises 42501 unless the caller is an operator. */
 extern void si_caller_require_operator(const SiCaller *caller, const char *function_name);
+
+/* Raises 42501 unless the caller sees all. */
+extern void si_caller_require_sight(const SiCaller *caller, const char *function_name);
 
 #endif

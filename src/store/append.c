@@ -10,6 +10,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_trigger.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -34,8 +35,12 @@ is_plain(Relation relation, int n, int checks, const char *known_trigger)
 bool
 si_append(const char *table, const Datum *values, const bool *nulls, int n, int checks, const char *known_trigger)
 {
-    Relation relation = table_open(get_relname_relid(table, get_namespace_oid("sparkingest", false)), RowExclusiveLock);
-    bool plain = is_plain(relation, n, checks, known_trigger);
+    Relation relation;
+    bool plain;
+
+    PreventCommandIfReadOnly("INSERT");
+    relation = table_open(get_relname_relid(table, get_namespace_oid("sparkingest", false)), RowExclusiveLock);
+    plain = is_plain(relation, n, checks, known_trigger);
 
     if (plain)
     {

@@ -4,11 +4,13 @@
 #include "postgres.h"
 
 #include "catalog/pg_type_d.h"
+#include "common/hashfn.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "pg/lock.h"
 #include "pg/quantities.h"
 #include "store/purchases.h"
 #include "store/sql.h"
@@ -73,20 +75,23 @@ si_grants_insert(const SiPurchase *purchase, const char *namespace_name, const T
 {
     static SiStatement insert = {
         "WITH added AS (INSERT INTO sparkingest.grants (grant_id, purchase_id, tenant_id, resource_type, namespace, "
-        "starts_at, ends_at, cpu_millicores, memory_mib, granted, priority, price, rolled_from) "
+        "starts_at, ends_at, cpu_millicores, memory_mib, granted, priority, price, rolled_from, rollover_left, account_no) "
         "SELECT pg_catalog.gen_random_uuid(), $1, $2, $3, $4, b.boundary, b.next_one, $6, $7, "
-        "CASE b.boundary WHEN $5[1] THEN $11 ELSE $8 END, $9, CASE b.boundary WHEN $5[1] THEN $12 ELSE $13 END::numeric, $14 FROM "
+        "CASE b.boundary WHEN $5[1] THEN $11 ELSE $8 END, $9, CASE b.boundary WHEN $5[1] THEN $12 ELSE $13 END::numeric, $14, "
+        "CASE b.boundary WHEN $5[1] THEN $15 ELSE $16 END, "
+        "CASE $3 WHEN 'vcpu_hours' THEN pg_catalog.row_number() OVER (ORDER BY b.boundary) + (SELECT COALESCE("
+        "pg_catalog.max(a.account_no), -1) FROM sparkingest.grants AS a WHERE a.tenant_id = $2) END FROM "
         "(SELECT u.boundary, pg_catalog.lead(u.boundary) OVER (ORDER BY u.boundary) AS next_one "
         "FROM pg_catalog.unnest($5) AS u (boundary)) AS b WHERE b.next_one IS NOT NULL RETURNING grant_id, tenant_id, granted) "
         "INSERT INTO sparkingest.balance_entries (at, tenant_id, grant_id, entry_type, amount) "
         "SELECT $10, tenant_id, grant_id, 'grant', granted FROM added WHERE granted > 0",
-        14,
+        16,
         {UUIDOID, UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZARRAYOID, INT8OID, INT8OID, INT8OID, INT4OID, TIMESTAMPTZOID, INT8OID, TEXTOID,
-         TEXTOID, UUIDOID}};
+         TEXTOID, UUIDOID, INT8OID, INT8OID}};
     Datum *elements = palloc(n * sizeof(Datum));
-    Datum values[14] = {UUIDPGetDatum(&purchase->purchase_id), UUIDPGetDatum(&purchase->tenant_id),
+    Datum values[16] = {UUIDPGetDatum(&purchase->purchase_id), UUIDPGetDatum(&purchase->tenant_id),
                         si_text_datum(purchase->resource_type)};
-    char nulls[] = "              ";
+    char nulls[] = "                ";
 
     for (int i = 0; i < n; i++)
         elements[i] = TimestampTzGetDatum(boundaries[i]);
@@ -103,6 +108,9 @@ si_grants_insert(const SiPurchase *purchase, const char *namespace_name, const T
     values[12] = si_text_or_null(each->price, &nulls[12]);
     values[13] = UUIDPGetDatum(first->rolled_from);
     nulls[13] = first->rolled_from ? ' ' : 'n';
+    values[14] = Int64GetDatum(first->rollover);
+    values[15] = Int64GetDatum(each->rollover);
+    si_lock_transaction(SI_LOCK_ACCOUNTS, hash_bytes(purchase->tenant_id.data, UUID_LEN), 0);
     si_sql_open();
     si_sql_run(&insert, values, nulls);
     si_sql_close();
@@ -158,11 +166,11 @@ si_purchase_set_cancelled(const pg_uuid_t *purchase_id, TimestampTz from, Timest
 }
 
 void
-si_grants_cut(const pg_uuid_t *purchase_id, TimestampTz at, SiCut *out)
+si_grants_cut(const SiPurchase *purchase, TimestampTz at, SiCut *out)
 {
     /* Whole microseconds and millionths, so that the rounding is ours: half up. */
     static SiStatement cut = {
-        "UPDATE sparkingest.grants AS g SET ends_at = GREATEST(g.starts_at, $2), price = CASE g.resource_type "
+        "UPDATE sparkingest.grants AS g SET ends_at = GREATEST(g.starts_at, $2), rollover_left = 0, price = CASE g.resource_type "
         "WHEN 'vcpu_hours' THEN g.price ELSE pg_catalog.div(2 * g.price * 1000000 * s.remaining + s.whole, 2 * s.whole) * 0.000001 END "
         "FROM (SELECT o.grant_id, 1000000 * EXTRACT(epoch FROM o.ends_at - o.starts_at) AS whole, "
         "1000000 * EXTRACT(epoch FROM GREATEST(o.starts_at, $2) - o.starts_at) AS remaining "
@@ -171,85 +179,77 @@ si_grants_cut(const pg_uuid_t *purchase_id, TimestampTz at, SiCut *out)
         2,
         {UUIDOID, TIMESTAMPTZOID}};
     MemoryContext context = CurrentMemoryContext;
-    Datum values[] = {UUIDPGetDatum(purchase_id), TimestampTzGetDatum(at)};
+    Datum values[] = {UUIDPGetDatum(&purchase->purchase_id), TimestampTzGetDatum(at)};
+    int last;
 
     si_sql_open();
-    *out = (SiCut){.n = (int) si_sql_run(&cut, values, NULL)};
+    *out = (SiCut){.tenant_id = purchase->tenant_id, .n = (int) si_sql_run(&cut, values, NULL)};
     out->grants = MemoryContextAlloc(context, (out->n + 1) * sizeof(pg_uuid_t));
+    last = out->n;
     for (int i = 0; i < out->n; i++)
-    {
-        out->grants[i] = si_sql_uuid(i, 1, NULL);
-        out->n_void += si_sql_bool(i, 2);
-    }
+        out->grants[si_sql_bool(i, 2) ? out->n_void++ : --last] = si_sql_uuid(i, 1, NULL);
     if (out->n > 0)
         out->namespace_name = si_sql_text_copy(0, 3, context);
     si_sql_close();
 }
 
-static Datum
-grants_datum(const SiCut *cut)
+/* What a payer holds of grants $2, and whether of the first $3 of them, as its entries say. */
+#define HOLDING \
+    "HAVING pg_catalog.sum(CASE b.entry_type WHEN 'hold' THEN b.amount ELSE -b.amount END) > 0"
+#define LOSES_PERIOD "pg_catalog.bool_or(b.grant_id = ANY ($2[1:$3]))"
+
+int
+si_grants_holders(const SiCut *cut, TimestampTz after, SiHolder **out)
 {
+    static SiStatement find = {
+        "SELECT true, e.execution_id, " LOSES_PERIOD ", j.priority, e.planned_start AS starts_at "
+        "FROM sparkingest.job_executions AS e JOIN sparkingest.ingestion_jobs AS j USING (job_id) "
+        "JOIN sparkingest.balance_entries AS b USING (execution_id) WHERE e.tenant_id = $1 "
+        "AND e.state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running') AND COALESCE(e.planned_end, 'infinity') > $4 "
+        "AND b.grant_id = ANY ($2) GROUP BY e.execution_id, j.priority, e.planned_start " HOLDING
+        " UNION ALL SELECT false, r.reservation_id, " LOSES_PERIOD ", 0, r.starts_at "
+        "FROM sparkingest.reservations AS r JOIN sparkingest.balance_entries AS b USING (reservation_id) WHERE r.tenant_id = $1 "
+        "AND r.status = 'active' AND r.held > 0 AND r.ends_at > $4 AND b.grant_id = ANY ($2) GROUP BY r.reservation_id, r.starts_at " HOLDING
+        " ORDER BY priority DESC, starts_at, 2",
+        4,
+        {UUIDOID, UUIDARRAYOID, INT4OID, TIMESTAMPTZOID}};
+    MemoryContext context = CurrentMemoryContext;
     Datum *elements = palloc((cut->n + 1) * sizeof(Datum));
+    Datum values[4] = {UUIDPGetDatum(&cut->tenant_id), 0, Int32GetDatum(cut->n_void), TimestampTzGetDatum(after)};
+    int n;
 
     for (int i = 0; i < cut->n; i++)
         elements[i] = UUIDPGetDatum(&cut->grants[i]);
-    return PointerGetDatum(construct_array(elements, cut->n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
-}
-
-/* What executions that have not ended hold of grants: as their entries say. $1 grants. */
-#define HOLDINGS \
-    "sparkingest.job_executions AS e JOIN sparkingest.balance_entries AS b USING (execution_id) " \
-    "WHERE e.state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running') AND b.grant_id = ANY ($1) " \
-    "AND e.tenant_id = (SELECT g.tenant_id FROM sparkingest.grants AS g WHERE g.grant_id = $1[1]) "
-#define HOLDING "pg_catalog.sum(CASE b.entry_type WHEN 'hold' THEN b.amount ELSE -b.amount END)"
-
-int
-si_grants_holders(const SiCut *cut, TimestampTz after, pg_uuid_t **out)
-{
-    static SiStatement find = {"SELECT e.execution_id FROM " HOLDINGS "AND COALESCE(e.planned_end, 'infinity') > $2 "
-                               "GROUP BY e.execution_id HAVING " HOLDING " > 0 "
-                               "ORDER BY e.planned_start DESC NULLS LAST, e.created_at DESC, e.execution_id",
-                               2,
-                               {UUIDARRAYOID, TIMESTAMPTZOID}};
-    Datum values[] = {grants_datum(cut), TimestampTzGetDatum(after)};
-
-    return si_sql_ids(&find, values, out);
+    values[1] = PointerGetDatum(construct_array(elements, cut->n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+    si_sql_open();
+    n = (int) si_sql_run(&find, values, NULL);
+    *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiHolder));
+    for (int i = 0; i < n; i++)
+        (*out)[i] = (SiHolder){si_sql_bool(i, 1), si_sql_uuid(i, 2, NULL), si_sql_bool(i, 3)};
+    si_sql_close();
+    return n;
 }
 
 void
-si_grants_price_void(const SiCut *cut)
+si_grant_price_rest(const pg_uuid_t *grant_id, int64 lapsed)
 {
     static SiStatement update = {
-        "UPDATE sparkingest.grants AS g SET price = pg_catalog.div(2 * g.price * 1000000 * s.held + GREATEST(g.granted, 1), "
-        "2 * GREATEST(g.granted, 1)) * 0.000001 FROM (SELECT v.grant_id, COALESCE(h.held, 0) AS held FROM sparkingest.grants AS v LEFT JOIN "
-        "(SELECT b.grant_id, " HOLDING " AS held FROM " HOLDINGS "GROUP BY b.grant_id) AS h USING (grant_id) "
-        "WHERE v.grant_id = ANY ($1) AND v.starts_at = v.ends_at) AS s WHERE g.grant_id = s.grant_id AND g.price IS NOT NULL",
-        1,
-        {UUIDARRAYOID}};
-    Datum values[] = {grants_datum(cut)};
+        "UPDATE sparkingest.grants SET price = pg_catalog.div(2 * price * 1000000 * granted + GREATEST(granted + $2::numeric, 1), "
+        "2 * GREATEST(granted + $2::numeric, 1)) * 0.000001 WHERE grant_id = $1 AND price IS NOT NULL",
+        2,
+        {UUIDOID, INT8OID}};
+    Datum values[] = {UUIDPGetDatum(grant_id), Int64GetDatum(lapsed)};
 
     si_sql_open();
     si_sql_run(&update, values, NULL);
     si_sql_close();
 }
 
-/*
- * Nothing touches a grant that is over and of which nothing is held: what is unused then stays so. What a cancellation cut off
- * lapses. $1 now.
- */
-#define ENDED_GRANTS \
-    "FROM sparkingest.grants AS g JOIN sparkingest.resource_purchases AS p USING (purchase_id) WHERE p.rollover_share > 0 " \
-    "AND g.ends_at <= $1 AND g.starts_at < g.ends_at AND g.held = 0 AND g.spent < g.granted AND g.rolled_from IS NULL " \
-    "AND (p.cancelled_from IS NULL OR g.ends_at < p.cancelled_from) " \
-    "AND NOT EXISTS (SELECT FROM sparkingest.grants AS r WHERE r.rolled_from = g.grant_id) "
-
 int
 si_grants_ended(TimestampTz now, pg_uuid_t **out)
 {
-    /* No period is longer than this: what ended earlier has none to go into. */
-    static SiStatement find = {"SELECT g.grant_id " ENDED_GRANTS "AND g.ends_at > $1 - CASE p.time_period WHEN 'hourly' THEN '2 hours'::interval "
-                               "WHEN 'daily' THEN '3 days'::interval WHEN 'monthly' THEN '33 days'::interval ELSE '368 days'::interval END "
-                               "ORDER BY g.ends_at, g.grant_id",
+    static SiStatement find = {"SELECT grant_id FROM sparkingest.grants WHERE resource_type = 'vcpu_hours' AND held + spent < granted "
+                               "AND ends_at <= $1 ORDER BY ends_at, grant_id",
                                1,
                                {TIMESTAMPTZOID}};
     Datum values[] = {TimestampTzGetDatum(now)};
@@ -257,23 +257,33 @@ si_grants_ended(TimestampTz now, pg_uuid_t **out)
     return si_sql_ids(&find, values, out);
 }
 
-bool
-si_grant_ended(const pg_uuid_t *grant_id, TimestampTz now, SiEndedGrant *out)
+void
+si_grant_ended(const pg_uuid_t *grant_id, SiEndedGrant *out)
 {
-    static SiStatement find = {"SELECT g.purchase_id, g.granted, g.granted - g.spent, g.ends_at, (SELECT n.ends_at FROM sparkingest.grants AS n "
-                               "WHERE n.purchase_id = g.purchase_id AND n.starts_at = g.ends_at AND n.rolled_from IS NULL) " ENDED_GRANTS
-                               "AND g.grant_id = $2 FOR UPDATE OF g, p",
-                               2,
-                               {TIMESTAMPTZOID, UUIDOID}};
-    Datum values[] = {TimestampTzGetDatum(now), UUIDPGetDatum(grant_id)};
-    bool found;
+    static SiStatement find = {"SELECT g.purchase_id, g.rollover_left, g.ends_at, (SELECT n.ends_at FROM sparkingest.grants AS n "
+                               "WHERE n.purchase_id = g.purchase_id AND n.starts_at = g.ends_at AND n.rolled_from IS NULL) "
+                               "FROM sparkingest.grants AS g JOIN sparkingest.resource_purchases AS p USING (purchase_id) "
+                               "WHERE g.grant_id = $1 FOR UPDATE OF p",
+                               1,
+                               {UUIDOID}};
+    Datum values[] = {UUIDPGetDatum(grant_id)};
 
     si_sql_open();
-    found = si_sql_run(&find, values, NULL) > 0;
-    if (found)
-        *out = (SiEndedGrant){si_sql_uuid(0, 1, NULL), si_sql_int8(0, 2), si_sql_int8(0, 3), si_sql_time(0, 4), si_sql_time(0, 5)};
+    if (si_sql_run(&find, values, NULL) == 0)
+        elog(ERROR, "a grant vanished");
+    *out = (SiEndedGrant){si_sql_uuid(0, 1, NULL), si_sql_int8(0, 2), si_sql_time(0, 3), si_sql_time(0, 4)};
     si_sql_close();
-    return found;
+}
+
+void
+si_grant_rolled_over(const pg_uuid_t *grant_id, int64 amount)
+{
+    static SiStatement update = {"UPDATE sparkingest.grants SET rollover_left = rollover_left - $2 WHERE grant_id = $1", 2, {UUIDOID, INT8OID}};
+    Datum values[] = {UUIDPGetDatum(grant_id), Int64GetDatum(amount)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
 }
 
 int

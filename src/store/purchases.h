@@ -33,14 +33,19 @@ typedef struct SiSupply
     int64 cpu_millicores;
     int64 memory_mib;
     int64 granted;
+    int64 rollover;               /* of what is granted, how much may go on into the next period */
     const char *price;            /* decimal text, NULL = none */
     const pg_uuid_t *rolled_from; /* NULL = it was bought */
 } SiSupply;
 
-/* What a grant of dedicated units supplies. */
+/* What a grant supplies. */
 typedef struct SiGrantRow
 {
     pg_uuid_t tenant_id;
+    bool has_account; /* vCPU-hours: the next three; else the others */
+    int32 account_no;
+    int64 granted; /* millicore-seconds */
+    int64 used;    /* held or spent, by sealed entries */
     char namespace_name[64];
     TimestampTz starts_at;
     TimestampTz ends_at;
@@ -59,7 +64,7 @@ extern void si_purchase_insert(const SiPurchase *purchase, TimestampTz now);
 
 /*
  * One grant per pair of neighbouring boundaries, and its balance entry if it grants hours: the first period brings `first`,
- * the others `each`; what was rolled over has one period.
+ * the others `each`; what was rolled over has one period. Those that buy for one tenant take turns.
  */
 extern void si_grants_insert(const SiPurchase *purchase, const char *namespace_name, const TimestampTz *boundaries, int n,
                              const SiSupply *first, const SiSupply *each, TimestampTz now);
@@ -72,38 +77,48 @@ extern void si_purchase_set_cancelled(const pg_uuid_t *purchase_id, TimestampTz 
 /* Grants whose end was brought forward. */
 typedef struct SiCut
 {
-    pg_uuid_t *grants;
+    pg_uuid_t tenant_id;
+    pg_uuid_t *grants; /* first those of which nothing is left */
     int n;
-    int n_void;           /* of them those of which nothing is left */
+    int n_void;
     char *namespace_name; /* of dedicated units, else NULL */
 } SiCut;
 
 /*
  * Ends the grants of a purchase that are not over at an instant, palloc'd: those that have not begun have no time left then.
- * Dedicated units cost the seconds that are left.
+ * Nothing of them goes on into a next period. Dedicated units cost the seconds that are left.
  */
-extern void si_grants_cut(const pg_uuid_t *purchase_id, TimestampTz at, SiCut *out);
+extern void si_grants_cut(const SiPurchase *purchase, TimestampTz at, SiCut *out);
 
-/* Executions that have not ended and hold something of the grants, and go on after an instant; late before early, palloc'd. */
-extern int si_grants_holders(const SiCut *cut, TimestampTz after, pg_uuid_t **out);
+/* Who has not ended and holds something of such grants. */
+typedef struct SiHolder
+{
+    bool has_execution;
+    pg_uuid_t id;      /* of the execution, or of an application's reservation */
+    bool loses_period; /* some of it is held of a grant of which nothing is left */
+} SiHolder;
 
-/* Of grants of hours that have no time left, only what executions hold is paid. */
-extern void si_grants_price_void(const SiCut *cut);
+/* Those that go on after an instant, high priority before low, early before late; palloc'd. */
+extern int si_grants_holders(const SiCut *cut, TimestampTz after, SiHolder **out);
 
-/* Grants of hours that are over before an instant and may have something to roll over; palloc'd. */
+/* The price of a grant of which so much lapsed: for what is granted still. */
+extern void si_grant_price_rest(const pg_uuid_t *grant_id, int64 lapsed);
+
+/* Grants of hours that are over at an instant and of which something may be unused, palloc'd. */
 extern int si_grants_ended(TimestampTz now, pg_uuid_t **out);
 
 typedef struct SiEndedGrant
 {
     pg_uuid_t purchase_id;
-    int64 granted;
-    int64 unused;
+    int64 rollover_left;
     TimestampTz ends_at;
     TimestampTz next_end; /* of the purchase's next period; SI_NO_TIME = it has none */
 } SiEndedGrant;
 
-/* One of them, locked; false when it is none any more. */
-extern bool si_grant_ended(const pg_uuid_t *grant_id, TimestampTz now, SiEndedGrant *out);
+/* One of them, its purchase locked. */
+extern void si_grant_ended(const pg_uuid_t *grant_id, SiEndedGrant *out);
+
+extern void si_grant_rolled_over(const pg_uuid_t *grant_id, int64 amount);
 
 /* Pools of tenants that lost units by a cancellation in [from, until), and had them for longer; palloc'd. */
 extern int si_pools_cut(TimestampTz from, TimestampTz until, SiPool **out);

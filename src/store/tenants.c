@@ -124,7 +124,7 @@ si_tenant_set_status(const pg_uuid_t *tenant_id, const char *status)
 bool
 si_tenant_has_role(const pg_uuid_t *tenant_id, Oid role)
 {
-    static SiStatement roles = {"SELECT role_oid FROM sparkingest.tenant_roles WHERE tenant_id = $1", 1, {UUIDOID}};
+    static SiStatement roles = {"SELECT role FROM sparkingest.tenant_roles WHERE tenant_id = $1", 1, {UUIDOID}};
     Datum values[] = {UUIDPGetDatum(tenant_id)};
     uint64 n;
     bool found = false;
@@ -143,6 +143,18 @@ si_tenant_has_role(const pg_uuid_t *tenant_id, Oid role)
     return found;
 }
 
+int
+si_tenants_of_role(Oid role, pg_uuid_t **out)
+{
+    static SiStatement find = {"SELECT DISTINCT tenant_id FROM sparkingest.tenant_roles "
+                               "WHERE pg_catalog.pg_has_role($1, role, 'USAGE') ORDER BY tenant_id",
+                               1,
+                               {OIDOID}};
+    Datum values[] = {ObjectIdGetDatum(role)};
+
+    return si_sql_ids(&find, values, out);
+}
+
 void
 si_tenant_role_insert(const pg_uuid_t *tenant_id, Oid role)
 {
@@ -157,7 +169,7 @@ si_tenant_role_insert(const pg_uuid_t *tenant_id, Oid role)
 void
 si_tenant_role_delete(const pg_uuid_t *tenant_id, Oid role)
 {
-    static SiStatement delete = {"DELETE FROM sparkingest.tenant_roles WHERE tenant_id = $1 AND role_oid = $2", 2, {UUIDOID, OIDOID}};
+    static SiStatement delete = {"DELETE FROM sparkingest.tenant_roles WHERE tenant_id = $1 AND role = $2", 2, {UUIDOID, OIDOID}};
     Datum values[] = {UUIDPGetDatum(tenant_id), ObjectIdGetDatum(role)};
 
     si_sql_open();

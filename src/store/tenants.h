@@ -25,6 +25,9 @@ extern void si_tenant_set_status(const pg_uuid_t *tenant_id, const char *status)
 /* Whether the role, or one that it is a member of, acts for the tenant. */
 extern bool si_tenant_has_role(const pg_uuid_t *tenant_id, Oid role);
 
+/* For which tenants it acts, palloc'd; returns how many. */
+extern int si_tenants_of_role(Oid role, pg_uuid_t **out);
+
 extern void si_tenant_role_insert(const pg_uuid_t *tenant_id, Oid role);
 extern void si_tenant_role_delete(const pg_uuid_t *tenant_id, Oid role);
 

@@ -10,6 +10,7 @@ CREATE ROLE regress_a LOGIN IN ROLE sparkingest_tenant;
 CREATE ROLE regress_b LOGIN IN ROLE sparkingest_tenant;
 CREATE ROLE regress_stranger LOGIN IN ROLE sparkingest_tenant;
 CREATE ROLE regress_op LOGIN IN ROLE sparkingest_operator;
+CREATE ROLE regress_reader LOGIN IN ROLE sparkingest_reader;
 CREATE ROLE regress_half LOGIN; -- acts for a tenant, but is not in the group
 GRANT USAGE ON SCHEMA fixture TO PUBLIC;
 
@@ -36,7 +37,7 @@ SELECT sparkingest.grant_tenant(fixture.tenant('A'), 'regress_half');
 
 CREATE TEMPORARY TABLE tables AS SELECT c.oid, c.oid::regclass::text AS name, EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid
     AND a.attname = 'tenant_id') AS of_tenants,
-    has_table_privilege('sparkingest_tenant', c.oid, 'SELECT') AS readable FROM pg_class AS c
+    has_any_column_privilege('sparkingest_tenant', c.oid, 'SELECT') AS readable FROM pg_class AS c
         WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind = 'r';
 CREATE TEMPORARY TABLE ids AS SELECT t.tenant_name AS tenant, t.tenant_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j
     WHERE j.tenant_id = t.tenant_id AND stage = 'production') AS job_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j
@@ -55,6 +56,7 @@ BEGIN
     RETURN n;
 END
 $$;
+SELECT sparkingest.maintain(); -- seals entries, which gives balance_chains rows
 CREATE TEMPORARY TABLE expected AS SELECT name, (SELECT tenant_id FROM ids WHERE tenant = 'A') AS a, pg_temp.rows_of(name, (SELECT tenant_id
     FROM ids WHERE tenant = 'A')) AS of_a, pg_temp.rows_of(name, (SELECT tenant_id FROM ids WHERE tenant = 'B')) AS of_b,
     pg_temp.rows_of(name, NULL) AS of_nobody
@@ -140,6 +142,24 @@ SELECT is((fixture.refusal(pg_temp.called(call, 'nobody'))).code, '42704', 'and 
 SELECT throws_ok(format('DELETE FROM %s', name), '42501', NULL, 'an operator cannot delete from ' || name) FROM tables ORDER BY name;
 SELECT throws_ok(format('INSERT INTO %s DEFAULT VALUES', name), '42501', NULL, 'nor insert into ' || name) FROM tables ORDER BY name;
 SELECT throws_ok('UPDATE sparkingest.job_executions SET state = ''succeeded''', '42501', NULL, 'nor move a state');
+
+-- A reader sees what an operator sees and changes nothing, not even by being let act for a tenant.
+SET LOCAL ROLE regress_reader;
+SELECT is_empty($$SELECT name FROM expected WHERE pg_temp.rows_of(name, a) <> of_a OR pg_temp.rows_of(name, (SELECT tenant_id FROM ids WHERE tenant = 'B')) <> of_b OR pg_temp.rows_of(name, NULL) <> of_nobody$$,
+    'a reader sees everything');
+SELECT lives_ok(format('SELECT count(*) FROM %s', name), 'a reader reads ' || name) FROM tables ORDER BY name;
+CREATE TEMPORARY VIEW reading AS SELECT call, n, call ~ '^(usage|balance|capacity|find_slot|render_manifest)' AS reads FROM calls;
+SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).code, CASE WHEN NOT reads THEN '42501' END, 'a reader and ' || call) FROM reading ORDER BY n;
+SELECT is((fixture.refusal(pg_temp.called(call, 'nobody'))).code, '42704', 'and is told what is not there: ' || call) FROM reading WHERE reads ORDER BY n;
+SELECT lives_ok('SELECT * FROM sparkingest.' || call, 'a reader asks ' || call) FROM unnest(ARRAY['health()', 'verify_ledger()', 'uncommitted_holders()']) AS call;
+SELECT throws_ok(format('DELETE FROM %s', name), '42501', NULL, 'a reader cannot delete from ' || name) FROM tables ORDER BY name;
+SELECT throws_ok(format('INSERT INTO %s DEFAULT VALUES', name), '42501', NULL, 'nor insert into ' || name) FROM tables ORDER BY name;
+RESET ROLE;
+GRANT sparkingest_tenant TO regress_reader;
+SELECT sparkingest.grant_tenant(fixture.tenant('A'), 'regress_reader');
+SET LOCAL ROLE regress_reader;
+SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).code, '42501', 'who reads all and acts for A may not, of B: ' || call) FROM reading WHERE NOT reads ORDER BY n;
+SELECT is((fixture.refusal(pg_temp.called(call, 'A'))).code, NULL, 'but of A: ' || call) FROM reading ORDER BY n;
 
 -- Whoever did something is named, though the extension's owner does the writing.
 RESET ROLE;

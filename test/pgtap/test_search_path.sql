@@ -84,7 +84,7 @@ SELECT pg_catalog.array_agg(pg_catalog.format(call, :'acme', :'production', :'dr
     $$SELECT sparkingest.cancel_execution(sparkingest.run_job(%2$L))$$, $$SELECT sparkingest.evaluate_execution(%4$L)$$,
         $$SELECT sparkingest.promote_job(%3$L)$$, $$SELECT sparkingest.render_manifest(%4$L)$$,
         $$SELECT * FROM sparkingest.next_fire_times('0 2 * * *')$$, $$SELECT sparkingest.calculate_estimate('{"source_type": "s3"}')$$,
-    $$SELECT sparkingest.drop_job(%2$L)$$, $$SELECT * FROM sparkingest.tenants$$, $$SELECT * FROM sparkingest.events$$,
+    $$SELECT sparkingest.drop_job(%2$L)$$, $$SELECT * FROM sparkingest.tenants$$, $$SELECT event_type FROM sparkingest.events$$,
         $$SELECT * FROM sparkingest.job_executions$$]) AS call \gset
 SET LOCAL search_path = public, pg_temp, pg_catalog, sparkingest;
 SELECT public.try(:'calls');

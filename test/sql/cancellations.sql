@@ -77,6 +77,9 @@ SELECT sparkingest.run_job(fixture.job('busy')) AS run \gset
 SELECT fixture.claim(:'run');
 SELECT fixture.start(:'run', '2026-03-02 09:00:00+00');
 SELECT (sparkingest.reserve(fixture.tenant('Busy'), 1, 1, '10 minutes', '2026-03-02 12:00+00', '0', 'dedicated-cpu-ns')).reservation_id AS own \gset
+-- Another tenant's reservation at that time is none of it.
+SELECT sparkingest.purchase(fixture.tenant('Other'), 'dedicated_units', 1, 'daily', '2026-03-02 09:00+00') IS NOT NULL AS units,
+    (sparkingest.reserve(fixture.tenant('Other'), 1, 1, '10 minutes', '2026-03-02 12:00+00', '0', 'dedicated-cpu-ns')).starts_at AS other;
 SELECT * FROM pg_temp.cancelled(:'busy', '2026-03-02 09:30+00');
 SELECT t.tenant_name, v.before ->> 'reservation_id' = :'own' AS its_own FROM sparkingest.events AS v JOIN sparkingest.tenants AS t USING (tenant_id)
     WHERE event_type = 'reservation.over_committed' ORDER BY v.event_id;
@@ -86,24 +89,36 @@ SELECT sparkingest.plan() AS handled;
 SELECT sparkingest.release(:'own');
 SELECT fixture.finish(:'run', 'succeeded', '2026-03-02 09:50:00+00');
 
--- Hours: nothing of them is available from then on; who holds some keeps it, and is named. What comes back lapses.
+-- Hours: nothing of them is available from then on. What is held of a period that will not be is held of others, or the run waits.
 SELECT sparkingest.create_tenant('Hours') IS NOT NULL AS created;
-SELECT fixture.production_job('Hours', name, 4, 8, 50, options => '{"on_no_capacity": "wait"}') FROM (VALUES ('before'), ('over'), ('after')) AS v (name);
+SELECT fixture.production_job('Hours', name, 4, 8, 50, sla => format('{"priority": %s}', priority)::jsonb, options => '{"on_no_capacity": "wait"}')
+    FROM (VALUES ('before', 0), ('over', 0), ('after', 0), ('first', 5), ('runs', 0)) AS v (name, priority);
 SELECT sparkingest.purchase(fixture.tenant('Hours'), 'vcpu_hours', 10, 'daily', '2026-03-02 09:00+00', '2026-03-05 09:00+00', '{"unit_price": 3, "currency": "EUR"}') AS hours \gset
+SELECT sparkingest.purchase(fixture.tenant('Hours'), 'vcpu_hours', 5, 'daily', '2026-03-03 09:00+00') IS NOT NULL AS others;
 SELECT name, sparkingest.run_job(fixture.job(name), at) IS NOT NULL AS planned
-    FROM (VALUES ('before', '2026-03-02 10:00+00'::timestamptz), ('over', '2026-03-03 08:30+00'), ('after', '2026-03-04 04:00+00')) AS v (name, at);
+    FROM (VALUES ('before', '2026-03-02 10:00+00'::timestamptz), ('over', '2026-03-03 08:30+00'), ('after', '2026-03-04 04:00+00'), ('first', '2026-03-04 04:30+00')) AS v (name, at);
+SELECT (sparkingest.reserve(fixture.tenant('Hours'), 1, 1, '1 hour', '2026-03-04 06:00+00', '0', 'vcpu-hours-ns')).starts_at AS own;
 SELECT * FROM pg_temp.cancelled(:'hours', '2026-03-03 09:00+00');
--- The period that begins with the end is void but for the 4 hours that are held: two fifths of its price.
-SELECT g.starts_at, g.ends_at, g.vcpu_hours, trim_scale(b.held / 3600000.0) AS held, g.price FROM pg_temp.grants_of(:'hours') AS g
-    JOIN sparkingest.grants AS b USING (starts_at) WHERE b.purchase_id = :'hours' ORDER BY 1;
-SELECT count(*) FROM sparkingest.balance(fixture.tenant('Hours'), '2026-03-03 09:00+00');
+SELECT * FROM pg_temp.runs() WHERE job IN ('before', 'over', 'after', 'first');
+-- Of the periods that will not be nothing is left but the hour that the application holds: a tenth of the price.
+SELECT g.starts_at, g.ends_at, b.granted / 3600000 AS granted, b.held / 3600000 AS held, g.price FROM sparkingest.grants AS g
+    JOIN sparkingest.grant_balances AS b USING (grant_id) WHERE g.purchase_id = :'hours' ORDER BY 1;
 SELECT sum(available) AS until_then FROM sparkingest.balance(fixture.tenant('Hours'), '2026-03-03 08:59:59.999999+00');
-SELECT event_type, (SELECT job_name FROM sparkingest.ingestion_jobs AS j WHERE j.job_id = v.job_id) AS job, after FROM sparkingest.events AS v
-    WHERE tenant_id = fixture.tenant('Hours') AND event_type IN ('purchase.cancelled', 'execution.keeps_hold') ORDER BY event_id;
-SELECT r.code, r.message FROM fixture.refusal($$SELECT sparkingest.run_job(fixture.job('after'), '2026-03-03 12:00+00')$$) AS r;
-SET sparkingest.clock = '2026-03-04 04:00:00+00';
-SELECT fixture.run(fixture.latest('after'), '30 minutes');
-SELECT held, charged / 3600000.0 AS charged FROM sparkingest.job_executions WHERE execution_id = fixture.latest('after');
+SELECT granted, available, held FROM sparkingest.balance(fixture.tenant('Hours'), '2026-03-04 04:00+00');
+SELECT event_type, (SELECT job_name FROM sparkingest.ingestion_jobs AS j WHERE j.job_id = v.job_id) AS job,
+    fixture.masked(after::text) AS after FROM sparkingest.events AS v WHERE tenant_id = fixture.tenant('Hours') AND (event_type IN ('purchase.cancelled', 'execution.keeps_hold', 'reservation.keeps_hold') OR cause LIKE 'purchase%')
+    ORDER BY event_id;
+SELECT book, count(*) FROM books.differences() GROUP BY 1;
+-- What is held of the period that runs is kept to the end of the run, also when that comes after the end of the purchase.
+SELECT sparkingest.purchase(fixture.tenant('Hours'), 'vcpu_hours', 10, 'daily', '2026-03-06 00:00+00') AS hours \gset
+SELECT sparkingest.run_job(fixture.job('runs'), '2026-03-06 06:00+00') AS run \gset
+SELECT * FROM pg_temp.cancelled(:'hours', '2026-03-06 06:30+00');
+SELECT r.code, r.message FROM fixture.refusal($$SELECT sparkingest.run_job(fixture.job('before'), '2026-03-06 06:30+00')$$) AS r;
+SELECT sparkingest.run_job(fixture.job('before'), '2026-03-06 05:00+00') IS NOT NULL AS still_good_before_it;
+SET sparkingest.clock = '2026-03-06 06:00:00+00';
+SELECT fixture.run(:'run', '45 minutes');
+SELECT held, charged / 3600000.0 AS charged FROM sparkingest.job_executions WHERE execution_id = :'run';
+SET sparkingest.clock = '2026-03-06 06:46:00+00';
 SELECT count(*) FROM sparkingest.balance(fixture.tenant('Hours'));
 SET sparkingest.clock = '2026-03-02 09:00:00+00';
 -- The running period of hours costs what it cost: they could have been used up.
