@@ -33,8 +33,9 @@ SELECT * FROM pg_temp.bought(sparkingest.purchase(fixture.tenant('Lord Howe'), '
 SELECT * FROM pg_temp.bought(sparkingest.purchase(fixture.tenant('Apia'), 'vcpu_hours', 24, 'daily', '2011-12-29 06:00-10', '2012-01-01 00:00+14'));
 SELECT * FROM pg_temp.bought(sparkingest.purchase(fixture.tenant('Santiago'), 'vcpu_hours', 23, 'daily', '2026-09-06 02:00-03', '2026-09-08 00:00-03'));
 SELECT * FROM pg_temp.bought(sparkingest.purchase(fixture.tenant('Havana'), 'vcpu_hours', 25, 'daily', '2026-10-31 12:00-04', '2026-11-02 00:00-05'));
--- An end that is both is counted from the start, as ever: whole, though the calendar would cut it.
+-- An end that is both is counted from the start, as ever: whole, though the calendar would cut it (one o'clock is when the day begins).
 SELECT * FROM pg_temp.bought(sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 10, 'monthly', '2026-02-01 00:00+00', '2026-04-01 00:00+00'));
+SELECT * FROM pg_temp.bought(sparkingest.purchase(fixture.tenant('Santiago'), 'vcpu_hours', 23, 'daily', '2026-09-05 01:00-04', '2026-09-06 01:00-03'));
 -- Where it is neither: the nearest of both.
 SELECT r.code, r.message, r.detail FROM (VALUES ('monthly', '2026-03-05 00:00+00', '2026-04-06 00:00+00'), ('monthly', '2026-03-05 00:00+00', '2026-03-06 00:00+00'),
     ('monthly', '2026-03-05 00:00+00', '2026-04-28 00:00+00'), ('daily', '2026-03-05 10:00+00', '2026-03-07 00:00:01+00'),
