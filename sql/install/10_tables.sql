@@ -95,14 +95,23 @@ CREATE TABLE sparkingest.resource_purchases (
     valid_until timestamptz NOT NULL,
     lending_limit integer NOT NULL DEFAULT 0 CHECK (lending_limit >= 0),
     priority integer NOT NULL DEFAULT 100,
+    rollover_share numeric(7, 6) NOT NULL DEFAULT 0 CHECK (rollover_share >= 0 AND rollover_share <= 1),
     unit_price numeric(18, 6) CHECK (unit_price >= 0 AND unit_price < 'Infinity'),
+    discount numeric(7, 6) NOT NULL DEFAULT 0 CHECK (discount >= 0 AND discount <= 1),
     currency text CHECK (currency OPERATOR(pg_catalog.~) '^[A-Z]{3}$'),
     status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'cancelled')),
     created_at timestamptz NOT NULL,
+    cancelled_at timestamptz,
+    cancelled_from timestamptz,
     CHECK (valid_from < valid_until),
-    CHECK ((unit_price IS NULL) = (currency IS NULL))
+    CHECK ((unit_price IS NULL) = (currency IS NULL)),
+    CHECK (rollover_share = 0 OR resource_type = 'vcpu_hours'),
+    CHECK ((status = 'cancelled') = (cancelled_at IS NOT NULL)),
+    CHECK ((cancelled_at IS NULL) = (cancelled_from IS NULL)),
+    CHECK (cancelled_from < valid_until)
 );
 CREATE INDEX ON sparkingest.resource_purchases (tenant_id);
+CREATE INDEX ON sparkingest.resource_purchases (valid_until) WHERE status = 'cancelled';
 COMMENT ON TABLE sparkingest.resource_purchases IS 'What tenants bought: dedicated units (4 vCPU and 8 GiB each) or vCPU-hours, per period';
 COMMENT ON COLUMN sparkingest.resource_purchases.purchase_id IS 'Identifier';
 COMMENT ON COLUMN sparkingest.resource_purchases.tenant_id IS 'Buyer';
@@ -110,13 +119,30 @@ COMMENT ON COLUMN sparkingest.resource_purchases.resource_type IS 'dedicated_uni
 COMMENT ON COLUMN sparkingest.resource_purchases.quantity IS 'Units, or vCPU-hours, per period';
 COMMENT ON COLUMN sparkingest.resource_purchases.time_period IS 'Length of one period in the tenant''s calendar: hourly, daily, monthly, yearly';
 COMMENT ON COLUMN sparkingest.resource_purchases.valid_from IS 'Start of the first period';
-COMMENT ON COLUMN sparkingest.resource_purchases.valid_until IS 'End of the last period';
+COMMENT ON COLUMN sparkingest.resource_purchases.valid_until IS 'End of the last period, as bought';
 COMMENT ON COLUMN sparkingest.resource_purchases.lending_limit IS 'Units that others may borrow while idle; 0 = truly exclusive (C10)';
 COMMENT ON COLUMN sparkingest.resource_purchases.priority IS 'Order of draw-down, lower first (M5)';
-COMMENT ON COLUMN sparkingest.resource_purchases.unit_price IS 'Price of one unit or vCPU-hour per period, in currency';
+COMMENT ON COLUMN sparkingest.resource_purchases.rollover_share IS 'Share of a period''s vCPU-hours up to which its unused rest goes on into the next period, 0 to 1 (M3)';
+COMMENT ON COLUMN sparkingest.resource_purchases.unit_price IS 'List price of one unit or vCPU-hour per whole period, in currency';
+COMMENT ON COLUMN sparkingest.resource_purchases.discount IS 'Share of the list price that a volume discount took off when it was bought (table discounts)';
 COMMENT ON COLUMN sparkingest.resource_purchases.currency IS 'ISO 4217 code';
 COMMENT ON COLUMN sparkingest.resource_purchases.status IS 'active or cancelled';
 COMMENT ON COLUMN sparkingest.resource_purchases.created_at IS 'When it was bought';
+COMMENT ON COLUMN sparkingest.resource_purchases.cancelled_at IS 'When it was cancelled';
+COMMENT ON COLUMN sparkingest.resource_purchases.cancelled_from IS 'From when it supplies nothing any more (cancel_purchase)';
+
+CREATE TABLE sparkingest.discounts (
+    resource_type text NOT NULL CHECK (resource_type IN ('dedicated_units', 'vcpu_hours')),
+    time_period text NOT NULL CHECK (time_period IN ('hourly', 'daily', 'monthly', 'yearly')),
+    from_quantity integer NOT NULL CHECK (from_quantity BETWEEN 1 AND 1000000),
+    share numeric(7, 6) NOT NULL CHECK (share >= 0 AND share <= 1),
+    PRIMARY KEY (resource_type, time_period, from_quantity)
+);
+COMMENT ON TABLE sparkingest.discounts IS 'Volume discounts: of the rows of a purchase''s type and period that its quantity reaches, the one with the largest from_quantity counts, on the day it is bought (set_discount)';
+COMMENT ON COLUMN sparkingest.discounts.resource_type IS 'dedicated_units or vcpu_hours';
+COMMENT ON COLUMN sparkingest.discounts.time_period IS 'hourly, daily, monthly, yearly';
+COMMENT ON COLUMN sparkingest.discounts.from_quantity IS 'Least quantity per period';
+COMMENT ON COLUMN sparkingest.discounts.share IS 'Share of the list price that is taken off, 0 to 1';
 
 CREATE TABLE sparkingest.grants (
     grant_id uuid PRIMARY KEY,
@@ -132,8 +158,11 @@ CREATE TABLE sparkingest.grants (
     held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
     spent bigint NOT NULL DEFAULT 0 CHECK (spent >= 0),
     priority integer NOT NULL,
+    price numeric(26, 6) CHECK (price >= 0 AND price < 'Infinity'),
+    rollover_left bigint NOT NULL DEFAULT 0 CHECK (rollover_left >= 0),
+    rolled_from uuid,
     account_no integer CHECK (account_no >= 0),
-    CHECK (starts_at < ends_at),
+    CHECK (starts_at <= ends_at),
     CHECK (held + spent <= granted),
     CHECK ((resource_type = 'dedicated_units') = (namespace IS NOT NULL)),
     CHECK ((resource_type = 'vcpu_hours') = (account_no IS NOT NULL)),
@@ -142,6 +171,7 @@ CREATE TABLE sparkingest.grants (
 CREATE INDEX ON sparkingest.grants (tenant_id, resource_type, ends_at);
 CREATE INDEX ON sparkingest.grants (namespace, ends_at) WHERE resource_type = 'dedicated_units';
 CREATE INDEX ON sparkingest.grants (purchase_id);
+CREATE INDEX ON sparkingest.grants (ends_at) WHERE resource_type = 'vcpu_hours' AND held + spent < granted;
 COMMENT ON TABLE sparkingest.grants IS 'Purchases expanded to dated supply, one row per period (M2). available = granted - held - spent is never negative (M4)';
 COMMENT ON COLUMN sparkingest.grants.grant_id IS 'Identifier';
 COMMENT ON COLUMN sparkingest.grants.purchase_id IS 'Purchase that it comes from';
@@ -149,13 +179,16 @@ COMMENT ON COLUMN sparkingest.grants.tenant_id IS 'Owner';
 COMMENT ON COLUMN sparkingest.grants.resource_type IS 'dedicated_units or vcpu_hours';
 COMMENT ON COLUMN sparkingest.grants.namespace IS 'Namespace of the dedicated units; NULL for vCPU-hours';
 COMMENT ON COLUMN sparkingest.grants.starts_at IS 'Start of the period, inclusive';
-COMMENT ON COLUMN sparkingest.grants.ends_at IS 'End of the period, exclusive';
+COMMENT ON COLUMN sparkingest.grants.ends_at IS 'End of the period, exclusive; cancel_purchase brings it forward, to starts_at where nothing of the period is left';
 COMMENT ON COLUMN sparkingest.grants.cpu_millicores IS 'CPU supplied at every instant of the period, millicores (dedicated units)';
 COMMENT ON COLUMN sparkingest.grants.memory_mib IS 'Memory supplied at every instant of the period, MiB (dedicated units)';
-COMMENT ON COLUMN sparkingest.grants.granted IS 'Millicore-seconds granted (vCPU-hours; 1 vCPU-hour = 3,600,000)';
+COMMENT ON COLUMN sparkingest.grants.granted IS 'Millicore-seconds granted (vCPU-hours; 1 vCPU-hour = 3,600,000), less what lapsed';
 COMMENT ON COLUMN sparkingest.grants.held IS 'Millicore-seconds set aside, by the entries that are sealed; grant_balances counts the others too';
 COMMENT ON COLUMN sparkingest.grants.spent IS 'Millicore-seconds charged, by the entries that are sealed';
 COMMENT ON COLUMN sparkingest.grants.priority IS 'Order of draw-down, lower first (M5)';
+COMMENT ON COLUMN sparkingest.grants.price IS 'What it costs, in the currency of its purchase: quantity, unit_price and discount, a partial period by its seconds; NULL = bought without a price';
+COMMENT ON COLUMN sparkingest.grants.rollover_left IS 'Millicore-seconds of it that may still go on into the next period when it is over and they were not used (M3)';
+COMMENT ON COLUMN sparkingest.grants.rolled_from IS 'Grant whose unused rest this one carries over (M3); NULL = bought';
 COMMENT ON COLUMN sparkingest.grants.account_no IS 'Number of the account in the tenant''s part of the ledger, ascending in order of purchase; NULL for dedicated units';
 
 CREATE TABLE sparkingest.pools (
@@ -602,6 +635,7 @@ SELECT pg_catalog.pg_extension_config_dump('sparkingest.capacity_overrides', '')
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.tenants', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.tenant_roles', 'WHERE role IN (SELECT oid FROM pg_catalog.pg_roles)');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_purchases', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.discounts', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.grants', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.ingestion_jobs', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.reservations', '');

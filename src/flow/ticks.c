@@ -14,12 +14,14 @@
 #include "flow/overlap.h"
 #include "flow/relief.h"
 #include "flow/reserve.h"
+#include "flow/rollover.h"
 #include "flow/ticks.h"
 #include "pg/attempt.h"
 #include "pg/clock.h"
 #include "pg/lock.h"
 #include "store/clusters.h"
 #include "store/metering.h"
+#include "store/purchases.h"
 #include "store/sql.h"
 #include "store/upkeep.h"
 
@@ -37,7 +39,7 @@ enum
 typedef struct Row
 {
     pg_uuid_t id;
-    const SiNamespace *namespace;
+    const SiPoolRef *pool;
     const char *actor;
     TimestampTz now;
     int handled;
@@ -115,18 +117,31 @@ relieve(void *arg)
 {
     Row *row = arg;
     SiRelieved *relieved;
-    int n = si_relieve(row->namespace, row->now, si_horizon(row->now), row->actor,
-                       "the namespace has less capacity than was promised", false, row->now, &relieved);
+    int n = si_relieve(row->pool, row->now, si_horizon(row->now), row->actor,
+                       row->pool->tenant_id ? "the tenant has fewer dedicated units than were promised"
+                                            : "the namespace has less capacity than was promised",
+                       false, row->now, &relieved);
 
     /* What cannot be moved was told when it was found; only what was moved is work of this tick. */
     for (int i = 0; i < n; i++)
         row->handled += relieved[i].effect != SI_RELIEF_OVER_COMMITTED;
 }
 
-/* Work that somebody had in hand when the capacity shrank is moved by a later tick (C9). */
+static int
+relieve_pool(const SiNamespace *namespace, const pg_uuid_t *tenant_id, const char *actor, TimestampTz now)
+{
+    SiPoolRef pool = {*namespace, tenant_id};
+    Row row = {{{0}}, &pool, actor, now, 0};
+
+    return si_attempt(relieve, &row) == NULL ? row.handled : 0;
+}
+
+/* Work that somebody had in hand when the capacity shrank, or units were cancelled, is moved by a later tick (C9). */
 static int
 relieve_all(const char *actor, TimestampTz now)
 {
+    SiPool *cut;
+    int n_cut = si_pools_cut(now, si_horizon(now), &cut);
     int handled = 0;
 
     for (int purpose = SI_NS_DEDICATED; purpose <= SI_NS_DRAFT; purpose++)
@@ -137,10 +152,12 @@ relieve_all(const char *actor, TimestampTz now)
         for (int i = 0; i < n; i++)
         {
             SiAmount *overrides;
-            Row row = {{{0}}, &namespaces[i], actor, now, 0};
 
-            if (si_overrides(namespaces[i].name, now, si_horizon(now), &overrides) > 0 && si_attempt(relieve, &row) == NULL)
-                handled += row.handled;
+            if (si_overrides(namespaces[i].name, now, si_horizon(now), &overrides) > 0)
+                handled += relieve_pool(&namespaces[i], NULL, actor, now);
+            for (int k = 0; k < n_cut; k++)
+                if (strcmp(cut[k].namespace_name, namespaces[i].name) == 0)
+                    handled += relieve_pool(&namespaces[i], &cut[k].tenant_id, actor, now);
         }
     }
     return handled;
@@ -173,6 +190,7 @@ si_tick_maintain(const char *actor)
     si_book_forget_past(now);
     handled = si_release_over(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY);
     handled += si_books_seal();
+    handled += si_roll_over(actor, now);
     si_worker_beat("maintain", MyProcPid, NULL, now);
     return (int) Min(handled, PG_INT32_MAX);
 }

@@ -122,7 +122,8 @@ SELECT is((fixture.refusal(pg_temp.called(call, 'A'))).code, NULL, 'its own: ' |
 SELECT is((fixture.refusal('SELECT sparkingest.' || call)).code, '42501', 'not a tenant''s: ' || call)
     FROM unnest(ARRAY['create_tenant(''x'')', 'set_tenant_status(gen_random_uuid(), ''active'')',
     'grant_tenant(gen_random_uuid(), ''regress_a'')', 'revoke_tenant(gen_random_uuid(), ''regress_b'')',
-    'purchase(gen_random_uuid(), ''vcpu_hours'', 1)',
+    'purchase(gen_random_uuid(), ''vcpu_hours'', 1)', 'cancel_purchase(gen_random_uuid())',
+        'set_discount(''vcpu_hours'', ''daily'', 1, 0.1)',
     'set_capacity(''vcpu-hours-ns'', 1, 1, ''[2026-03-03,2026-03-04)'')', 'plan()', 'maintain()', 'roll_up()', 'health()',
         'set_namespace(''vcpu-hours-ns'', ''{}'')', 'set_cluster(''default'', ''/x'')', 'enable_dispatch()', 'disable_dispatch()',
         'install_schedules()']) AS call;

@@ -252,7 +252,7 @@ SET LOCAL ROLE regress_evil;
 SELECT (sparkingest.reserve(:'evil', 1, 1, '5 min', '2026-03-02 12:00+00')).reservation_id IS NULL, sparkingest.run_job(:'own_job', '2026-03-02 21:00+00', 'lock') IS NULL;
 SELECT is_empty($$SELECT classid, objid, objsubid FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND objsubid IN (1, 2)$$, 'ours are not users'' advisory locks');
 CREATE TEMPORARY TABLE held AS SELECT classid, objid, objsubid, mode FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory';
-SELECT pg_advisory_unlock_all(), (SELECT count(pg_advisory_unlock(classid::int8::int4, objid::int8::bit(32)::int4)) FROM held) IS NULL;
+SELECT pg_advisory_unlock_all(), (SELECT count(pg_advisory_unlock(classid::int8::bit(32)::int4, objid::int8::bit(32)::int4)) FROM held) IS NULL;
 SELECT set_eq('SELECT classid, objid, objsubid, mode FROM held', $$SELECT classid, objid, objsubid, mode FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'$$,
     'and are not let go by a user');
 -- What others do is not shown by what shows what sessions do.
