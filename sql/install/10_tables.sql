@@ -213,7 +213,8 @@ CREATE TABLE sparkingest.ingestion_jobs (
     owner_oid oid NOT NULL,
     blocked_reason text,
     created_at timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL
+    updated_at timestamptz NOT NULL,
+    owner_name text NOT NULL
 );
 CREATE UNIQUE INDEX ON sparkingest.ingestion_jobs (tenant_id, job_name) WHERE status <> 'dropped';
 CREATE INDEX ON sparkingest.ingestion_jobs (next_fire_at) WHERE next_fire_at IS NOT NULL;
@@ -246,8 +247,9 @@ COMMENT ON COLUMN sparkingest.ingestion_jobs.catchup_window IS 'How late a misse
 COMMENT ON COLUMN sparkingest.ingestion_jobs.options IS 'As given: also auto_draft, auto_promote, overlap_limit, retry, spark_conf, image';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.watermark IS 'Incremental cursor up to which data was read by a successful production run';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.target_namespace IS 'Namespace chosen at promotion; NULL while draft';
-COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_oid IS 'Role that created the job (J12)';
-COMMENT ON COLUMN sparkingest.ingestion_jobs.blocked_reason IS 'Why plan() could not handle the job; NULL = nothing wrong (J12)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_oid IS 'Role that created the job, or took it over when that was dropped (J12)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.blocked_reason IS 'Why the job is not planned; NULL = nothing wrong (J12)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_name IS 'Name of that role when the job was last edited: a dump carries it to where numbers of roles are others';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.created_at IS 'When it was created';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.updated_at IS 'When it was last edited';
 
@@ -567,10 +569,10 @@ SELECT v.namespace, 'default', v.purpose, v.cores * 1000, v.gib * 1024, v.tenant
                ('draft-ingestion-ns', 'draft', 200, 400, 40, 80)) AS v (namespace, purpose, cores, gib, tenant_cores, tenant_gib);
 INSERT INTO sparkingest.pools (namespace) VALUES ('vcpu-hours-ns'), ('draft-ingestion-ns'), ('dedicated-cpu-ns');
 
--- Data of users goes into dumps; what the script inserted is told apart by name and is not dumped twice.
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.clusters', $$WHERE cluster_name <> 'default'$$);
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.sla_tiers', $$WHERE tier NOT IN ('standard', 'strict')$$);
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.namespaces', $$WHERE namespace NOT IN ('dedicated-cpu-ns', 'vcpu-hours-ns', 'draft-ingestion-ns')$$);
+-- Data of users goes into dumps, also what operators changed of the rows above (80_ledger.sql); pools do not change.
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.clusters', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.sla_tiers', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.namespaces', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.pools', $$WHERE tenant_id IS NOT NULL OR namespace NOT IN ('dedicated-cpu-ns', 'vcpu-hours-ns', 'draft-ingestion-ns')$$);
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.capacity_overrides', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.tenants', '');

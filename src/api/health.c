@@ -63,7 +63,8 @@ put_ledger(ReturnSetInfo *result)
     si_ledger_usage(&usage);
     put(result, "ledger", usage.blocks * 10 > usage.most_blocks * 9 || usage.chunks * 10 > usage.most_chunks * 9 ? "warning" : "ok",
         psprintf(INT64_FORMAT " of " INT64_FORMAT " days are in memory, " INT64_FORMAT " of " INT64_FORMAT
-                 " with reservations (sparkingest.ledger_memory)", usage.chunks, usage.most_chunks, usage.blocks, usage.most_blocks),
+                              " with reservations (sparkingest.ledger_memory)",
+                 usage.chunks, usage.most_chunks, usage.blocks, usage.most_blocks),
         SI_NO_TIME);
 }
 

@@ -11,6 +11,7 @@
 #include "flow/idempotency.h"
 #include "flow/job.h"
 #include "flow/options.h"
+#include "flow/owner.h"
 #include "flow/promote.h"
 #include "flow/schedule.h"
 #include "pg/errors.h"
@@ -88,6 +89,7 @@ si_job_create(const SiCaller *caller, const SiJobRequest *request, const char *k
         return known;
     job.job_id = si_uuid_new();
     job.owner = caller->role;
+    job.owner_name = pstrdup(caller->name);
     job.created_at = now;
     job.updated_at = now;
     si_job_insert(&job);
@@ -115,6 +117,8 @@ si_job_alter(const SiCaller *caller, SiJob *job, Jsonb *changes, TimestampTz now
     SiJobEdit edit;
 
     require_not_dropped(job);
+    if (si_job_take_over(caller, job))
+        replan(job, caller->name, now);
     si_jobspec_apply(job, changes, &edit);
     job->updated_at = now;
     if (edit.definition)
@@ -157,7 +161,7 @@ si_job_resume(const SiCaller *caller, SiJob *job, TimestampTz now)
     char *before = version_json(job);
 
     require_not_dropped(job);
-    if (job->status == SI_JOB_ACTIVE)
+    if (!si_job_take_over(caller, job) && job->status == SI_JOB_ACTIVE)
         return;
     job->status = SI_JOB_ACTIVE;
     job->next_fire_at = job->draft ? SI_NO_TIME : si_job_next_fire(job, now);
@@ -195,6 +199,7 @@ si_job_run(const SiCaller *caller, SiJob *job, TimestampTz at, const char *key, 
         ereport(ERROR, (errcode(ERRCODE_SI_STATE),
                         errmsg("job \"%s\" is %s", job->job_name, si_job_status_name(job->status)),
                         job->status == SI_JOB_PAUSED ? errhint("Call sparkingest.resume_job() first.") : 0));
+    si_job_require_owner(job);
     if (at != SI_NO_TIME && at < now - USECS_PER_DAY)
         si_bad_value("at", timestamptz_to_str(at), "must not be more than a day ago");
     si_require_horizon("at", at == SI_NO_TIME ? now : at, now);
@@ -212,6 +217,7 @@ si_job_promote(const SiCaller *caller, SiJob *job, const char *key, TimestampTz 
 
     if (known != NULL)
         return jsonb_text(known);
+    si_job_require_owner(job);
     answer = si_promote(job, caller->name, NULL, now);
     if (key != NULL)
         si_idempotency_keep(&job->tenant_id, "promote_job", key, body, answer);

@@ -11,7 +11,9 @@
 #include "flow/book.h"
 #include "flow/fires.h"
 #include "flow/overlap.h"
+#include "flow/owner.h"
 #include "flow/relief.h"
+#include "flow/tenant.h"
 #include "flow/ticks.h"
 #include "pg/attempt.h"
 #include "pg/clock.h"
@@ -68,7 +70,7 @@ fire_jobs(const char *actor, TimestampTz now)
         if (error == NULL)
             handled += row.handled;
         else if (!si_error_is_passing(error))
-            si_job_set_blocked(&ids[i], error->message);
+            si_job_block(&ids[i], error->message, actor);
     }
     return handled;
 }
@@ -82,7 +84,7 @@ place(void *arg)
 
     if (!si_execution_load(&row->id, false, &e) || !si_job_load_if_free(&e.job_id, &job) ||
         !si_execution_load_if_free(&row->id, &e) || e.state != SI_WAITING || job.status != SI_JOB_ACTIVE ||
-        !job.tenant_active)
+        !job.tenant_active || !job.owner_exists)
         return;
     /* A run behind an earlier one of its job gets its place when that one ends; one in the future has none before it. */
     if (e.scheduled_for <= row->now && si_overlap_holds_back(&job, &e))
@@ -170,7 +172,8 @@ si_tick_maintain(const char *actor)
         return 0;
     si_ledger_require();
     si_book_forget_past(now);
-    handled = si_reservations_expire(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY);
+    handled = si_orphans_block(actor, now) + si_tenant_forget_roles(actor);
+    handled += si_reservations_expire(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY);
     si_worker_beat("maintain", MyProcPid, NULL, now);
     return (int) Min(handled, PG_INT32_MAX);
 }

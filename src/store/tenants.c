@@ -155,24 +155,53 @@ si_tenants_of_role(Oid role, pg_uuid_t **out)
     return si_sql_ids(&find, values, out);
 }
 
-void
+bool
 si_tenant_role_insert(const pg_uuid_t *tenant_id, Oid role)
 {
-    static SiStatement insert = {"INSERT INTO sparkingest.tenant_roles VALUES ($1, $2) ON CONFLICT DO NOTHING", 2, {UUIDOID, OIDOID}};
+    static SiStatement insert = {"INSERT INTO sparkingest.tenant_roles (tenant_id, role) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                                 2,
+                                 {UUIDOID, OIDOID}};
     Datum values[] = {UUIDPGetDatum(tenant_id), ObjectIdGetDatum(role)};
+    bool changed;
 
     si_sql_open();
-    si_sql_run(&insert, values, NULL);
+    changed = si_sql_run(&insert, values, NULL) > 0;
     si_sql_close();
+    return changed;
 }
 
-void
+bool
 si_tenant_role_delete(const pg_uuid_t *tenant_id, Oid role)
 {
     static SiStatement delete = {"DELETE FROM sparkingest.tenant_roles WHERE tenant_id = $1 AND role = $2", 2, {UUIDOID, OIDOID}};
     Datum values[] = {UUIDPGetDatum(tenant_id), ObjectIdGetDatum(role)};
+    bool changed;
 
     si_sql_open();
-    si_sql_run(&delete, values, NULL);
+    changed = si_sql_run(&delete, values, NULL) > 0;
     si_sql_close();
+    return changed;
+}
+
+int
+si_tenant_roles_remove_dropped(SiTenantRole **out)
+{
+    static SiStatement remove_dropped = {"DELETE FROM sparkingest.tenant_roles WHERE NOT EXISTS "
+                                         "(SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = role) RETURNING tenant_id, role::oid",
+                                         0};
+    MemoryContext context = CurrentMemoryContext;
+    uint64 n;
+
+    si_sql_open();
+    n = si_sql_run(&remove_dropped, NULL, NULL);
+    *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiTenantRole));
+    for (uint64 i = 0; i < n; i++)
+    {
+        bool isnull;
+
+        (*out)[i].tenant_id = si_sql_uuid(i, 1, NULL);
+        (*out)[i].role = DatumGetObjectId(si_sql_get(i, 2, &isnull));
+    }
+    si_sql_close();
+    return (int) n;
 }

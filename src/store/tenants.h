@@ -28,7 +28,17 @@ extern bool si_tenant_has_role(const pg_uuid_t *tenant_id, Oid role);
 /* For which tenants it acts, palloc'd; returns how many. */
 extern int si_tenants_of_role(Oid role, pg_uuid_t **out);
 
-extern void si_tenant_role_insert(const pg_uuid_t *tenant_id, Oid role);
-extern void si_tenant_role_delete(const pg_uuid_t *tenant_id, Oid role);
+/* Whether that changed something. */
+extern bool si_tenant_role_insert(const pg_uuid_t *tenant_id, Oid role);
+extern bool si_tenant_role_delete(const pg_uuid_t *tenant_id, Oid role);
+
+typedef struct SiTenantRole
+{
+    pg_uuid_t tenant_id;
+    Oid role;
+} SiTenantRole;
+
+/* Removes roles that were dropped, so that nobody who is given the same oid inherits them; palloc'd, returns how many. */
+extern int si_tenant_roles_remove_dropped(SiTenantRole **out);
 
 #endif

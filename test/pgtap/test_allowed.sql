@@ -63,6 +63,7 @@ function capacity(namespace text, during tstzrange, tenant_id uuid): operator EX
 function clock(): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function create_job(tenant_id uuid, job_name text, source_type text, source_config jsonb, destination_config jsonb, resource_requirements jsonb, schedule_cron text, sla_requirements jsonb, time_zone text, options jsonb, idempotency_key text): operator EXECUTE, tenant EXECUTE
 function create_tenant(tenant_name text, time_zone text, idempotency_key text): operator EXECUTE
+function default_restored(): nobody
 function disable_dispatch(cluster text): operator EXECUTE
 function drop_job(job_id uuid): operator EXECUTE, tenant EXECUTE
 function enable_dispatch(cluster text): operator EXECUTE
@@ -78,6 +79,7 @@ function move_reservation(reservation_id uuid, starts_at timestamp with time zon
 function my_tenants(): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function next_fire_times(schedule_cron text, time_zone text, after timestamp with time zone, n integer): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function override_changed(): nobody
+function owner_restored(): nobody
 function pause_job(job_id uuid): operator EXECUTE, tenant EXECUTE
 function plan(): operator EXECUTE
 function promote_job(job_id uuid, idempotency_key text): operator EXECUTE, tenant EXECUTE
@@ -136,7 +138,7 @@ table estimation_observations: operator SELECT, reader SELECT, tenant SELECT (ex
 table events: operator SELECT, reader SELECT, tenant SELECT (at event_type tenant_id job_id execution_id actor cause before after); row security
 table grants: operator SELECT, reader SELECT, tenant SELECT (grant_id purchase_id tenant_id resource_type namespace starts_at ends_at cpu_millicores memory_mib granted held spent priority); row security
 table idempotency_keys: operator SELECT, reader SELECT
-table ingestion_jobs: operator SELECT, reader SELECT, tenant SELECT (job_id tenant_id job_name stage status version source_type source_config destination_config cpu_millicores memory_mib executors estimated_runtime_minutes schedule_cron time_zone next_fire_at sla_requirements tier priority sla_window_hours max_runtime_minutes on_no_capacity overlap_policy misfire_policy catchup_window options watermark target_namespace owner_oid blocked_reason created_at updated_at); row security
+table ingestion_jobs: operator SELECT, reader SELECT, tenant SELECT (job_id tenant_id job_name stage status version source_type source_config destination_config cpu_millicores memory_mib executors estimated_runtime_minutes schedule_cron time_zone next_fire_at sla_requirements tier priority sla_window_hours max_runtime_minutes on_no_capacity overlap_policy misfire_policy catchup_window options watermark target_namespace owner_oid blocked_reason created_at updated_at owner_name); row security
 table job_executions: operator SELECT, reader SELECT, tenant SELECT (execution_id job_id tenant_id job_version attempt run_id state started_by is_draft draft_fallback namespace scheduled_for planned_start planned_end reservation_id cpu_millicores memory_mib executors estimated_runtime_minutes hard_minutes waiting_reason object_name manifest manifest_sha256 object_uid claimed_at posted_at submitted_at started_at finished_at posted_cpu_millicores posted_memory_mib tries next_try_at last_error stop_requested_at stop_cause stop_reason exit_code error_class error_message rows_read bytes_out files_written cursor_value metrics sla_met evaluation held charged created_at); row security
 table namespaces: operator SELECT, reader SELECT, tenant SELECT (namespace purpose cpu_millicores memory_mib tenant_cpu_millicores tenant_memory_mib slot_minutes)
 table pools: operator SELECT, reader SELECT
@@ -161,6 +163,10 @@ trigger ledger on sparkingest.reservations: sparkingest.reservation_changed
 trigger ledger_truncated on sparkingest.capacity_overrides: sparkingest.ledger_outdated
 trigger ledger_truncated on sparkingest.grants: sparkingest.ledger_outdated
 trigger ledger_truncated on sparkingest.reservations: sparkingest.ledger_outdated
+trigger restored on sparkingest.clusters: sparkingest.default_restored (not always)
+trigger restored on sparkingest.ingestion_jobs: sparkingest.owner_restored (not always)
+trigger restored on sparkingest.namespaces: sparkingest.default_restored (not always)
+trigger restored on sparkingest.sla_tiers: sparkingest.default_restored (not always)
 type capacity_slot: operator USAGE, reader USAGE, tenant USAGE
 type placement: operator USAGE, reader USAGE, tenant USAGE
 view capacity_slots: operator SELECT, reader SELECT, tenant SELECT

@@ -156,7 +156,7 @@ INSERT INTO attacks (what, statement, code) VALUES
     ('set_config of our clock', $$SELECT set_config('sparkingest.clock', '2030-01-01', true)$$, '42501'),
     ('set_config of a tenant that we might believe', $$SELECT set_config('sparkingest.tenant_id', 'x', true)$$, '42602'),
     ('session_replication_role, so that triggers do not fire', $$SET LOCAL session_replication_role = replica$$, '42501'),
-    ('COPY out of a file''s table', $$COPY sparkingest.ingestion_jobs TO '/tmp/x'$$, '42501'),
+    ('COPY out of a file''s table', $$COPY sparkingest.ingestion_jobs TO '/nowhere/x'$$, '42501'),
     ('COPY by a program', $$COPY (SELECT 1) TO PROGRAM 'id'$$, '42501'),
     ('COPY into a table', $$COPY sparkingest.balance_entries FROM '/dev/null'$$, '42501'),
     ('MERGE', $$MERGE INTO sparkingest.grants AS g USING (SELECT 1) AS x ON true WHEN MATCHED THEN UPDATE SET granted = 1000000000$$, '42501'),
@@ -252,7 +252,7 @@ SET LOCAL ROLE regress_evil;
 SELECT (sparkingest.reserve(:'evil', 1, 1, '5 min', '2026-03-02 12:00+00')).reservation_id IS NULL, sparkingest.run_job(:'own_job', '2026-03-02 21:00+00', 'lock') IS NULL;
 SELECT is_empty($$SELECT classid, objid, objsubid FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND objsubid IN (1, 2)$$, 'ours are not users'' advisory locks');
 CREATE TEMPORARY TABLE held AS SELECT classid, objid, objsubid, mode FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory';
-SELECT pg_advisory_unlock_all(), (SELECT count(pg_advisory_unlock(classid::int8::int4, objid::int8::bit(32)::int4)) FROM held) IS NULL;
+SELECT pg_advisory_unlock_all(), (SELECT count(pg_advisory_unlock(classid::int8::bit(32)::int4, objid::int8::bit(32)::int4)) FROM held) IS NULL;
 SELECT set_eq('SELECT classid, objid, objsubid, mode FROM held', $$SELECT classid, objid, objsubid, mode FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'$$,
     'and are not let go by a user');
 -- What others do is not shown by what shows what sessions do.

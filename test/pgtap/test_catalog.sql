@@ -117,6 +117,7 @@ INSERT INTO interface VALUES
     ('rebuild_ledger', '', 'void'),
     ('uncommitted_holders', 'OUT pid integer, OUT tenant_id uuid, OUT since timestamp with time zone, OUT reservations integer, OUT cpu_cores numeric, OUT memory_gb numeric', 'SETOF record'),
     ('reservation_changed', '', 'trigger'), ('grant_changed', '', 'trigger'), ('override_changed', '', 'trigger'), ('ledger_outdated', '', 'trigger'), ('cache_outdated', '', 'trigger'),
+    ('default_restored', '', 'trigger'), ('owner_restored', '', 'trigger'),
     ('health', 'OUT component text, OUT status text, OUT detail text, OUT since timestamp with time zone', 'SETOF record'),
     ('clock', '', 'timestamp with time zone');
 SELECT set_eq('SELECT proname::text, pg_get_function_arguments(oid), pg_get_function_result(oid) FROM functions', 'SELECT * FROM interface',
