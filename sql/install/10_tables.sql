@@ -487,13 +487,16 @@ CREATE TABLE sparkingest.events (
     actor text NOT NULL,
     cause text,
     before jsonb,
-    after jsonb
+    after jsonb,
+    xact xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id()
 );
-CREATE INDEX ON sparkingest.events (tenant_id, event_id);
+CREATE INDEX ON sparkingest.events (xact, event_id);
+CREATE INDEX ON sparkingest.events (tenant_id, xact, event_id);
+CREATE INDEX ON sparkingest.events USING brin (at);
 CREATE INDEX ON sparkingest.events (execution_id, event_id);
 CREATE INDEX ON sparkingest.events (job_id, event_id);
 COMMENT ON TABLE sparkingest.events IS 'What happened, who did it and why; written in the transaction that did it (J5, S5)';
-COMMENT ON COLUMN sparkingest.events.event_id IS 'Cursor for readers; numbers may be missing';
+COMMENT ON COLUMN sparkingest.events.event_id IS 'Order of writing; numbers may be missing, and lower ones may be committed later: readers that poll ask events_after()';
 COMMENT ON COLUMN sparkingest.events.at IS 'When, by the product''s clock';
 COMMENT ON COLUMN sparkingest.events.event_type IS 'noun.verb, e.g. execution.state, job.promoted, purchase.created, fire.skipped';
 COMMENT ON COLUMN sparkingest.events.tenant_id IS 'Tenant concerned; NULL = the service';
@@ -503,6 +506,7 @@ COMMENT ON COLUMN sparkingest.events.actor IS 'Role, or the worker''s name';
 COMMENT ON COLUMN sparkingest.events.cause IS 'Why, in words';
 COMMENT ON COLUMN sparkingest.events.before IS 'Values before';
 COMMENT ON COLUMN sparkingest.events.after IS 'Values after';
+COMMENT ON COLUMN sparkingest.events.xact IS 'Transaction that wrote it; events_after() tells of it once no older transaction can add any';
 
 CREATE TABLE sparkingest.idempotency_keys (
     scope uuid NOT NULL,

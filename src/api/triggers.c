@@ -25,6 +25,7 @@ PG_FUNCTION_INFO_V1(si_ledger_outdated);
 PG_FUNCTION_INFO_V1(si_cache_outdated);
 PG_FUNCTION_INFO_V1(si_default_restored);
 PG_FUNCTION_INFO_V1(si_owner_restored);
+PG_FUNCTION_INFO_V1(si_event_restored);
 
 static TriggerData *
 trigger_data(FunctionCallInfo fcinfo)
@@ -181,6 +182,16 @@ si_owner_restored(PG_FUNCTION_ARGS)
     if (!comes_from_dump(data))
         return PointerGetDatum(data->tg_trigtuple);
     return PointerGetDatum(si_restore_owner(data->tg_relation, data->tg_trigtuple));
+}
+
+Datum
+si_event_restored(PG_FUNCTION_ARGS)
+{
+    TriggerData *data = trigger_data(fcinfo);
+
+    if (!comes_from_dump(data))
+        return PointerGetDatum(data->tg_trigtuple);
+    return PointerGetDatum(si_restore_event(data->tg_relation, data->tg_trigtuple));
 }
 
 /* Too much changed at once, or what everything rests on: the ledger is made anew when this commits. */

@@ -13,6 +13,7 @@
 #include "flow/options.h"
 #include "flow/owner.h"
 #include "flow/promote.h"
+#include "flow/requirements.h"
 #include "flow/schedule.h"
 #include "pg/errors.h"
 #include "pg/json.h"
@@ -52,6 +53,42 @@ version_json(const SiJob *job)
 {
     return psprintf("{\"version\": %d, \"stage\": \"%s\", \"status\": \"%s\"}", job->version,
                     job->draft ? "draft" : "production", si_job_status_name(job->status));
+}
+
+/* The same with what the keys of `changes` (arguments of create_job) are. */
+static char *
+values_json(const SiJob *job, Jsonb *changes)
+{
+    const struct
+    {
+        const char *key;
+        const char *text; /* or as JSON: */
+        const char *json;
+    } values[] = {{"job_name", job->job_name},
+                  {"source_type", job->source_type},
+                  {"source_config", NULL, jsonb_text(job->source_config)},
+                  {"destination_config", NULL, jsonb_text(job->destination_config)},
+                  {"resource_requirements", NULL, si_requirements_json(job)},
+                  {"schedule_cron", job->schedule_cron},
+                  {"sla_requirements", NULL, jsonb_text(job->sla_requirements)},
+                  {"time_zone", job->time_zone},
+                  {"options", NULL, jsonb_text(job->options)}};
+    StringInfoData buf;
+
+    initStringInfo(&buf);
+    appendStringInfoString(&buf, version_json(job));
+    buf.data[--buf.len] = '\0';
+    for (int i = 0; i < lengthof(values); i++)
+    {
+        if (!si_json_has_key(changes, values[i].key))
+            continue;
+        if (values[i].json)
+            si_json_put_raw(&buf, values[i].key, values[i].json);
+        else
+            si_json_put_text(&buf, values[i].key, values[i].text);
+    }
+    appendStringInfoChar(&buf, '}');
+    return buf.data;
 }
 
 static void
@@ -113,7 +150,7 @@ replan(SiJob *job, const char *actor, TimestampTz now)
 void
 si_job_alter(const SiCaller *caller, SiJob *job, Jsonb *changes, TimestampTz now)
 {
-    char *before = version_json(job);
+    const SiJob was = *job;
     SiJobEdit edit;
 
     require_not_dropped(job);
@@ -135,8 +172,8 @@ si_job_alter(const SiCaller *caller, SiJob *job, Jsonb *changes, TimestampTz now
     if (edit.schedule)
         si_schedule_announce(job, now);
     si_job_update(job);
-    si_event("job.altered", &job->tenant_id, &job->job_id, NULL, caller->name, jsonb_text(changes), before,
-             version_json(job));
+    si_event("job.altered", &job->tenant_id, &job->job_id, NULL, caller->name, NULL, values_json(&was, changes),
+             values_json(job, changes));
 }
 
 void

@@ -15,16 +15,19 @@
 #include "flow/relief.h"
 #include "flow/tenant.h"
 #include "flow/ticks.h"
+#include "guc.h"
 #include "pg/attempt.h"
 #include "pg/clock.h"
 #include "pg/lock.h"
 #include "store/clusters.h"
+#include "store/events.h"
 #include "store/metering.h"
 #include "store/reservations.h"
 #include "store/sql.h"
 #include "store/upkeep.h"
 
 #define KEY_LIFE_DAYS 30
+#define MOST_EVENTS_REMOVED 100000 /* by one tick */
 
 /* Which tick a lock is about. */
 enum
@@ -173,6 +176,8 @@ si_tick_maintain(const char *actor)
     si_ledger_require();
     si_book_forget_past(now);
     handled = si_orphans_block(actor, now) + si_tenant_forget_roles(actor);
+    if (si_guc_event_days > 0)
+        handled += si_events_expire(now - si_guc_event_days * USECS_PER_DAY, MOST_EVENTS_REMOVED);
     handled += si_reservations_expire(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY);
     si_worker_beat("maintain", MyProcPid, NULL, now);
     return (int) Min(handled, PG_INT32_MAX);

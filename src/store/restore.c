@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "executor/executor.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
@@ -10,6 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/xid8.h"
 
 #include "store/restore.h"
 #include "store/sql.h"
@@ -64,4 +66,15 @@ si_restore_owner(Relation relation, HeapTuple row)
     bool null = false;
 
     return heap_modify_tuple_by_cols(row, desc, 1, &column, &owner, &null);
+}
+
+HeapTuple
+si_restore_event(Relation relation, HeapTuple row)
+{
+    TupleDesc desc = RelationGetDescr(relation);
+    int column = SPI_fnumber(desc, "xact");
+    Datum xact = FullTransactionIdGetDatum(GetTopFullTransactionId());
+    bool null = false;
+
+    return heap_modify_tuple_by_cols(row, desc, 1, &column, &xact, &null);
 }

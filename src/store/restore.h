@@ -13,4 +13,7 @@ extern bool si_restore_over(Relation relation, HeapTuple row);
 /* A row of ingestion_jobs with the owner_oid that belongs to its owner_name here; 0 when there is no such role. */
 extern HeapTuple si_restore_owner(Relation relation, HeapTuple row);
 
+/* A row of events as if this transaction had written it. */
+extern HeapTuple si_restore_event(Relation relation, HeapTuple row);
+
 #endif

@@ -68,6 +68,8 @@ function disable_dispatch(cluster text): operator EXECUTE
 function drop_job(job_id uuid): operator EXECUTE, tenant EXECUTE
 function enable_dispatch(cluster text): operator EXECUTE
 function evaluate_execution(execution_id uuid): operator EXECUTE, tenant EXECUTE
+function event_restored(): nobody
+function events_after("position" text, n integer, OUT cursor text, OUT at timestamp with time zone, OUT event_type text, OUT tenant_id uuid, OUT job_id uuid, OUT execution_id uuid, OUT actor text, OUT cause text, OUT before jsonb, OUT after jsonb): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function find_slot(namespace text, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone, sla_window interval, tenant_id uuid): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function grant_changed(): nobody
 function grant_tenant(tenant_id uuid, role regrole): operator EXECUTE
@@ -164,6 +166,7 @@ trigger ledger_truncated on sparkingest.capacity_overrides: sparkingest.ledger_o
 trigger ledger_truncated on sparkingest.grants: sparkingest.ledger_outdated
 trigger ledger_truncated on sparkingest.reservations: sparkingest.ledger_outdated
 trigger restored on sparkingest.clusters: sparkingest.default_restored (not always)
+trigger restored on sparkingest.events: sparkingest.event_restored (not always)
 trigger restored on sparkingest.ingestion_jobs: sparkingest.owner_restored (not always)
 trigger restored on sparkingest.namespaces: sparkingest.default_restored (not always)
 trigger restored on sparkingest.sla_tiers: sparkingest.default_restored (not always)
