@@ -48,7 +48,7 @@ parse(const char *text, Position *out)
 static void
 put(ReturnSetInfo *result, const SiEventRow *e, const Position *at)
 {
-    bool nulls[10] = {false, false, false, !e->has_tenant, !e->has_job, !e->has_execution, false, e->cause == NULL, e->before == NULL, e->after == NULL};
+    bool nulls[10] = {false};
     Datum values[10];
 
     values[0] = CStringGetTextDatum(psprintf(UINT64_FORMAT ".%d", at->xact, at->read));
@@ -61,6 +61,12 @@ put(ReturnSetInfo *result, const SiEventRow *e, const Position *at)
     values[7] = e->cause ? CStringGetTextDatum(e->cause) : (Datum) 0;
     values[8] = JsonbPGetDatum(e->before);
     values[9] = JsonbPGetDatum(e->after);
+    nulls[3] = !e->has_tenant;
+    nulls[4] = !e->has_job;
+    nulls[5] = !e->has_execution;
+    nulls[7] = e->cause == NULL;
+    nulls[8] = e->before == NULL;
+    nulls[9] = e->after == NULL;
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 

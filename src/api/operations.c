@@ -22,6 +22,7 @@
 #include "api/arguments.h"
 #include "domain/sparkconf.h"
 #include "flow/access.h"
+#include "flow/secrets.h"
 #include "guc.h"
 #include "kube/manifest.h"
 #include "pg/caller.h"
@@ -137,7 +138,10 @@ check_profile(Jsonb *profile)
         si_bad_value("changes.spark_profile.service_account", account, "must be a Kubernetes name");
     conf = si_json_object(profile, path, "spark_conf");
     if (conf)
+    {
         check_spark_conf(conf);
+        si_secrets_refuse("changes.spark_profile.spark_conf", conf);
+    }
 }
 
 Datum
@@ -192,12 +196,15 @@ si_set_namespace(PG_FUNCTION_ARGS)
 Datum
 si_set_cluster(PG_FUNCTION_ARGS)
 {
+    ErrorContextCallback quiet;
     SiCaller caller;
     SiCluster cluster;
     char *name;
     char *path;
     char *context = NULL;
 
+    /* Somebody may paste the file instead of its path. */
+    si_quiet_begin(&quiet);
     si_caller_enter(&caller);
     require_superuser(&caller, "set_cluster");
     name = si_arg_text(fcinfo, 0, "cluster");
@@ -222,6 +229,7 @@ si_set_cluster(PG_FUNCTION_ARGS)
              put_kubeconfig(cluster.kubeconfig, cluster.kube_context), put_kubeconfig(path, context));
     si_wake_at_commit();
     si_caller_leave(&caller);
+    si_quiet_end(&quiet);
     PG_RETURN_VOID();
 }
 

@@ -1,5 +1,5 @@
 /*
- * quiet.c: errors that do not take the statement into the server's log.
+ * quiet.c: errors that take neither the statement nor its values into the server's log.
  */
 #include "postgres.h"
 
@@ -10,6 +10,7 @@ hide(void *arg)
 {
     errhidestmt(true);
     errhidecontext(true);
+    errdetail_log("Values are not logged.");
 }
 
 void
