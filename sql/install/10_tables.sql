@@ -67,7 +67,10 @@ CREATE TABLE sparkingest.tenants (
     tenant_name text NOT NULL UNIQUE,
     time_zone text NOT NULL,
     status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended', 'closed')),
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL,
+    max_jobs integer CHECK (max_jobs >= 0),
+    max_schedules integer CHECK (max_schedules >= 0),
+    calls_per_second integer CHECK (calls_per_second > 0)
 );
 COMMENT ON TABLE sparkingest.tenants IS 'Customers: they buy capacity and own jobs';
 COMMENT ON COLUMN sparkingest.tenants.tenant_id IS 'Identifier';
@@ -75,6 +78,9 @@ COMMENT ON COLUMN sparkingest.tenants.tenant_name IS 'Unique name, 1 to 200 char
 COMMENT ON COLUMN sparkingest.tenants.time_zone IS 'IANA zone for calendar periods and, by default, for schedules';
 COMMENT ON COLUMN sparkingest.tenants.status IS 'active; suspended: nothing new starts; closed: suspended for good';
 COMMENT ON COLUMN sparkingest.tenants.created_at IS 'When the tenant was created';
+COMMENT ON COLUMN sparkingest.tenants.max_jobs IS 'Most jobs that are not dropped; NULL = no limit';
+COMMENT ON COLUMN sparkingest.tenants.max_schedules IS 'Most of them with a schedule; NULL = no limit';
+COMMENT ON COLUMN sparkingest.tenants.calls_per_second IS 'Most calls of its roles per second, a second''s worth at once; NULL = no limit';
 
 CREATE TABLE sparkingest.tenant_roles (
     tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,

@@ -10,6 +10,7 @@
 #include "flow/cancel.h"
 #include "flow/idempotency.h"
 #include "flow/job.h"
+#include "flow/limits.h"
 #include "flow/options.h"
 #include "flow/owner.h"
 #include "flow/promote.h"
@@ -124,6 +125,7 @@ si_job_create(const SiCaller *caller, const SiJobRequest *request, const char *k
     si_jobspec_new(request, &job);
     if (si_idempotency_known_uuid(&request->tenant_id, "create_job", key, body_of(request), &known))
         return known;
+    si_limits_check_job(&job, true, job.schedule_cron != NULL);
     job.job_id = si_uuid_new();
     job.owner = caller->role;
     job.owner_name = pstrdup(caller->name);
@@ -165,6 +167,8 @@ si_job_alter(const SiCaller *caller, SiJob *job, Jsonb *changes, TimestampTz now
         job->target_namespace = NULL;
         (void) si_cancel_group(job, SI_EXECUTIONS_PENDING, "the job was changed", caller->name, now);
     }
+    if (was.schedule_cron == NULL && job->schedule_cron != NULL)
+        si_limits_check_job(job, false, true);
     if (edit.data)
         job->watermark = NULL;
     if (edit.definition || edit.schedule)

@@ -14,7 +14,8 @@ typedef enum SiLockKind
     SI_LOCK_LEDGER,          /* shared: who has taken or given; else: who makes the ledger anew */
     SI_LOCK_LOAD,            /* key1 = pool id, key2 = hash of the tenant: who brings its slots into memory */
     SI_LOCK_SUPPLY,          /* the same keys; shared: who loads; else: who changes what it has in total */
-    SI_LOCK_CHANGE           /* keys 0: who waits for holders; else as SUPPLY: who changes what it has, one at a time */
+    SI_LOCK_CHANGE,          /* keys 0: who waits for holders; else as SUPPLY: who changes what it has, one at a time */
+    SI_LOCK_LIMIT            /* key1 = hash of the tenant: who counts what it has */
 } SiLockKind;
 
 /* Waits; held until the end of the transaction. */

@@ -294,6 +294,22 @@ si_jobs_due(TimestampTz until, pg_uuid_t **out)
     return si_sql_ids(&find, values, out);
 }
 
+void
+si_jobs_count(const pg_uuid_t *tenant_id, int64 *jobs, int64 *schedules)
+{
+    static SiStatement find = {"SELECT pg_catalog.count(*), pg_catalog.count(schedule_cron) FROM sparkingest.ingestion_jobs "
+                               "WHERE tenant_id = $1 AND status <> 'dropped'",
+                               1,
+                               {UUIDOID}};
+    Datum values[] = {UUIDPGetDatum(tenant_id)};
+
+    si_sql_open();
+    si_sql_run_latest(&find, values, NULL);
+    *jobs = si_sql_int8(0, 1);
+    *schedules = si_sql_int8(0, 2);
+    si_sql_close();
+}
+
 bool
 si_tier_load(const char *tier, SiTier *out)
 {

@@ -91,6 +91,9 @@ extern int si_jobs_orphaned(const char *reason_like, pg_uuid_t **out);
 /* Active production jobs of active tenants with next_fire_at not after `until`, most important first. Returns how many. */
 extern int si_jobs_due(TimestampTz until, pg_uuid_t **out);
 
+/* How many jobs a tenant has that are not dropped, and how many of them with a schedule; also of transactions just committed. */
+extern void si_jobs_count(const pg_uuid_t *tenant_id, int64 *jobs, int64 *schedules);
+
 /* Whether the tier exists. */
 extern bool si_tier_load(const char *tier, SiTier *out);
 

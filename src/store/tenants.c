@@ -19,6 +19,7 @@ typedef struct TenantEntry
     char *tenant_name;
     char *time_zone;
     char *status;
+    SiTenantLimits limits;
 } TenantEntry;
 
 static SiCache tenants_cache = {"tenants"};
@@ -28,7 +29,10 @@ static HTAB *tenants = NULL;
 static bool
 read_row(const pg_uuid_t *tenant_id, MemoryContext context, TenantEntry *out)
 {
-    static SiStatement find = {"SELECT tenant_name, time_zone, status FROM sparkingest.tenants WHERE tenant_id = $1", 1, {UUIDOID}};
+    static SiStatement find = {"SELECT tenant_name, time_zone, status, COALESCE(max_jobs, -1), COALESCE(max_schedules, -1), "
+                               "COALESCE(calls_per_second, -1) FROM sparkingest.tenants WHERE tenant_id = $1",
+                               1,
+                               {UUIDOID}};
     Datum values[] = {UUIDPGetDatum(tenant_id)};
     bool found;
 
@@ -40,6 +44,7 @@ read_row(const pg_uuid_t *tenant_id, MemoryContext context, TenantEntry *out)
         out->tenant_name = si_sql_text_copy(0, 1, context);
         out->time_zone = si_sql_text_copy(0, 2, context);
         out->status = si_sql_text_copy(0, 3, context);
+        out->limits = (SiTenantLimits){si_sql_int4(0, 4), si_sql_int4(0, 5), si_sql_int4(0, 6)};
     }
     si_sql_close();
     return found;
@@ -62,7 +67,7 @@ read_tenant(const pg_uuid_t *tenant_id)
         found = read_row(tenant_id, CurrentMemoryContext, &committed);
         si_sql_leave_own_out(false);
         if (!found || strcmp(committed.tenant_name, row.tenant_name) != 0 || strcmp(committed.time_zone, row.time_zone) != 0 ||
-            strcmp(committed.status, row.status) != 0)
+            strcmp(committed.status, row.status) != 0 || memcmp(&committed.limits, &row.limits, sizeof(row.limits)) != 0)
             si_cache_filled(&tenants_cache, false);
     }
     entry = hash_search(tenants, tenant_id, HASH_ENTER, NULL);
@@ -91,6 +96,7 @@ si_tenant_load(const pg_uuid_t *tenant_id, SiTenant *out)
     out->tenant_name = pstrdup(entry->tenant_name);
     out->time_zone = pstrdup(entry->time_zone);
     out->status = pstrdup(entry->status);
+    out->limits = entry->limits;
     return true;
 }
 
@@ -115,6 +121,21 @@ si_tenant_set_status(const pg_uuid_t *tenant_id, const char *status)
 {
     static SiStatement update = {"UPDATE sparkingest.tenants SET status = $2 WHERE tenant_id = $1", 2, {UUIDOID, TEXTOID}};
     Datum values[] = {UUIDPGetDatum(tenant_id), si_text_datum(status)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
+}
+
+void
+si_tenant_set_limits(const pg_uuid_t *tenant_id, const SiTenantLimits *limits)
+{
+    static SiStatement update = {"UPDATE sparkingest.tenants SET max_jobs = NULLIF($2, -1), max_schedules = NULLIF($3, -1), "
+                                 "calls_per_second = NULLIF($4, -1) WHERE tenant_id = $1",
+                                 4,
+                                 {UUIDOID, INT4OID, INT4OID, INT4OID}};
+    Datum values[] = {UUIDPGetDatum(tenant_id), Int32GetDatum(limits->max_jobs), Int32GetDatum(limits->max_schedules),
+                      Int32GetDatum(limits->calls_per_second)};
 
     si_sql_open();
     si_sql_run(&update, values, NULL);

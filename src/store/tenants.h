@@ -6,12 +6,21 @@
 
 #include "utils/uuid.h"
 
+/* At most so many; -1 = no limit. */
+typedef struct SiTenantLimits
+{
+    int32 max_jobs;
+    int32 max_schedules;
+    int32 calls_per_second;
+} SiTenantLimits;
+
 typedef struct SiTenant
 {
     pg_uuid_t tenant_id;
     char *tenant_name;
     char *time_zone;
     char *status; /* active, suspended, closed */
+    SiTenantLimits limits;
 } SiTenant;
 
 /* Whether it exists. */
@@ -21,6 +30,7 @@ extern bool si_tenant_load(const pg_uuid_t *tenant_id, SiTenant *out);
 extern void si_tenant_insert(const SiTenant *tenant, TimestampTz now);
 
 extern void si_tenant_set_status(const pg_uuid_t *tenant_id, const char *status);
+extern void si_tenant_set_limits(const pg_uuid_t *tenant_id, const SiTenantLimits *limits);
 
 /* Whether the role, or one that it is a member of, acts for the tenant. */
 extern bool si_tenant_has_role(const pg_uuid_t *tenant_id, Oid role);

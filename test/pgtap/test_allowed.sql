@@ -98,6 +98,7 @@ function run_job(job_id uuid, at timestamp with time zone, idempotency_key text)
 function set_capacity(namespace text, cpu_cores numeric, memory_gb numeric, during tstzrange): operator EXECUTE
 function set_cluster(cluster text, kubeconfig text, kube_context text): nobody
 function set_namespace(namespace text, changes jsonb): operator EXECUTE
+function set_tenant_limits(tenant_id uuid, limits jsonb): operator EXECUTE
 function set_tenant_status(tenant_id uuid, status text): operator EXECUTE
 function try_reserve(tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone, sla_window interval, namespace text): operator EXECUTE, tenant EXECUTE
 function uncommitted_holders(OUT pid integer, OUT tenant_id uuid, OUT since timestamp with time zone, OUT reservations integer, OUT cpu_cores numeric, OUT memory_gb numeric): operator EXECUTE, reader EXECUTE
@@ -149,7 +150,7 @@ table resource_consumption: operator SELECT, reader SELECT, tenant SELECT (execu
 table resource_purchases: operator SELECT, reader SELECT, tenant SELECT (purchase_id tenant_id resource_type quantity time_period valid_from valid_until lending_limit priority unit_price currency status created_at); row security
 table sla_tiers: operator SELECT, reader SELECT, tenant SELECT
 table tenant_roles: operator SELECT, reader SELECT
-table tenants: operator SELECT, reader SELECT, tenant SELECT (tenant_id tenant_name time_zone status created_at); row security
+table tenants: operator SELECT, reader SELECT, tenant SELECT (tenant_id tenant_name time_zone status created_at max_jobs max_schedules calls_per_second); row security
 table usage_hourly: operator SELECT, reader SELECT, tenant SELECT (tenant_id hour namespace executions cpu_millicore_seconds memory_mib_seconds charged); row security
 table worker_status: operator SELECT, reader SELECT
 trigger cache on sparkingest.namespaces: sparkingest.cache_outdated

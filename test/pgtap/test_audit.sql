@@ -41,6 +41,7 @@ CREATE TEMPORARY TABLE writes (name text, call text, by_whom text, event_type te
 INSERT INTO writes (name, call, by_whom, event_type, has_before, has_after) VALUES
     ('create_tenant', '(''New'')', 'regress_op', 'tenant.created', false, true),
     ('set_tenant_status', '(@acme, ''suspended'')', 'regress_op', 'tenant.status', true, true),
+    ('set_tenant_limits', '(@acme, ''{"max_jobs": 7}'')', 'regress_op', 'tenant.limits', true, true),
     ('grant_tenant', '(@acme, ''regress_other'')', 'regress_op', 'tenant.granted', false, true),
     ('revoke_tenant', '(@acme, ''regress_acme'')', 'regress_op', 'tenant.revoked', true, false),
     ('purchase', '(@acme, ''vcpu_hours'', 1)', 'regress_op', 'purchase.created', false, true),
@@ -118,7 +119,7 @@ SELECT sparkingest.enable_dispatch() \g /dev/null
 SELECT is((SELECT event FROM pg_temp.events_of(ROW('disable_dispatch', '()', 'regress_op', 'cluster.dispatch', true, true, 'regress_op')::writes)), 'cluster.dispatch regress_op t t', 'disable_dispatch: event, actor, before, after');
 -- What changes nothing is no event.
 SELECT is((SELECT n FROM pg_temp.events_of(ROW(name, call, by_whom, '', true, true, by_whom)::writes)), 0::bigint, name || call || ' changes nothing: no event') FROM (VALUES
-    ('set_tenant_status', '(@acme, ''active'')', 'regress_op'), ('grant_tenant', '(@acme, ''regress_acme'')', 'regress_op'), ('revoke_tenant', '(@acme, ''regress_other'')', 'regress_op'),
+    ('set_tenant_status', '(@acme, ''active'')', 'regress_op'), ('set_tenant_limits', '(@acme, ''{"max_jobs": null}'')', 'regress_op'), ('grant_tenant', '(@acme, ''regress_acme'')', 'regress_op'), ('revoke_tenant', '(@acme, ''regress_other'')', 'regress_op'),
     ('pause_job', '(@paused)', 'regress_acme'), ('resume_job', '(@nightly)', 'regress_acme'), ('enable_dispatch', '()', 'regress_op')) AS v (name, call, by_whom);
 -- What is silent touches what it says.
 CREATE FUNCTION pg_temp.touched(name text, call text) RETURNS text[] LANGUAGE plpgsql AS $$

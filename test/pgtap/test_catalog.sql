@@ -66,6 +66,7 @@ CREATE TEMPORARY TABLE interface (name text, arguments text, result text);
 INSERT INTO interface VALUES
     ('create_tenant', 'tenant_name text, time_zone text DEFAULT ''UTC''::text, idempotency_key text DEFAULT NULL::text', 'uuid'),
     ('set_tenant_status', 'tenant_id uuid, status text', 'void'),
+    ('set_tenant_limits', 'tenant_id uuid, limits jsonb', 'void'),
     ('grant_tenant', 'tenant_id uuid, role regrole', 'void'),
     ('revoke_tenant', 'tenant_id uuid, role regrole', 'void'),
     ('can_see_tenant', 'tenant_id uuid', 'boolean'),
