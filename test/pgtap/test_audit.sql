@@ -45,7 +45,7 @@ INSERT INTO writes (name, call, by_whom, event_type, has_before, has_after) VALU
     ('grant_tenant', '(@acme, ''regress_other'')', 'regress_op', 'tenant.granted', false, true),
     ('revoke_tenant', '(@acme, ''regress_acme'')', 'regress_op', 'tenant.revoked', true, false),
     ('purchase', '(@acme, ''vcpu_hours'', 1)', 'regress_op', 'purchase.created', false, true),
-    ('set_discount', '(''vcpu_hours'', ''monthly'', 1000, 0.1)', 'regress_op', 'discount.set', false, true),
+    ('set_discount', '(''vcpu_hours'', ''monthly'', 1000, 0.1)', 'regress_op', 'discount.set', true, true),
     ('cancel_purchase', '(@purchase, ''2026-03-20 00:00+00'')', 'regress_op', 'purchase.cancelled', true, true),
     ('set_capacity', '(''vcpu-hours-ns'', 1000, 2000, ''[2026-03-05,2026-03-06)'')', 'regress_op', 'capacity.set', true, true),
     ('set_namespace', '(''draft-ingestion-ns'', ''{"tenant_cpu_cores": 7, "spark_profile": {"image": "example.com/spark:7"}}'')', 'regress_op', 'namespace.changed', true, true),
