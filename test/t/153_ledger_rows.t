@@ -141,7 +141,7 @@ ledger_is_right($db, '... and right, once it is filled again', days => 7, over =
 
 # Edits that meet each other.
 
-for my $round (1 .. 4)
+for my $round (1 .. 3)
 {
 	remember();
 	behind(map { edit_of($places[rand @places]) } 1 .. 12);
@@ -183,5 +183,5 @@ ledger_is_right($db, '... also when it was made anew', days => 11, over => 1);
 like($db->sql("SELECT reservation_id FROM sparkingest.reserve('$tenants[0]', 10, 20, '1 hour', namespace => 'vcpu-hours-ns')"), qr/^[0-9a-f-]{36}$/, '... a reservation can be made');
 $db->sql('UPDATE sparkingest.namespaces SET cpu_millicores = 20000 WHERE namespace = $$vcpu-hours-ns$$');
 is($db->sql(q(SELECT count(*) FROM shown.by_ledger(11) WHERE namespace = 'vcpu-hours-ns' AND total_cpu <> 20)), 0, '... a namespace gets smaller than what is reserved in it');
-ledger_is_right($db, '... and the ledger says so', days => 11, over => 1);
+is($db->sql('SELECT * FROM sparkingest.verify_ledger() LIMIT 3'), '', '... and the ledger agrees');
 done_testing();
