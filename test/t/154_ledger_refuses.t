@@ -5,7 +5,6 @@ use warnings FATAL => 'all';
 use Sparkingest::Ledger;
 use Sparkingest::Load;
 use Sparkingest::Server;
-use Sparkingest::Wait;
 use Test::More;
 
 my $seed = $ENV{SEED} // int rand 2**31;
