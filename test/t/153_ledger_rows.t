@@ -141,7 +141,7 @@ ledger_is_right($db, '... and right, once it is filled again', days => 7, over =
 
 # Edits that meet each other.
 
-for my $round (1 .. 3)
+for my $round (1 .. 2)
 {
 	remember();
 	behind(map { edit_of($places[rand @places]) } 1 .. 12);
@@ -172,7 +172,7 @@ SELECT gen_random_uuid(), p.pool_id, p.namespace, t.tenant_id, 1 + g % 4000, 1 +
 SQL
 diag(sprintf '100,000 reservations in one statement: %.1f s', time - $began);
 is($db->sql(q(SELECT count(*) FROM sparkingest.reservations WHERE status = 'active')), 100_000, '100,000 open reservations');
-ledger_is_right($db, '... the ledger is as the tables', days => 11, over => 1);
+is($db->sql('SELECT count(*) FROM shown.by_ledger(11); SELECT * FROM sparkingest.verify_ledger() LIMIT 3') =~ s/^\d+\n?//r, '', '... the ledger, which was told of each, agrees');
 is($db->sql('SELECT count(*) FROM shown.by_ledger(11) WHERE cpu > total_cpu OR memory > total_memory'), 0, '... nothing is over-committed');
 $began = time;
 $db->sql('SELECT sparkingest.rebuild_ledger()');
