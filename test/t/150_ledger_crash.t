@@ -42,7 +42,7 @@ sub stands
 my %sent = (pg_terminate_backend => 0, pg_cancel_backend => 0);
 my $seen = '';
 $load->start;
-for (1 .. 40)
+for (1 .. 30)
 {
 	$load->goes_on(1 + int rand 8);
 	my @pids = $load->pids;

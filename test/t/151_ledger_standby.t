@@ -6,7 +6,6 @@ use Sparkingest::Books;
 use Sparkingest::Ledger;
 use Sparkingest::Load;
 use Sparkingest::Server;
-use Sparkingest::Wait;
 use Test::More;
 
 my $seed = $ENV{SEED} // int rand 2**31;

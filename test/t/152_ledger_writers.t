@@ -23,7 +23,9 @@ CREATE SCHEMA w;
 CREATE FUNCTION w.hour(n numeric) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS \$\$SELECT timestamptz '$base' + n * interval '1 hour'\$\$;
 CREATE FUNCTION w.take(cores numeric, at_hour numeric, hours numeric DEFAULT 1, in_namespace text DEFAULT 'vcpu-hours-ns') RETURNS uuid LANGUAGE sql VOLATILE AS
 \$\$SELECT reservation_id FROM sparkingest.reserve('$tenant', cores, cores * 2, hours * interval '1 hour', w.hour(at_hour), '0', in_namespace)\$\$;
-CREATE FUNCTION w.rows(cores numeric, at_hour numeric, hours numeric DEFAULT 1, in_namespace text DEFAULT 'vcpu-hours-ns') RETURNS SETOF sparkingest.reservations LANGUAGE sql VOLATILE AS
+CREATE VIEW w.reservations AS SELECT reservation_id, pool_id, namespace, tenant_id, cpu_millicores, memory_mib, starts_at, ends_at, status, borrowed, draft_fallback, created_at,
+    created_by, released_at FROM sparkingest.reservations;
+CREATE FUNCTION w.rows(cores numeric, at_hour numeric, hours numeric DEFAULT 1, in_namespace text DEFAULT 'vcpu-hours-ns') RETURNS SETOF w.reservations LANGUAGE sql VOLATILE AS
 \$\$SELECT gen_random_uuid(), pool_id, namespace, '$tenant'::uuid, (cores * 1000)::bigint, (cores * 2048)::bigint, w.hour(at_hour), w.hour(at_hour + hours),
           'active', false, false, now(), 'test', NULL::timestamptz
      FROM sparkingest.pools WHERE namespace = in_namespace AND (tenant_id IS NULL OR tenant_id = '$tenant') ORDER BY tenant_id LIMIT 1\$\$;
@@ -50,10 +52,13 @@ ledger_is_right($db, 'to begin with, all days are in memory and right');
 
 # COPY.
 
+my $columns = $db->sql(q(SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'w.reservations'::regclass AND attnum > 0));
+
 sub copy
 {
 	my ($table, $query) = @_;
 	my $rows = $db->sql("COPY ($query) TO STDOUT");
+	$table .= " ($columns)" if $table eq 'sparkingest.reservations';
 	return "COPY $table FROM STDIN;\n$rows\n\\.\n";
 }
 
@@ -64,7 +69,7 @@ is(fails(copy('sparkingest.reservations', 'SELECT * FROM w.rows(10, 6) UNION ALL
 shows(6, '7 of 20', '... as a whole');
 $db->sql('BEGIN;' . copy('sparkingest.reservations', 'SELECT * FROM w.rows(5, 6)') . 'ROLLBACK');
 shows(6, '7 of 20', '... and without a trace when it is rolled back');
-$db->sql(copy('sparkingest.grants', qq(SELECT gen_random_uuid(), purchase_id, tenant_id, resource_type, namespace, w.hour(5), w.hour(9), 8000, 16384, 0, 0, 0, 100 FROM sparkingest.grants WHERE namespace IS NOT NULL LIMIT 1)));
+$db->sql(copy('sparkingest.grants (grant_id, purchase_id, tenant_id, resource_type, namespace, starts_at, ends_at, cpu_millicores, memory_mib, granted, held, spent, priority)', qq(SELECT gen_random_uuid(), purchase_id, tenant_id, resource_type, namespace, w.hour(5), w.hour(9), 8000, 16384, 0, 0, 0, 100 FROM sparkingest.grants WHERE namespace IS NOT NULL LIMIT 1)));
 shows(6, '0 of 28', '... grants count as supply', @units);
 $db->sql("SELECT w.take(28, 6, 1, 'dedicated-cpu-ns')");
 $db->sql(copy('sparkingest.capacity_overrides (namespace, during, cpu_millicores, memory_mib, created_at, created_by)',
@@ -94,13 +99,13 @@ is(fails("UPDATE sparkingest.reservations SET cpu_millicores = 500000 $row"), 'S
 ledger_is_right($db, '... and the ledger is right');
 $db->sql("DELETE FROM sparkingest.reservations $row");
 shows(13, '0 of 200', 'DELETE gives it back', 'draft-ingestion-ns');
-$db->sql('WITH i AS (INSERT INTO sparkingest.reservations SELECT * FROM w.rows(6, 12) RETURNING *) SELECT count(*) FROM i');
+$db->sql('WITH i AS (INSERT INTO w.reservations SELECT * FROM w.rows(6, 12) RETURNING *) SELECT count(*) FROM i');
 $db->sql("INSERT INTO sparkingest.reservations SELECT (r).* FROM (SELECT r FROM sparkingest.reservations AS r WHERE starts_at = w.hour(12)) AS x
 	ON CONFLICT (reservation_id) DO UPDATE SET cpu_millicores = sparkingest.reservations.cpu_millicores + 1000");
 shows(12, '7 of 20', 'INSERT, ON CONFLICT DO UPDATE');
 $db->sql('MERGE INTO sparkingest.reservations AS r USING (SELECT 1) AS x ON r.starts_at = w.hour(12) WHEN MATCHED THEN UPDATE SET ends_at = w.hour(14)');
 shows(13, '7 of 20', 'MERGE');
-is(fails('INSERT INTO sparkingest.reservations SELECT * FROM w.rows(14, 13)'), 'SI001', 'who fits is asked of superusers too');
+is(fails('INSERT INTO w.reservations SELECT * FROM w.rows(14, 13)'), 'SI001', 'who fits is asked of superusers too');
 $db->sql("UPDATE sparkingest.grants SET cpu_millicores = cpu_millicores + 4000, ends_at = w.hour(11) WHERE starts_at = w.hour(5)");
 is($db->sql("SELECT string_agg(w.shown(h, '$units[0]', '$units[1]'), '; ' ORDER BY h) FROM generate_series(8, 11) AS h"), '0 of 32; 0 of 32; 0 of 32; 0 of 20', 'UPDATE of a grant');
 $db->sql('UPDATE sparkingest.capacity_overrides SET during = tstzrange(w.hour(8), w.hour(9)), cpu_millicores = 15000 WHERE cpu_millicores = 10000');
@@ -122,13 +127,14 @@ $db->sql('TRUNCATE sparkingest.grants CASCADE');
 shows(6, '0 of 0', '... of grants', @units);
 $db->sql(q(INSERT INTO sparkingest.capacity_overrides (namespace, during, cpu_millicores, memory_mib, created_at, created_by) SELECT 'vcpu-hours-ns', tstzrange(w.hour(8), w.hour(10)), 1000, 1024, now(), 'test'; TRUNCATE sparkingest.capacity_overrides));
 shows(8, '0 of 20', '... of overrides');
-$tenant = $db->sql("SELECT sparkingest.purchase('$tenant', 'dedicated_units', 5) IS NOT NULL, sparkingest.purchase('$tenant', 'vcpu_hours', 100000) IS NOT NULL") && $tenant;
+my $buys = "SELECT sparkingest.purchase('$tenant', 'dedicated_units', 5), sparkingest.purchase('$tenant', 'vcpu_hours', 100000)";
+$db->sql($buys);
 ledger_is_right($db, '... the ledger is right');
 
 # As a replica: what is written is not judged, and counts.
 
 my $replica = 'SET session_replication_role = replica;';
-$db->sql("$replica INSERT INTO sparkingest.reservations SELECT * FROM w.rows(15, 20) UNION ALL SELECT * FROM w.rows(15, 20, 3)");
+$db->sql("$replica INSERT INTO w.reservations SELECT * FROM w.rows(15, 20) UNION ALL SELECT * FROM w.rows(15, 20, 3)");
 shows(20, '30 of 20', 'session_replication_role = replica writes more than there is');
 shows(21, '15 of 20', '... it counts');
 is(fails('SELECT w.take(0.5, 20)'), 'SI001', '... nobody gets anything there');
@@ -136,11 +142,11 @@ is(fails('SELECT w.take(6, 21)'), 'SI001', '... nor more than the rest');
 $db->sql("$replica UPDATE sparkingest.reservations SET starts_at = w.hour(22), ends_at = w.hour(23) WHERE ends_at = w.hour(21)");
 $db->sql("$replica INSERT INTO sparkingest.capacity_overrides (namespace, during, cpu_millicores, memory_mib, created_at, created_by) SELECT 'vcpu-hours-ns', tstzrange(w.hour(22), w.hour(23)), 40000, 81920, now(), 'test'");
 shows(22, '30 of 40', '... UPDATE, and overrides');
-$db->sql("$replica BEGIN; INSERT INTO sparkingest.reservations SELECT * FROM w.rows(100, 22); ROLLBACK");
+$db->sql("$replica BEGIN; INSERT INTO w.reservations SELECT * FROM w.rows(100, 22); ROLLBACK");
 ledger_is_right($db, '... the ledger is right');
 $db->sql("$replica DELETE FROM sparkingest.reservations; DELETE FROM sparkingest.capacity_overrides");
 shows(22, '0 of 20', '... DELETE');
-$db->sql("$replica INSERT INTO sparkingest.reservations SELECT * FROM w.rows(1, 20); TRUNCATE sparkingest.reservations CASCADE");
+$db->sql("$replica INSERT INTO w.reservations SELECT * FROM w.rows(1, 20); TRUNCATE sparkingest.reservations CASCADE");
 shows(20, '0 of 20', '... TRUNCATE');
 ledger_is_right($db, '... the ledger is right');
 
@@ -260,7 +266,7 @@ sub any_step
 	my $some = "WHERE reservation_id = (SELECT reservation_id FROM sparkingest.reservations WHERE status = 'active' ORDER BY random() LIMIT 1)";
 	my @what = ((
 		"SELECT w.take(@{[1 + int rand 9]}, $hour, @{[1 + int rand 4]}, '@{[('vcpu-hours-ns', 'draft-ingestion-ns', 'dedicated-cpu-ns')[rand 3]]}')",
-		"INSERT INTO sparkingest.reservations SELECT * FROM w.rows(@{[1 + int rand 9]}, $hour, @{[1 + int rand 30]}, '@{[('vcpu-hours-ns', 'draft-ingestion-ns')[rand 2]]}')") x 3,
+		"INSERT INTO w.reservations SELECT * FROM w.rows(@{[1 + int rand 9]}, $hour, @{[1 + int rand 30]}, '@{[('vcpu-hours-ns', 'draft-ingestion-ns')[rand 2]]}')") x 3,
 		"UPDATE sparkingest.reservations SET cpu_millicores = 1000 * @{[1 + int rand 9]} $some",
 		"SELECT sparkingest.move_reservation(reservation_id, w.hour($hour)) FROM sparkingest.reservations $some",
 		"SELECT sparkingest.release(reservation_id) FROM sparkingest.reservations $some",
@@ -311,7 +317,7 @@ ledger_is_right($db, 'emptied, it is right');
 
 # Logical replication into a database that has a ledger of its own.
 
-$db->sql(qq(SELECT sparkingest.purchase('$tenant', 'dedicated_units', 5), sparkingest.purchase('$tenant', 'vcpu_hours', 100000)));
+$db->sql($buys);
 $db->sql('SELECT w.take(n, 5 + n), w.take(n, 7 + n, 3, $$dedicated-cpu-ns$$) FROM generate_series(1, 5) AS n');
 my @tables = map { "sparkingest.$_" } qw(tenants resource_purchases grants pools reservations capacity_overrides namespaces ingestion_jobs job_executions balance_entries resource_consumption
 	estimation_observations);

@@ -38,12 +38,14 @@ SELECT namespace, tenant_id, at, resource, COALESCE(w.amount, 0), COALESCE(a.amo
   CROSS JOIN LATERAL (SELECT NULLIF(tenant, '')::uuid AS tenant_id) AS t
  WHERE COALESCE(w.amount, 0) <> COALESCE(a.amount, 0)
 \$\$;
-CREATE TABLE r.told AS SELECT * FROM sparkingest.verify_ledger() LIMIT 0;
+CREATE TABLE r.told AS SELECT namespace, tenant_id, time_slot, resource, in_ledger, in_tables FROM sparkingest.verify_ledger() LIMIT 0;
 CREATE FUNCTION r.not_as_told() RETURNS SETOF text LANGUAGE sql VOLATILE AS \$\$
 SELECT 'not told: ' || c::text FROM (SELECT * FROM r.changed() EXCEPT SELECT * FROM r.told) AS c
 UNION ALL SELECT 'told: ' || c::text FROM (SELECT * FROM r.told EXCEPT SELECT * FROM r.changed()) AS c
 \$\$;
-CREATE FUNCTION r.row(in_namespace text, of_tenant uuid, cores numeric, from_hour numeric, hours numeric) RETURNS sparkingest.reservations LANGUAGE sql VOLATILE AS \$\$
+CREATE VIEW r.reservations AS SELECT reservation_id, pool_id, namespace, tenant_id, cpu_millicores, memory_mib, starts_at, ends_at, status, borrowed, draft_fallback, created_at,
+    created_by, released_at FROM sparkingest.reservations;
+CREATE FUNCTION r.row(in_namespace text, of_tenant uuid, cores numeric, from_hour numeric, hours numeric) RETURNS r.reservations LANGUAGE sql VOLATILE AS \$\$
 SELECT gen_random_uuid(), pool_id, namespace, of_tenant, (cores * 1000)::bigint, (cores * 2048)::bigint, r.hour(from_hour), r.hour(from_hour + hours),
        'active', false, false, now(), 'test', NULL::timestamptz
   FROM sparkingest.pools WHERE namespace = in_namespace AND (tenant_id IS NULL OR tenant_id = of_tenant) ORDER BY tenant_id LIMIT 1
@@ -71,7 +73,7 @@ sub told_all
 {
 	my ($name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	$db->sql('TRUNCATE r.told; INSERT INTO r.told SELECT * FROM sparkingest.verify_ledger()');
+	$db->sql('TRUNCATE r.told; INSERT INTO r.told SELECT namespace, tenant_id, time_slot, resource, in_ledger, in_tables FROM sparkingest.verify_ledger()');
 	return is($db->sql('SET jit = off; SELECT * FROM r.not_as_told() LIMIT 5'), '', $name);
 }
 
@@ -83,7 +85,7 @@ sub rows_of
 {
 	my ($p) = @_;
 	my $while = $in->($p->{hour});
-	my @rows = ("INSERT INTO sparkingest.reservations SELECT (r.row('$p->{namespace}', '$p->{tenant}', @{[1 + int rand 6]}, $p->{hour}, 1)).*",
+	my @rows = ("INSERT INTO r.reservations SELECT (r.row('$p->{namespace}', '$p->{tenant}', @{[1 + int rand 6]}, $p->{hour}, 1)).*",
 		"INSERT INTO sparkingest.capacity_overrides (namespace, during, cpu_millicores, memory_mib, created_at, created_by)
 		  VALUES ('$p->{namespace}', tstzrange($while), @{[100_000 + int rand 50_000]}, 300000, now(), 'test')");
 	push @rows, "INSERT INTO sparkingest.grants SELECT gen_random_uuid(), purchase_id, tenant_id, resource_type, namespace, $while, @{[1000 + int rand 9000]}, 8192, 0, 0, 0, 100
@@ -103,7 +105,7 @@ sub edit_of
 		"UPDATE sparkingest.reservations SET memory_mib = memory_mib + @{[1 + int rand 999]} WHERE $at",
 		"UPDATE sparkingest.reservations SET starts_at = starts_at + interval '@{[5 * (1 + int rand 11)]} minutes' WHERE $at",
 		"UPDATE sparkingest.reservations SET ends_at = ends_at - interval '@{[5 * (1 + int rand 11)]} minutes' WHERE $at",
-		"INSERT INTO sparkingest.reservations SELECT (r.row('$p->{namespace}', '$p->{tenant}', 0.5, @{[$p->{hour} + 0.5]}, 0.5)).*",
+		"INSERT INTO r.reservations SELECT (r.row('$p->{namespace}', '$p->{tenant}', 0.5, @{[$p->{hour} + 0.5]}, 0.5)).*",
 		"DELETE FROM sparkingest.capacity_overrides WHERE namespace = '$p->{namespace}' AND lower(during) = $from",
 		"UPDATE sparkingest.capacity_overrides SET memory_mib = memory_mib + @{[1 + int rand 9999]} WHERE namespace = '$p->{namespace}' AND lower(during) = $from",
 		"UPDATE sparkingest.capacity_overrides SET during = tstzrange($from + interval '5 minutes', upper(during)) WHERE namespace = '$p->{namespace}' AND lower(during) = $from",
@@ -141,7 +143,7 @@ ledger_is_right($db, '... and right, once it is filled again', days => 7, over =
 
 # Edits that meet each other.
 
-for my $round (1 .. 4)
+for my $round (1 .. 2)
 {
 	remember();
 	behind(map { edit_of($places[rand @places]) } 1 .. 12);
@@ -165,14 +167,14 @@ $db->sql('UPDATE sparkingest.namespaces SET cpu_millicores = 1000000000, memory_
 my $began = time;
 $db->sql(<<"SQL");
 WITH pool AS (SELECT * FROM sparkingest.pools WHERE tenant_id IS NULL AND namespace <> 'dedicated-cpu-ns'), tenant AS (SELECT tenant_id, row_number() OVER () AS n FROM sparkingest.tenants)
-INSERT INTO sparkingest.reservations
+INSERT INTO r.reservations
 SELECT gen_random_uuid(), p.pool_id, p.namespace, t.tenant_id, 1 + g % 4000, 1 + g % 5000, r.hour(0) + g % 2500 * interval '5 minutes',
        r.hour(0) + (g % 2500 + 1 + g % 7) * interval '5 minutes', 'active', false, false, now(), 'test', NULL
   FROM generate_series(1, 50000) AS g, pool AS p JOIN tenant AS t ON true WHERE t.n = 1 + g % 3
 SQL
 diag(sprintf '100,000 reservations in one statement: %.1f s', time - $began);
 is($db->sql(q(SELECT count(*) FROM sparkingest.reservations WHERE status = 'active')), 100_000, '100,000 open reservations');
-ledger_is_right($db, '... the ledger is as the tables', days => 11, over => 1);
+is($db->sql('SELECT count(*) FROM shown.by_ledger(11); SELECT * FROM sparkingest.verify_ledger() LIMIT 3') =~ s/^\d+\n?//r, '', '... the ledger, which was told of each, agrees');
 is($db->sql('SELECT count(*) FROM shown.by_ledger(11) WHERE cpu > total_cpu OR memory > total_memory'), 0, '... nothing is over-committed');
 $began = time;
 $db->sql('SELECT sparkingest.rebuild_ledger()');
@@ -183,5 +185,5 @@ ledger_is_right($db, '... also when it was made anew', days => 11, over => 1);
 like($db->sql("SELECT reservation_id FROM sparkingest.reserve('$tenants[0]', 10, 20, '1 hour', namespace => 'vcpu-hours-ns')"), qr/^[0-9a-f-]{36}$/, '... a reservation can be made');
 $db->sql('UPDATE sparkingest.namespaces SET cpu_millicores = 20000 WHERE namespace = $$vcpu-hours-ns$$');
 is($db->sql(q(SELECT count(*) FROM shown.by_ledger(11) WHERE namespace = 'vcpu-hours-ns' AND total_cpu <> 20)), 0, '... a namespace gets smaller than what is reserved in it');
-ledger_is_right($db, '... and the ledger says so', days => 11, over => 1);
+is($db->sql('SELECT * FROM sparkingest.verify_ledger() LIMIT 3'), '', '... and the ledger agrees');
 done_testing();

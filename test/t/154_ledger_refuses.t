@@ -5,7 +5,6 @@ use warnings FATAL => 'all';
 use Sparkingest::Ledger;
 use Sparkingest::Load;
 use Sparkingest::Server;
-use Sparkingest::Wait;
 use Test::More;
 
 my $seed = $ENV{SEED} // int rand 2**31;
@@ -14,7 +13,7 @@ note "SEED=$seed";
 
 my $db = Sparkingest::Server->new(undef, dispatch => 0, conf => [ 'sparkingest.ledger_memory = 1', 'max_prepared_transactions = 4' ]);
 my $node = $db->node;
-my $load = Sparkingest::Load->new($db, sessions => 5, days => 30);
+my $load = Sparkingest::Load->new($db, sessions => 4, days => 24);
 my $tenant = $db->tenant(hours => 100_000, units => 3);
 $db->sql("SELECT sparkingest.purchase('$tenant', 'vcpu_hours', 1000, 'yearly')");
 my $base = $db->sql(q(SELECT date_trunc('day', now()) + interval '1 day'));
@@ -54,15 +53,15 @@ cmp_ok($yes, '>=', 20, "a transaction gets as many days as memory holds: $yes");
 is($yes + $full, 75, '... and no more');
 is("$said; $help", 'the capacity ledger is full; Raise sparkingest.ledger_memory and restart the server.', '... it is told why, and what to do');
 like($db->health('ledger'), qr/^warning: \d+ of 288 days are in memory, 7[0-2] of 72 with reservations \(sparkingest.ledger_memory\)$/, '... health() warns');
-like($db->refusal('SELECT f.take(1, 26)'), qr/ERROR:  SI005: the capacity ledger is full\nHINT:  Raise sparkingest.ledger_memory/, 'others are refused what there is no memory for');
+like($db->refusal('SELECT f.take(1, 25)'), qr/ERROR:  SI005: the capacity ledger is full\nHINT:  Raise sparkingest.ledger_memory/, 'others are refused what there is no memory for');
 is($db->sql('SELECT count(*) FROM sparkingest.verify_ledger()'), 0, '... the ledger is right meanwhile');
 like($db->sql('SELECT f.take(1, 0)'), qr/^[0-9a-f-]{36}$/, '... and get what is in memory');
 $one->query('ROLLBACK');
 is($db->sql($holds), 1, 'rolled back, nothing is left of it');
-like($db->sql('SELECT f.take(1, 26)'), qr/^[0-9a-f-]{36}$/, '... and others go on, without a restart');
+like($db->sql('SELECT f.take(1, 25)'), qr/^[0-9a-f-]{36}$/, '... and others go on, without a restart');
 ($yes) = split /\|/, $db->sql('SELECT * FROM f.fill()');
 is($db->sql($holds), $yes + 2, 'committed, exactly what it got is there');
-ledger_is_right($db, '... days come into memory and leave it, and are right', days => 34);
+ledger_is_right($db, '... days come into memory and leave it, and are right', days => 26);
 like($db->refusal(q(SET sparkingest.horizon_days = 400; SELECT sparkingest.find_slot('vcpu-hours-ns', 39, 1, '390 days'))),
 	qr/ERROR:  SI005: the capacity ledger is full\nHINT:  Raise sparkingest.ledger_memory and restart the server/, 'a search over more days than memory holds is refused');
 cmp_ok($db->sql('SELECT count(*) FROM f.fill() WHERE yes > 0'), '==', 1, '... and others go on');
@@ -75,11 +74,11 @@ $load->start;
 for (1 .. 5)
 {
 	$load->goes_on(80);
-	is($db->sql('SELECT * FROM sparkingest.verify_ledger() LIMIT 3'), '', "sessions all over 30 days, look $_: nothing differs");
+	is($db->sql('SELECT * FROM sparkingest.verify_ledger() LIMIT 3'), '', "sessions all over 24 days, look $_: nothing differs");
 }
 $load->stop;
 is($load->broken_promises, '', '... all that was acknowledged is there, and nothing else');
-ledger_is_right($db, '... the ledger is as the tables, nothing is over-committed', days => 34);
+ledger_is_right($db, '... the ledger is as the tables, nothing is over-committed', days => 26);
 
 # ... while what there is changes over many days.
 
@@ -99,7 +98,7 @@ for (1 .. 15)
 $load->stop;
 is($differs, '', 'while capacity changes over many days, nothing differs');
 is($load->broken_promises, '', '... all that was acknowledged is there, and nothing else');
-ledger_is_right($db, '... the ledger is as the tables', days => 34, over => 1);
+ledger_is_right($db, '... the ledger is as the tables', days => 26, over => 1);
 $db->sql('TRUNCATE sparkingest.reservations CASCADE; TRUNCATE sparkingest.capacity_overrides');
 
 # Beyond the horizon.
@@ -133,7 +132,8 @@ my %work = (
 for (sort keys %work)
 {
 	like($db->refusal("BEGIN; $work{$_}; PREPARE TRANSACTION 'p'"), qr/ERROR:  0A000: cannot PREPARE a transaction that asked for, or changed, capacity\nHINT:  Commit it with COMMIT/,
-		"$_: PREPARE TRANSACTION is refused");
+		"$_: PREPARE TRANSACTION is refused")
+	  or $db->refusal("ROLLBACK PREPARED 'p'");
 }
 is($db->sql('SELECT count(*) FROM pg_prepared_xacts'), 0, '... and leaves no transaction behind');
 is($db->sql('SELECT count(*) FROM sparkingest.uncommitted_holders()'), 0, '... nor anything held');
