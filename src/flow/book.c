@@ -187,7 +187,7 @@ book_units(const SiGrantRow *grant, int sign, bool follow)
     if (account.pool_id == 0)
     {
         /* Replicated before its pool, which comes with the number that it has there: one made here would be in its way. */
-        si_ledger_seize(false);
+        si_ledger_seize(SI_OUTDATED_SUPPLY);
         return;
     }
     /* Until we end, nobody brings what we change into memory. */
@@ -226,6 +226,13 @@ si_book_grant(const SiGrantRow *before, const SiGrantRow *after, bool follow)
         si_funds_book(&after->tenant_id, after->account_no, after->granted - before->granted, after->used - before->used, true);
         return;
     }
+    if (after && after->has_account && follow)
+    {
+        /* Its entries may have come before it. */
+        si_ledger_begin();
+        si_ledger_seize(SI_OUTDATED_SUPPLY);
+        return;
+    }
     /* In this order less is missing meanwhile only as far as there is less in the end. */
     book_grant(after, 1, follow);
     book_grant(before, -1, follow);
@@ -242,7 +249,7 @@ book_entry(const SiEntryRow *entry, int sign, bool force)
     if (si_balance_account(&entry->grant_id, &tenant_id, &account_no))
         si_funds_book(&tenant_id, account_no, 0, sign * entry->used, force);
     else
-        si_ledger_seize(false); /* replicated before its grant, or of none */
+        si_ledger_seize(SI_OUTDATED_DEMAND); /* replicated before its grant, or of none */
 }
 
 void
