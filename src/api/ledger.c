@@ -86,7 +86,7 @@ si_rebuild_ledger(PG_FUNCTION_ARGS)
     si_caller_enter(&caller);
     si_caller_require_operator(&caller, "rebuild_ledger");
     si_ledger_require();
-    si_ledger_seize(true);
+    si_ledger_seize(SI_OUTDATED_ALL);
     si_caller_leave(&caller);
     PG_RETURN_VOID();
 }

@@ -59,7 +59,7 @@ is_restored(const TriggerData *data)
     if (check_function_bodies || InLocalUserIdChange() || !TRIGGER_FIRED_BY_INSERT(data->tg_event))
         return false;
     si_ledger_require();
-    si_ledger_seize(false);
+    si_ledger_seize(SI_OUTDATED_SUPPLY);
     return true;
 }
 
@@ -180,6 +180,6 @@ si_ledger_outdated(PG_FUNCTION_ARGS)
 {
     (void) trigger_data(fcinfo);
     si_ledger_require();
-    si_ledger_seize(false);
+    si_ledger_seize(SI_OUTDATED_SUPPLY);
     return PointerGetDatum(NULL);
 }

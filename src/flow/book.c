@@ -138,7 +138,7 @@ book(const SiReservation *r, bool give, bool force)
         /* Replicated before its pool, or a wrong row that somebody corrects: what it counts in is read anew. */
         if (force || give)
         {
-            si_ledger_seize(false);
+            si_ledger_seize(SI_OUTDATED_DEMAND);
             return;
         }
         ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),

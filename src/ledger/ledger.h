@@ -81,7 +81,8 @@ extern SiLedgerAnswer si_ledger_find(const SiClaim *claim, int32 length, int64 e
 
 /*
  * Takes [first, first + n) in all accounts, or nothing; no: it does not fit. With `force` it fits always, and the account may
- * become over-committed. Raises SI005 when memory is full, or when an account is broken.
+ * become over-committed. Raises SI005 when memory is full, or when an account is broken; SI003, but for `force`, after
+ * SI_OUTDATED_SUPPLY.
  */
 extern SiLedgerAnswer si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force);
 
@@ -142,11 +143,15 @@ extern void si_ledger_usage(SiLedgerUsage *out);
 /* Removes a chunk from memory, unless a transaction that has not ended changed it. Whether it is gone. */
 extern bool si_ledger_evict(const SiAccount *account, int64 first);
 
-/*
- * Holds the whole ledger until the transaction ends: waits for all transactions that took or gave anything. When it
- * commits, all chunks of the database leave memory; `now` = at once, which raises SI003 when this transaction itself took or
- * gave anything.
- */
-extern void si_ledger_seize(bool now);
+/* Why all chunks of the database are to leave memory. */
+typedef enum SiOutdated
+{
+    SI_OUTDATED_ALL,    /* at once; raises SI003 when this transaction itself took or gave anything */
+    SI_OUTDATED_DEMAND, /* when this transaction commits */
+    SI_OUTDATED_SUPPLY  /* the same; until then it takes nothing more, for there may be less than memory says (C3) */
+} SiOutdated;
+
+/* Holds the whole ledger until the transaction ends: waits for all transactions that took or gave anything. */
+extern void si_ledger_seize(SiOutdated what);
 
 #endif

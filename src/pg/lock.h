@@ -31,6 +31,9 @@ extern void si_lock_transaction_shared(SiLockKind kind, uint32 key1, uint32 key2
  */
 extern void si_lock_to_end(SiLockKind kind, uint32 key1, uint32 key2, bool shared);
 
+/* The exclusive one of these, without waiting: whether it was taken. */
+extern bool si_lock_to_end_try(SiLockKind kind, uint32 key1, uint32 key2);
+
 /*
  * Waits until all transactions have ended that now hold a lock in any mode. Takes nothing: who comes meanwhile does not wait
  * behind it.

@@ -46,10 +46,9 @@ for (1 .. 40)
 {
 	$load->goes_on(1 + int rand 8);
 	my @pids = $load->pids;
-	my $how = rand() < 0.4 ? 'pg_terminate_backend' : 'pg_cancel_backend';
+	my $how = $_ % 3 ? 'pg_cancel_backend' : 'pg_terminate_backend';
 	$sent{$how}++ if @pids && $db->sql("SELECT $how($pids[rand @pids])") eq 't';
 	$seen .= $db->sql('SELECT * FROM sparkingest.verify_ledger() LIMIT 3') if $_ % 4 == 0;
-	$load->start_again;
 }
 $load->stop;
 is($seen, '', "while backends were terminated ($sent{pg_terminate_backend}) and cancelled ($sent{pg_cancel_backend}), verify_ledger() found nothing");
@@ -64,7 +63,7 @@ sub worker
 	return $db->sql("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE '$like'");
 }
 
-for my $victim ('backend', 'backend', 'dispatcher', 'backend', 'checkpointer')
+for my $victim ('backend', 'dispatcher', 'backend', 'checkpointer')
 {
 	my $size = -s $node->logfile;
 	$load->start;

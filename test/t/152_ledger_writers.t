@@ -1,7 +1,6 @@
 # Whatever writes reservations, grants and overrides, and however its transaction goes: the ledger follows, others see what they may see (C3, C4, C5).
 use strict;
 use warnings FATAL => 'all';
-use Sparkingest::Books;
 use Sparkingest::Ledger;
 use Sparkingest::Server;
 use Sparkingest::Wait;

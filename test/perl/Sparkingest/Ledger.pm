@@ -13,18 +13,20 @@ our @EXPORT = qw(ledger_is_right days_in_memory blocks_in_memory);
 
 my $books = abs_path(dirname(__FILE__) . '/../../pgtap/books.sql');
 
-# From a day ago on; reservations, grants and overrides on the grid of five minutes, but for grants, which cover only whole slots.
+# From the day before today, which stays the same also if midnight comes; reservations, grants and overrides on the grid of five minutes, but for grants, which cover only whole slots.
 my $shown = <<'SQL';
 CREATE SCHEMA shown;
+CREATE TABLE shown.today AS SELECT date_trunc('day', now()) AS begins;
 CREATE FUNCTION shown.during(days integer) RETURNS tstzrange LANGUAGE sql STABLE AS $$
-SELECT tstzrange(date_trunc('day', now()) - interval '1 day', date_trunc('day', now()) + make_interval(days => days))
+SELECT tstzrange(begins - interval '1 day', begins + make_interval(days => days)) FROM shown.today
 $$;
 CREATE FUNCTION shown.by_ledger(days integer) RETURNS TABLE (namespace text, tenant_id uuid, at timestamptz,
     total_cpu numeric, total_memory numeric, cpu numeric, memory numeric) LANGUAGE sql VOLATILE AS $$
 SELECT n.namespace, t.tenant_id, c.time_slot, c.total_cpu_capacity, c.total_memory_capacity, c.allocated_cpu, c.allocated_memory
   FROM sparkingest.namespaces AS n
   CROSS JOIN LATERAL (SELECT NULL::uuid AS tenant_id UNION SELECT g.tenant_id FROM sparkingest.grants AS g WHERE g.namespace = n.namespace) AS t
-  CROSS JOIN LATERAL sparkingest.capacity(n.namespace, shown.during(days), t.tenant_id) AS c
+  CROSS JOIN generate_series(lower(shown.during(days)), upper(shown.during(days)) - interval '1 day', '1 week') AS w (begins) -- little memory holds a week
+  CROSS JOIN LATERAL sparkingest.capacity(n.namespace, shown.during(days) * tstzrange(w.begins, w.begins + interval '1 week'), t.tenant_id) AS c
 $$;
 CREATE FUNCTION shown.by_tables(days integer) RETURNS TABLE (namespace text, tenant_id uuid, at timestamptz,
     total_cpu numeric, total_memory numeric, cpu numeric, memory numeric) LANGUAGE sql STABLE AS $$

@@ -12,11 +12,11 @@ use Sparkingest::Wait;
 my $MOST_STEPS = 3;
 my @NAMESPACES = qw(vcpu-hours-ns vcpu-hours-ns draft-ingestion-ns dedicated-cpu-ns);
 
-# sessions => how many (4). Capacity is made scarce; times are within the next days.
+# sessions => how many (4), days => how far ahead they go (2). Capacity is made scarce.
 sub new
 {
 	my ($class, $server, %options) = @_;
-	my $self = bless { server => $server, folder => PostgreSQL::Test::Utils::tempdir(), committed => 0, files => 0 }, $class;
+	my $self = bless { server => $server, folder => PostgreSQL::Test::Utils::tempdir(), committed => 0, files => 0, days => $options{days} // 2 }, $class;
 
 	$server->sql(<<'SQL');
 UPDATE sparkingest.namespaces SET cpu_millicores = 40000, memory_mib = 81920 WHERE namespace = 'vcpu-hours-ns';
@@ -51,8 +51,8 @@ SQL
 
 sub step
 {
-	my ($tenant) = @_;
-	my $ahead = int rand 2 * 1440;
+	my ($self, $tenant) = @_;
+	my $ahead = int rand $self->{days} * 1440;
 	my $what = int rand 10;
 	return "SELECT load.take('$tenant', " . (1 + int rand 12) . ', ' . (5 + int rand 180) . ", $ahead, '$NAMESPACES[rand @NAMESPACES]');" if $what < 5;
 	return "SELECT load.give('$tenant');" if $what < 8;
@@ -61,10 +61,10 @@ sub step
 
 sub transaction
 {
-	my ($session) = @_;
+	my ($self, $session) = @_;
 	my $n = ++$session->{n};
-	my @steps = map { step($session->{tenant}) } 1 .. 1 + int rand $MOST_STEPS;
-	splice @steps, int rand @steps, 0, 'SAVEPOINT s;', step($session->{tenant}), 'ROLLBACK TO s;', '\echo undone' if rand() < 0.3;
+	my @steps = map { $self->step($session->{tenant}) } 1 .. 1 + int rand $MOST_STEPS;
+	splice @steps, int rand @steps, 0, 'SAVEPOINT s;', $self->step($session->{tenant}), 'ROLLBACK TO s;', '\echo undone' if rand() < 0.3;
 	return join("\n", "\\echo transaction $n", 'BEGIN;', @steps, "INSERT INTO load.told VALUES ($session->{number}, $n);",
 		rand() < 0.1 ? 'ROLLBACK;' : 'COMMIT;') . "\n";
 }
@@ -73,15 +73,15 @@ sub start_session
 {
 	my ($self, $session) = @_;
 	my $file = "$self->{folder}/" . ++$self->{files};
-	PostgreSQL::Test::Utils::append_to_file($file, join '', map { transaction($session) } 1 .. 3000);
-	$session->{out} = "$file.out";
+	PostgreSQL::Test::Utils::append_to_file($file, join '', map { $self->transaction($session) } 1 .. 3000);
+	@$session{qw(out is_read)} = ("$file.out", 0);
 	PostgreSQL::Test::Utils::append_to_file($session->{out}, '');
 	$session->{pid} = fork() // croak "fork: $!";
 	return if $session->{pid};
 	open STDIN, '<', '/dev/null';
 	open STDOUT, '>', $session->{out};
 	open STDERR, '>', "$file.err";
-	exec 'setpriv', '--pdeathsig', 'TERM', 'psql', '-XAt', '-d', $self->{server}->node->connstr('postgres') . ' application_name=load', '-f', $file
+	exec 'setpriv', '--pdeathsig', 'TERM', 'psql', '-XAt', '-d', $self->{server}->node->connstr('postgres') . " application_name=load$session->{number}", '-f', $file
 	  or POSIX::_exit(127);
 }
 
@@ -106,7 +106,7 @@ sub read_session
 			$self->{committed}++;
 		}
 	}
-	$session->{asked} = $n // $session->{told};
+	@$session{qw(asked is_read)} = ($n // $session->{told}, 1);
 	return;
 }
 
@@ -122,21 +122,21 @@ sub promised
 	return;
 }
 
-# Waits until so many transactions more have been committed.
+# Waits until so many transactions more have been committed. Sessions that came to their end are followed by others.
 sub goes_on
 {
 	my ($self, $transactions) = @_;
 	my $done = sub {
-		my $sum = 0;
-		$sum += () = PostgreSQL::Test::Utils::slurp_file($_->{out}) =~ /^COMMIT$/mg for @{ $self->{sessions} };
+		my $sum = $self->{committed};
+		$sum += () = PostgreSQL::Test::Utils::slurp_file($_->{out}) =~ /^COMMIT$/mg for grep { !$_->{is_read} } @{ $self->{sessions} };
 		return $sum;
 	};
 	my $before = $done->();
-	Sparkingest::Wait::poll(sub { $done->() >= $before + $transactions }) or croak 'the load does not go on';
+	Sparkingest::Wait::poll(sub { $self->start_again; $done->() >= $before + $transactions }) or croak 'the load does not go on';
 	return;
 }
 
-sub pids { my ($self) = @_; return split /\n/, $self->{server}->sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'load'") }
+sub pids { my ($self) = @_; return split /\n/, $self->{server}->sql("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'load%'") }
 
 sub has_ended
 {
@@ -177,7 +177,7 @@ sub settle
 {
 	my ($self, $session) = @_;
 	my $server = $self->{server};
-	Sparkingest::Wait::poll(sub { $server->sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'load' AND query LIKE '%$session->{tenant}%'") eq '0' })
+	Sparkingest::Wait::poll(sub { $server->sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'load$session->{number}'") eq '0' })
 	  or croak 'a session does not end';
 	my $last = $server->sql("SELECT COALESCE(max(n), 0) FROM load.told WHERE session = $session->{number}");
 	my %is = map { split /=/ } split /\n/, $server->sql(<<"SQL");

@@ -124,7 +124,7 @@ extern SiLedgerAnswer __real_si_ledger_take(const SiClaim *claim, int64 first, i
 extern bool __real_si_ledger_give(const SiClaim *claim, int64 first, int32 n);
 extern bool __real_si_ledger_supply(const SiAccount *account, const SiSlots *change, bool all);
 extern SiLedgerAnswer __real_si_ledger_copy(SiChunkCopy *copy, Snapshot *snapshot);
-extern void __real_si_reservation_insert(const SiReservation *reservation, const char *actor, TimestampTz now);
+extern bool __real_si_reservation_append(const SiReservation *reservation, const char *actor, TimestampTz now);
 extern void __real_si_reservation_move(const pg_uuid_t *id, TimestampTz starts_at, TimestampTz ends_at);
 extern bool __real_si_reservation_release(const pg_uuid_t *id, TimestampTz now);
 extern void __real_si_lock_wait_for_holders(SiLockKind kind, uint32 key1, uint32 key2);
@@ -182,11 +182,11 @@ __wrap_si_ledger_copy(SiChunkCopy *copy, Snapshot *snapshot)
     return answer;
 }
 
-void
-__wrap_si_reservation_insert(const SiReservation *reservation, const char *actor, TimestampTz now)
+bool
+__wrap_si_reservation_append(const SiReservation *reservation, const char *actor, TimestampTz now)
 {
     stop("row");
-    __real_si_reservation_insert(reservation, actor, now);
+    return __real_si_reservation_append(reservation, actor, now);
 }
 
 void
