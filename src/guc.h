@@ -8,6 +8,7 @@ extern char *si_guc_clock;
 extern char *si_guc_database;
 extern int si_guc_dispatch_in_flight;
 extern double si_guc_dispatch_rate;
+extern int si_guc_event_days;
 extern int si_guc_horizon_days;
 extern int si_guc_ledger_memory;
 extern int si_guc_max_uncommitted_cores;

@@ -9,6 +9,7 @@
 #include "guc.h"
 #include "ledger/ledger.h"
 #include "pg/caller.h"
+#include "pg/rate.h"
 #include "pg/wake.h"
 #include "worker/dispatcher.h"
 
@@ -23,6 +24,7 @@ _PG_init(void)
     if (!process_shared_preload_libraries_in_progress)
         return;
     si_wake_init();
+    si_rate_init();
     si_ledger_init();
     si_dispatcher_register();
 }

@@ -67,7 +67,10 @@ CREATE TABLE sparkingest.tenants (
     tenant_name text NOT NULL UNIQUE,
     time_zone text NOT NULL,
     status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended', 'closed')),
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL,
+    max_jobs integer CHECK (max_jobs >= 0),
+    max_schedules integer CHECK (max_schedules >= 0),
+    calls_per_second integer CHECK (calls_per_second > 0)
 );
 COMMENT ON TABLE sparkingest.tenants IS 'Customers: they buy capacity and own jobs';
 COMMENT ON COLUMN sparkingest.tenants.tenant_id IS 'Identifier';
@@ -75,6 +78,9 @@ COMMENT ON COLUMN sparkingest.tenants.tenant_name IS 'Unique name, 1 to 200 char
 COMMENT ON COLUMN sparkingest.tenants.time_zone IS 'IANA zone for calendar periods and, by default, for schedules';
 COMMENT ON COLUMN sparkingest.tenants.status IS 'active; suspended: nothing new starts; closed: suspended for good';
 COMMENT ON COLUMN sparkingest.tenants.created_at IS 'When the tenant was created';
+COMMENT ON COLUMN sparkingest.tenants.max_jobs IS 'Most jobs that are not dropped; NULL = no limit';
+COMMENT ON COLUMN sparkingest.tenants.max_schedules IS 'Most of them with a schedule; NULL = no limit';
+COMMENT ON COLUMN sparkingest.tenants.calls_per_second IS 'Most calls of its roles per second, a second''s worth at once; NULL = no limit';
 
 CREATE TABLE sparkingest.tenant_roles (
     tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
@@ -250,7 +256,8 @@ CREATE TABLE sparkingest.ingestion_jobs (
     owner_oid oid NOT NULL,
     blocked_reason text,
     created_at timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL
+    updated_at timestamptz NOT NULL,
+    owner_name text NOT NULL
 );
 CREATE UNIQUE INDEX ON sparkingest.ingestion_jobs (tenant_id, job_name) WHERE status <> 'dropped';
 CREATE INDEX ON sparkingest.ingestion_jobs (next_fire_at) WHERE next_fire_at IS NOT NULL;
@@ -283,8 +290,9 @@ COMMENT ON COLUMN sparkingest.ingestion_jobs.catchup_window IS 'How late a misse
 COMMENT ON COLUMN sparkingest.ingestion_jobs.options IS 'As given: also auto_draft, auto_promote, overlap_limit, retry, spark_conf, image';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.watermark IS 'Incremental cursor up to which data was read by a successful production run';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.target_namespace IS 'Namespace chosen at promotion; NULL while draft';
-COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_oid IS 'Role that created the job (J12)';
-COMMENT ON COLUMN sparkingest.ingestion_jobs.blocked_reason IS 'Why plan() could not handle the job; NULL = nothing wrong (J12)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_oid IS 'Role that created the job, or took it over when that was dropped (J12)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.blocked_reason IS 'Why the job is not planned; NULL = nothing wrong (J12)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_name IS 'Name of that role when the job was last edited: a dump carries it to where numbers of roles are others';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.created_at IS 'When it was created';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.updated_at IS 'When it was last edited';
 
@@ -544,13 +552,16 @@ CREATE TABLE sparkingest.events (
     actor text NOT NULL,
     cause text,
     before jsonb,
-    after jsonb
+    after jsonb,
+    xact xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id()
 );
-CREATE INDEX ON sparkingest.events (tenant_id, event_id);
+CREATE INDEX ON sparkingest.events (xact, event_id);
+CREATE INDEX ON sparkingest.events (tenant_id, xact, event_id);
+CREATE INDEX ON sparkingest.events USING brin (at);
 CREATE INDEX ON sparkingest.events (execution_id, event_id);
 CREATE INDEX ON sparkingest.events (job_id, event_id);
 COMMENT ON TABLE sparkingest.events IS 'What happened, who did it and why; written in the transaction that did it (J5, S5)';
-COMMENT ON COLUMN sparkingest.events.event_id IS 'Cursor for readers; numbers may be missing';
+COMMENT ON COLUMN sparkingest.events.event_id IS 'Order of writing; numbers may be missing, and lower ones may be committed later: readers that poll ask events_after()';
 COMMENT ON COLUMN sparkingest.events.at IS 'When, by the product''s clock';
 COMMENT ON COLUMN sparkingest.events.event_type IS 'noun.verb, e.g. execution.state, job.promoted, purchase.created, fire.skipped';
 COMMENT ON COLUMN sparkingest.events.tenant_id IS 'Tenant concerned; NULL = the service';
@@ -560,6 +571,7 @@ COMMENT ON COLUMN sparkingest.events.actor IS 'Role, or the worker''s name';
 COMMENT ON COLUMN sparkingest.events.cause IS 'Why, in words';
 COMMENT ON COLUMN sparkingest.events.before IS 'Values before';
 COMMENT ON COLUMN sparkingest.events.after IS 'Values after';
+COMMENT ON COLUMN sparkingest.events.xact IS 'Transaction that wrote it; events_after() tells of it once no older transaction can add any';
 
 CREATE TABLE sparkingest.idempotency_keys (
     scope uuid NOT NULL,
@@ -626,10 +638,10 @@ SELECT v.namespace, 'default', v.purpose, v.cores * 1000, v.gib * 1024, v.tenant
                ('draft-ingestion-ns', 'draft', 200, 400, 40, 80)) AS v (namespace, purpose, cores, gib, tenant_cores, tenant_gib);
 INSERT INTO sparkingest.pools (namespace) VALUES ('vcpu-hours-ns'), ('draft-ingestion-ns'), ('dedicated-cpu-ns');
 
--- Data of users goes into dumps; what the script inserted is told apart by name and is not dumped twice.
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.clusters', $$WHERE cluster_name <> 'default'$$);
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.sla_tiers', $$WHERE tier NOT IN ('standard', 'strict')$$);
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.namespaces', $$WHERE namespace NOT IN ('dedicated-cpu-ns', 'vcpu-hours-ns', 'draft-ingestion-ns')$$);
+-- Data of users goes into dumps, also what operators changed of the rows above (80_ledger.sql); pools do not change.
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.clusters', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.sla_tiers', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.namespaces', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.pools', $$WHERE tenant_id IS NOT NULL OR namespace NOT IN ('dedicated-cpu-ns', 'vcpu-hours-ns', 'draft-ingestion-ns')$$);
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.capacity_overrides', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.tenants', '');

@@ -25,7 +25,7 @@ COMMENT ON FUNCTION sparkingest.pause_job IS 'Stops the schedule: planned runs t
 
 CREATE FUNCTION sparkingest.resume_job(job_id uuid)
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_resume_job';
-COMMENT ON FUNCTION sparkingest.resume_job IS 'Starts the schedule again from now; fires during the pause are not made up for. Idempotent. Raises 42704, 42501, SI003 (dropped)';
+COMMENT ON FUNCTION sparkingest.resume_job IS 'Starts the schedule again from now; fires during the pause are not made up for. Whoever calls it takes over a job whose owner was dropped (J12). Idempotent. Raises 42704, 42501, SI003 (dropped)';
 
 CREATE FUNCTION sparkingest.drop_job(job_id uuid)
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_drop_job';

@@ -33,6 +33,15 @@ CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.grants FOR EACH ST
 CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.balance_entries FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
 CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.capacity_overrides FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
 
+CREATE FUNCTION sparkingest.default_restored() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_default_restored';
+COMMENT ON FUNCTION sparkingest.default_restored IS 'A row of a dump takes the place of the one that CREATE EXTENSION brought, so that operators'' changes of it are restored';
+CREATE FUNCTION sparkingest.owner_restored() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_owner_restored';
+COMMENT ON FUNCTION sparkingest.owner_restored IS 'The owner of a job of a dump is looked up by name: numbers of roles differ from server to server';
+CREATE TRIGGER restored BEFORE INSERT ON sparkingest.clusters FOR EACH ROW EXECUTE FUNCTION sparkingest.default_restored();
+CREATE TRIGGER restored BEFORE INSERT ON sparkingest.namespaces FOR EACH ROW EXECUTE FUNCTION sparkingest.default_restored();
+CREATE TRIGGER restored BEFORE INSERT ON sparkingest.sla_tiers FOR EACH ROW EXECUTE FUNCTION sparkingest.default_restored();
+CREATE TRIGGER restored BEFORE INSERT ON sparkingest.ingestion_jobs FOR EACH ROW EXECUTE FUNCTION sparkingest.owner_restored();
+
 -- Also for logical replication, which fires row triggers only, and whatever session_replication_role says.
 ALTER TABLE sparkingest.reservations ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
 ALTER TABLE sparkingest.grants ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;

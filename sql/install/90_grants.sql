@@ -37,18 +37,18 @@ END
 $$;
 GRANT EXECUTE ON FUNCTION sparkingest.can_see_tenant, sparkingest.my_tenants, sparkingest.clock, sparkingest.usage, sparkingest.balance, sparkingest.capacity,
     sparkingest.find_slot, sparkingest.next_fire_times, sparkingest.calculate_estimate, sparkingest.render_manifest, sparkingest.health,
-    sparkingest.verify_ledger, sparkingest.verify_books, sparkingest.uncommitted_holders TO sparkingest_reader;
+    sparkingest.verify_ledger, sparkingest.verify_books, sparkingest.uncommitted_holders, sparkingest.events_after TO sparkingest_reader;
 
 GRANT SELECT ON sparkingest.sla_tiers, sparkingest.capacity_slots, sparkingest.grant_balances TO sparkingest_tenant;
 GRANT SELECT (namespace, purpose, cpu_millicores, memory_mib, slot_minutes, tenant_cpu_millicores, tenant_memory_mib) ON sparkingest.namespaces TO sparkingest_tenant;
 GRANT EXECUTE ON FUNCTION sparkingest.can_see_tenant, sparkingest.my_tenants, sparkingest.usage, sparkingest.balance, sparkingest.capacity, sparkingest.find_slot,
     sparkingest.reserve, sparkingest.try_reserve, sparkingest.release, sparkingest.move_reservation, sparkingest.clock, sparkingest.create_job,
     sparkingest.alter_job, sparkingest.pause_job, sparkingest.resume_job, sparkingest.drop_job, sparkingest.run_job, sparkingest.cancel_execution,
-    sparkingest.next_fire_times, sparkingest.evaluate_execution, sparkingest.promote_job, sparkingest.calculate_estimate, sparkingest.render_manifest
-    TO sparkingest_tenant;
+    sparkingest.next_fire_times, sparkingest.evaluate_execution, sparkingest.promote_job, sparkingest.calculate_estimate, sparkingest.render_manifest,
+    sparkingest.events_after TO sparkingest_tenant;
 
--- Tenants see the columns of their rows but those that count across tenants (numbers drawn from one sequence, and pool_id, which is
--- one), nor system columns: their gaps, and where rows lie, would tell what others do.
+-- Tenants see the columns of their rows but those that count across tenants (numbers drawn from one sequence, pool_id, which is
+-- one, and numbers of transactions), nor system columns: their gaps, and where rows lie, would tell what others do.
 -- There are no statistics of their values, either: EXPLAIN estimates by them, and would confirm guesses about hidden rows.
 DO $$
 DECLARE
@@ -63,7 +63,7 @@ BEGIN
                pg_catalog.string_agg(pg_catalog.format('ALTER COLUMN %I SET STATISTICS 0', a.attname), ', ') INTO STRICT seen, quiet FROM pg_catalog.pg_attribute AS a
          WHERE a.attrelid OPERATOR(pg_catalog.=) pg_catalog.format('sparkingest.%I', table_name)::pg_catalog.regclass
            AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped AND a.attidentity OPERATOR(pg_catalog.=) ''
-           AND a.attname OPERATOR(pg_catalog.<>) 'pool_id';
+           AND a.attname OPERATOR(pg_catalog.<>) ALL (ARRAY['pool_id', 'xact']);
         EXECUTE pg_catalog.format('GRANT SELECT (%s) ON sparkingest.%I TO sparkingest_tenant', seen, table_name);
         EXECUTE pg_catalog.format('ALTER TABLE sparkingest.%I ENABLE ROW LEVEL SECURITY, %s', table_name, quiet);
         EXECUTE pg_catalog.format('CREATE POLICY all_rows ON sparkingest.%I FOR SELECT TO sparkingest_operator, sparkingest_reader USING (true)', table_name);

@@ -14,6 +14,7 @@
 #include "pg/clock.h"
 #include "pg/errors.h"
 #include "pg/json.h"
+#include "pg/quiet.h"
 #include "store/sql.h"
 
 #define MAX_FIRE_TIMES 1000
@@ -32,8 +33,10 @@ si_create_job(PG_FUNCTION_ARGS)
 {
     pg_uuid_t *answer = palloc(sizeof(pg_uuid_t));
     SiJobRequest request = {0};
+    ErrorContextCallback quiet;
     SiCaller caller;
 
+    si_quiet_begin(&quiet);
     si_caller_enter(&caller);
     request.tenant_id = *si_arg_uuid(fcinfo, 0, "tenant_id");
     si_access_active_tenant(&caller, &request.tenant_id);
@@ -48,6 +51,7 @@ si_create_job(PG_FUNCTION_ARGS)
     request.options = si_arg_jsonb_or_null(fcinfo, 9);
     *answer = si_job_create(&caller, &request, si_arg_text_or_null(fcinfo, 10), si_now());
     si_caller_leave(&caller);
+    si_quiet_end(&quiet);
     PG_RETURN_UUID_P(answer);
 }
 
@@ -70,12 +74,15 @@ enter_job(FunctionCallInfo fcinfo, SiCaller *caller, SiJob *job)
 Datum
 si_alter_job(PG_FUNCTION_ARGS)
 {
+    ErrorContextCallback quiet;
     SiCaller caller;
     SiJob job;
 
+    si_quiet_begin(&quiet);
     enter_job(fcinfo, &caller, &job);
     si_job_alter(&caller, &job, si_arg_jsonb(fcinfo, 1, "changes"), si_now());
     si_caller_leave(&caller);
+    si_quiet_end(&quiet);
     PG_RETURN_VOID();
 }
 

@@ -22,12 +22,14 @@
 #include "api/arguments.h"
 #include "domain/sparkconf.h"
 #include "flow/access.h"
+#include "flow/secrets.h"
 #include "guc.h"
 #include "kube/manifest.h"
 #include "pg/caller.h"
 #include "pg/clock.h"
 #include "pg/errors.h"
 #include "pg/json.h"
+#include "pg/quiet.h"
 #include "pg/wake.h"
 #include "store/clusters.h"
 #include "store/dispatch.h"
@@ -55,6 +57,19 @@ load_cluster(const char *name, SiCluster *out)
 {
     if (!si_cluster_load(name, out))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("cluster \"%s\" does not exist", name)));
+}
+
+static char *
+put_kubeconfig(const char *path, const char *context)
+{
+    StringInfoData buf;
+
+    initStringInfo(&buf);
+    appendStringInfoChar(&buf, '{');
+    si_json_put_text(&buf, "kubeconfig", path);
+    si_json_put_text(&buf, "kube_context", context);
+    appendStringInfoChar(&buf, '}');
+    return buf.data;
 }
 
 static char *
@@ -123,7 +138,10 @@ check_profile(Jsonb *profile)
         si_bad_value("changes.spark_profile.service_account", account, "must be a Kubernetes name");
     conf = si_json_object(profile, path, "spark_conf");
     if (conf)
+    {
         check_spark_conf(conf);
+        si_secrets_refuse("changes.spark_profile.spark_conf", conf);
+    }
 }
 
 Datum
@@ -132,10 +150,13 @@ si_set_namespace(PG_FUNCTION_ARGS)
     static const char *const keys[] = {"cluster_name", "tenant_cpu_cores", "tenant_memory_gb", "spark_profile", NULL};
     SiCaller caller;
     SiNamespaceChange change;
+    ErrorContextCallback quiet;
     Jsonb *changes;
+    char *before;
     char *name;
 
     memset(&change, 0, sizeof(change));
+    si_quiet_begin(&quiet);
     si_caller_enter(&caller);
     si_caller_require_operator(&caller, "set_namespace");
     name = si_arg_text(fcinfo, 0, "namespace");
@@ -162,24 +183,28 @@ si_set_namespace(PG_FUNCTION_ARGS)
     else if (si_json_has_key(changes, "spark_profile"))
         si_bad_value("changes.spark_profile", (char *) NULL, "must not be null");
 
+    before = si_namespace_settings(name, changes);
     if (!si_namespace_change(name, &change))
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("namespace \"%s\" does not exist", name)));
-    si_event("namespace.changed", NULL, NULL, NULL, caller.name, name, NULL,
-             JsonbToCString(NULL, &changes->root, VARSIZE(changes)));
+    si_event("namespace.changed", NULL, NULL, NULL, caller.name, name, before, si_namespace_settings(name, changes));
     si_wake_at_commit();
     si_caller_leave(&caller);
+    si_quiet_end(&quiet);
     PG_RETURN_VOID();
 }
 
 Datum
 si_set_cluster(PG_FUNCTION_ARGS)
 {
+    ErrorContextCallback quiet;
     SiCaller caller;
     SiCluster cluster;
     char *name;
     char *path;
     char *context = NULL;
 
+    /* Somebody may paste the file instead of its path. */
+    si_quiet_begin(&quiet);
     si_caller_enter(&caller);
     require_superuser(&caller, "set_cluster");
     name = si_arg_text(fcinfo, 0, "cluster");
@@ -200,9 +225,11 @@ si_set_cluster(PG_FUNCTION_ARGS)
         ereport(WARNING, (errcode_for_file_access(), errmsg("the kubeconfig \"%s\" cannot be read now: %m", path),
                           errhint("It must be readable by the operating system user of the server.")));
     si_cluster_set_kubeconfig(name, path, context, si_now());
-    si_event("cluster.configured", NULL, NULL, NULL, caller.name, name, NULL, put_word("kubeconfig", path));
+    si_event("cluster.configured", NULL, NULL, NULL, caller.name, name,
+             put_kubeconfig(cluster.kubeconfig, cluster.kube_context), put_kubeconfig(path, context));
     si_wake_at_commit();
     si_caller_leave(&caller);
+    si_quiet_end(&quiet);
     PG_RETURN_VOID();
 }
 
@@ -329,6 +356,8 @@ si_install_schedules(PG_FUNCTION_ARGS)
         value = CStringGetTextDatum(line);
         tuplestore_putvalues(result->setResult, result->setDesc, &value, &null);
     }
+    if (strcmp(home, here) == 0)
+        si_event("schedules.installed", NULL, NULL, NULL, caller.name, NULL, NULL, put_word("ticks", "plan, maintain, roll_up"));
     si_caller_leave(&caller);
     return (Datum) 0;
 }

@@ -9,6 +9,7 @@
 
 #include "api/arguments.h"
 #include "flow/access.h"
+#include "flow/limits.h"
 #include "flow/tenant.h"
 #include "pg/clock.h"
 #include "pg/errors.h"
@@ -16,6 +17,7 @@
 
 PG_FUNCTION_INFO_V1(si_create_tenant);
 PG_FUNCTION_INFO_V1(si_set_tenant_status);
+PG_FUNCTION_INFO_V1(si_set_tenant_limits);
 PG_FUNCTION_INFO_V1(si_grant_tenant);
 PG_FUNCTION_INFO_V1(si_revoke_tenant);
 PG_FUNCTION_INFO_V1(si_can_see_tenant);
@@ -46,6 +48,21 @@ si_set_tenant_status(PG_FUNCTION_ARGS)
     tenant_id = si_arg_uuid(fcinfo, 0, "tenant_id");
     si_access_tenant(&caller, tenant_id);
     si_tenant_change_status(&caller, tenant_id, si_arg_text(fcinfo, 1, "status"));
+    si_caller_leave(&caller);
+    PG_RETURN_VOID();
+}
+
+Datum
+si_set_tenant_limits(PG_FUNCTION_ARGS)
+{
+    pg_uuid_t *tenant_id;
+    SiCaller caller;
+
+    si_caller_enter(&caller);
+    si_caller_require_operator(&caller, "set_tenant_limits");
+    tenant_id = si_arg_uuid(fcinfo, 0, "tenant_id");
+    si_access_tenant(&caller, tenant_id);
+    si_limits_set(&caller, tenant_id, si_arg_jsonb(fcinfo, 1, "limits"));
     si_caller_leave(&caller);
     PG_RETURN_VOID();
 }

@@ -14,6 +14,7 @@
 #include "flow/book.h"
 #include "ledger/ledger.h"
 #include "pg/caller.h"
+#include "store/restore.h"
 #include "store/rows.h"
 #include "utils/builtins.h"
 
@@ -23,6 +24,9 @@ PG_FUNCTION_INFO_V1(si_entry_changed);
 PG_FUNCTION_INFO_V1(si_override_changed);
 PG_FUNCTION_INFO_V1(si_ledger_outdated);
 PG_FUNCTION_INFO_V1(si_cache_outdated);
+PG_FUNCTION_INFO_V1(si_default_restored);
+PG_FUNCTION_INFO_V1(si_owner_restored);
+PG_FUNCTION_INFO_V1(si_event_restored);
 
 static TriggerData *
 trigger_data(FunctionCallInfo fcinfo)
@@ -53,10 +57,16 @@ new_row(const TriggerData *data)
  * the transaction commits.
  */
 static bool
-is_restored(const TriggerData *data)
+comes_from_dump(const TriggerData *data)
 {
     /* Our own functions restore nothing, whatever their caller has set. */
-    if (check_function_bodies || InLocalUserIdChange() || !TRIGGER_FIRED_BY_INSERT(data->tg_event))
+    return !check_function_bodies && !InLocalUserIdChange() && TRIGGER_FIRED_BY_INSERT(data->tg_event);
+}
+
+static bool
+is_restored(const TriggerData *data)
+{
+    if (!comes_from_dump(data))
         return false;
     si_ledger_require();
     si_ledger_seize(SI_OUTDATED_SUPPLY);
@@ -172,6 +182,43 @@ si_cache_outdated(PG_FUNCTION_ARGS)
 {
     CacheInvalidateRelcache(trigger_data(fcinfo)->tg_relation);
     return PointerGetDatum(NULL);
+}
+
+/* What a dump has of a row that CREATE EXTENSION brings takes its place: so operators' changes travel. */
+Datum
+si_default_restored(PG_FUNCTION_ARGS)
+{
+    TriggerData *data = trigger_data(fcinfo);
+    SiCaller caller;
+    bool was_there;
+
+    if (!comes_from_dump(data))
+        return PointerGetDatum(data->tg_trigtuple);
+    si_caller_enter(&caller);
+    was_there = si_restore_over(data->tg_relation, data->tg_trigtuple);
+    si_caller_leave(&caller);
+    return PointerGetDatum(was_there ? NULL : data->tg_trigtuple);
+}
+
+/* Numbers of roles mean nothing in another server: owner_name says who it was. */
+Datum
+si_owner_restored(PG_FUNCTION_ARGS)
+{
+    TriggerData *data = trigger_data(fcinfo);
+
+    if (!comes_from_dump(data))
+        return PointerGetDatum(data->tg_trigtuple);
+    return PointerGetDatum(si_restore_owner(data->tg_relation, data->tg_trigtuple));
+}
+
+Datum
+si_event_restored(PG_FUNCTION_ARGS)
+{
+    TriggerData *data = trigger_data(fcinfo);
+
+    if (!comes_from_dump(data))
+        return PointerGetDatum(data->tg_trigtuple);
+    return PointerGetDatum(si_restore_event(data->tg_relation, data->tg_trigtuple));
 }
 
 /* Too much changed at once, or what everything rests on: the ledger is made anew when this commits. */

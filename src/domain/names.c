@@ -156,6 +156,17 @@ si_name_is_bucket(const char *name)
     return length >= 3 && length <= 63 && is_dns_name(name, false) && !is_ipv4(name) && strncmp(name, "xn--", 4) != 0;
 }
 
+/* What follows the '@' of an image: a digest such as sha256:..., and not the host of a user and password. */
+static bool
+is_digest(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    size_t length = colon ? strlen(colon + 1) : 0;
+
+    return length >= 32 && strspn(colon + 1, "0123456789abcdef") == length &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789") == (size_t) (colon - text);
+}
+
 bool
 si_name_is_image(const char *name)
 {
@@ -171,6 +182,8 @@ si_name_is_image(const char *name)
             continue;
         /* Separators stand between letters and digits, except that '_' and '-' may be repeated. */
         if (strchr("._-/:@", c) == NULL || i + 1 == length || strchr("./:@", name[i + 1]) != NULL)
+            return false;
+        if (c == '@' && !is_digest(name + i + 1))
             return false;
     }
     return true;

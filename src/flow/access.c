@@ -4,6 +4,7 @@
 #include "postgres.h"
 
 #include "flow/access.h"
+#include "flow/limits.h"
 #include "pg/errors.h"
 #include "store/sql.h"
 #include "store/tenants.h"
@@ -31,8 +32,12 @@ check_row(const SiCaller *caller, bool privileged, const char *what, const pg_uu
 {
     bool acts = privileged || si_tenant_has_role(found ? tenant_id : id, caller->role);
 
+    SiTenant tenant;
+
     if (!found || !acts)
         refuse(caller, what, id, found);
+    if (!privileged && si_tenant_load(tenant_id, &tenant))
+        si_limits_count_call(&tenant);
 }
 
 void
@@ -55,6 +60,8 @@ load_tenant(const SiCaller *caller, bool privileged, const pg_uuid_t *tenant_id,
         refuse(caller, "tenant", tenant_id, true);
     if (!si_tenant_load(tenant_id, out))
         refuse(caller, "tenant", tenant_id, false);
+    if (!privileged)
+        si_limits_count_call(out);
 }
 
 void

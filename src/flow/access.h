@@ -1,6 +1,6 @@
 /*
- * access.h: who may touch what (J12, Q4). Operators learn that a thing is missing (42704); others get the same 42501 in
- * the same words whether it is missing or somebody else's.
+ * access.h: who may touch what (J12, Q4), and that no tenant's roles do so too often (53400). Operators learn that a thing is
+ * missing (42704); others get the same 42501 in the same words whether it is missing or somebody else's.
  */
 #ifndef SI_FLOW_ACCESS_H
 #define SI_FLOW_ACCESS_H

@@ -10,6 +10,7 @@
 #include "flow/admit.h"
 #include "flow/availability.h"
 #include "flow/fires.h"
+#include "flow/owner.h"
 #include "flow/schedule.h"
 #include "pg/json.h"
 #include "pg/times.h"
@@ -137,6 +138,11 @@ si_materialise(const pg_uuid_t *job_id, const char *actor, TimestampTz now)
     if (job.draft || job.status != SI_JOB_ACTIVE || !job.tenant_active || job.schedule_cron == NULL ||
         job.next_fire_at == SI_NO_TIME)
         return 0;
+    if (!job.owner_exists)
+    {
+        si_job_block_orphan(&job, actor, now);
+        return 0;
+    }
     si_schedule_open(job.schedule_cron, job.time_zone, &schedule);
     fire = collect(&job, &schedule, now, &missed);
     made = catch_up(&job, &missed, actor, now);
@@ -155,6 +161,6 @@ si_materialise(const pg_uuid_t *job_id, const char *actor, TimestampTz now)
         si_job_update(&job);
     }
     if (job.blocked_reason != NULL)
-        si_job_set_blocked(job_id, NULL);
+        si_job_block(job_id, NULL, actor);
     return made;
 }

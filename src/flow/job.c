@@ -10,8 +10,11 @@
 #include "flow/cancel.h"
 #include "flow/idempotency.h"
 #include "flow/job.h"
+#include "flow/limits.h"
 #include "flow/options.h"
+#include "flow/owner.h"
 #include "flow/promote.h"
+#include "flow/requirements.h"
 #include "flow/schedule.h"
 #include "pg/errors.h"
 #include "pg/json.h"
@@ -53,6 +56,42 @@ version_json(const SiJob *job)
                     job->draft ? "draft" : "production", si_job_status_name(job->status));
 }
 
+/* The same with what the keys of `changes` (arguments of create_job) are. */
+static char *
+values_json(const SiJob *job, Jsonb *changes)
+{
+    const struct
+    {
+        const char *key;
+        const char *text; /* or as JSON: */
+        const char *json;
+    } values[] = {{"job_name", job->job_name},
+                  {"source_type", job->source_type},
+                  {"source_config", NULL, jsonb_text(job->source_config)},
+                  {"destination_config", NULL, jsonb_text(job->destination_config)},
+                  {"resource_requirements", NULL, si_requirements_json(job)},
+                  {"schedule_cron", job->schedule_cron},
+                  {"sla_requirements", NULL, jsonb_text(job->sla_requirements)},
+                  {"time_zone", job->time_zone},
+                  {"options", NULL, jsonb_text(job->options)}};
+    StringInfoData buf;
+
+    initStringInfo(&buf);
+    appendStringInfoString(&buf, version_json(job));
+    buf.data[--buf.len] = '\0';
+    for (int i = 0; i < lengthof(values); i++)
+    {
+        if (!si_json_has_key(changes, values[i].key))
+            continue;
+        if (values[i].json)
+            si_json_put_raw(&buf, values[i].key, values[i].json);
+        else
+            si_json_put_text(&buf, values[i].key, values[i].text);
+    }
+    appendStringInfoChar(&buf, '}');
+    return buf.data;
+}
+
 static void
 require_not_dropped(const SiJob *job)
 {
@@ -86,8 +125,10 @@ si_job_create(const SiCaller *caller, const SiJobRequest *request, const char *k
     si_jobspec_new(request, &job);
     if (si_idempotency_known_uuid(&request->tenant_id, "create_job", key, body_of(request), &known))
         return known;
+    si_limits_check_job(&job, true, job.schedule_cron != NULL);
     job.job_id = si_uuid_new();
     job.owner = caller->role;
+    job.owner_name = pstrdup(caller->name);
     job.created_at = now;
     job.updated_at = now;
     si_job_insert(&job);
@@ -111,10 +152,12 @@ replan(SiJob *job, const char *actor, TimestampTz now)
 void
 si_job_alter(const SiCaller *caller, SiJob *job, Jsonb *changes, TimestampTz now)
 {
-    char *before = version_json(job);
+    const SiJob was = *job;
     SiJobEdit edit;
 
     require_not_dropped(job);
+    if (si_job_take_over(caller, job))
+        replan(job, caller->name, now);
     si_jobspec_apply(job, changes, &edit);
     job->updated_at = now;
     if (edit.definition)
@@ -124,6 +167,8 @@ si_job_alter(const SiCaller *caller, SiJob *job, Jsonb *changes, TimestampTz now
         job->target_namespace = NULL;
         (void) si_cancel_group(job, SI_EXECUTIONS_PENDING, "the job was changed", caller->name, now);
     }
+    if (was.schedule_cron == NULL && job->schedule_cron != NULL)
+        si_limits_check_job(job, false, true);
     if (edit.data)
         job->watermark = NULL;
     if (edit.definition || edit.schedule)
@@ -131,8 +176,8 @@ si_job_alter(const SiCaller *caller, SiJob *job, Jsonb *changes, TimestampTz now
     if (edit.schedule)
         si_schedule_announce(job, now);
     si_job_update(job);
-    si_event("job.altered", &job->tenant_id, &job->job_id, NULL, caller->name, jsonb_text(changes), before,
-             version_json(job));
+    si_event("job.altered", &job->tenant_id, &job->job_id, NULL, caller->name, NULL, values_json(&was, changes),
+             values_json(job, changes));
 }
 
 void
@@ -157,7 +202,7 @@ si_job_resume(const SiCaller *caller, SiJob *job, TimestampTz now)
     char *before = version_json(job);
 
     require_not_dropped(job);
-    if (job->status == SI_JOB_ACTIVE)
+    if (!si_job_take_over(caller, job) && job->status == SI_JOB_ACTIVE)
         return;
     job->status = SI_JOB_ACTIVE;
     job->next_fire_at = job->draft ? SI_NO_TIME : si_job_next_fire(job, now);
@@ -195,6 +240,7 @@ si_job_run(const SiCaller *caller, SiJob *job, TimestampTz at, const char *key, 
         ereport(ERROR, (errcode(ERRCODE_SI_STATE),
                         errmsg("job \"%s\" is %s", job->job_name, si_job_status_name(job->status)),
                         job->status == SI_JOB_PAUSED ? errhint("Call sparkingest.resume_job() first.") : 0));
+    si_job_require_owner(job);
     if (at != SI_NO_TIME && at < now - USECS_PER_DAY)
         si_bad_value("at", timestamptz_to_str(at), "must not be more than a day ago");
     si_require_horizon("at", at == SI_NO_TIME ? now : at, now);
@@ -212,6 +258,7 @@ si_job_promote(const SiCaller *caller, SiJob *job, const char *key, TimestampTz 
 
     if (known != NULL)
         return jsonb_text(known);
+    si_job_require_owner(job);
     answer = si_promote(job, caller->name, NULL, now);
     if (key != NULL)
         si_idempotency_keep(&job->tenant_id, "promote_job", key, body, answer);

@@ -10,6 +10,7 @@
 #include "domain/names.h"
 #include "domain/sparkconf.h"
 #include "flow/options.h"
+#include "flow/secrets.h"
 #include "pg/duration.h"
 #include "pg/errors.h"
 #include "pg/json.h"
@@ -124,6 +125,7 @@ spark_conf(Jsonb *options)
             si_bad_value(PATH ".spark_conf", (char *) NULL, psprintf("must have at most %d properties", MAX_SPARK_CONF));
     }
     appendStringInfoChar(&text, '}');
+    si_secrets_refuse(PATH ".spark_conf", conf);
     return text.data;
 }
 

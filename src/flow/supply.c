@@ -38,17 +38,37 @@ si_slot_id(const SiNamespace *namespace, TimestampTz at)
     return psprintf("%s/%.*s", namespace->name, (int) strlen(quoted) - 2, quoted + 1);
 }
 
+/* What the namespace has at an instant, as JSON. */
+static char *
+total_at(const SiNamespace *namespace, TimestampTz at)
+{
+    SiAmount *overrides;
+    int n = si_overrides(namespace->name, at, at + 1, &overrides);
+    StringInfoData buf;
+
+    initStringInfo(&buf);
+    appendStringInfoChar(&buf, '{');
+    si_json_put_text(&buf, "namespace", namespace->name);
+    /* The newest counts, and is the last. */
+    si_json_put_quantity(&buf, "cpu_cores", n > 0 ? overrides[n - 1].cpu_millicores : namespace->cpu_millicores, 1000);
+    si_json_put_quantity(&buf, "memory_gb", n > 0 ? overrides[n - 1].memory_mib : namespace->memory_mib, 1024);
+    appendStringInfoChar(&buf, '}');
+    return buf.data;
+}
+
 int
 si_supply_set(const SiCaller *caller, const SiNamespace *namespace, const SiSupplyChange *change, TimestampTz now,
               SiRelieved **out)
 {
     SiPoolRef pool = {*namespace, NULL};
     StringInfoData after;
+    char *before;
 
     if (change->until <= now)
         si_bad_value("during", (char *) NULL, "must not be over");
     /* Two that wait for holders would wait for each other: they take turns. */
     si_lock_transaction(SI_LOCK_CHANGE, 0, 0);
+    before = total_at(namespace, change->from);
     si_override_insert(namespace->name, change->from, change->until, change->cpu_millicores, change->memory_mib,
                        caller->name, now);
     /*
@@ -64,7 +84,7 @@ si_supply_set(const SiCaller *caller, const SiNamespace *namespace, const SiSupp
     si_json_put_raw(&after, "from", si_time_json(change->from));
     si_json_put_raw(&after, "until", si_time_json(change->until));
     appendStringInfoChar(&after, '}');
-    si_event("capacity.set", NULL, NULL, NULL, caller->name, NULL, NULL, after.data);
+    si_event("capacity.set", NULL, NULL, NULL, caller->name, NULL, before, after.data);
     return si_relieve(&pool, Max(change->from, now), change->until, caller->name,
                       psprintf("capacity of namespace \"%s\" was set to %s cores and %s GiB by %s", namespace->name,
                                si_quantity_text(change->cpu_millicores, 1000), si_quantity_text(change->memory_mib, 1024),

@@ -95,16 +95,28 @@ void
 si_tenant_let(const SiCaller *caller, const pg_uuid_t *tenant_id, Oid role, bool allowed)
 {
     char *name = SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(role)) ? GetUserNameFromId(role, false) : NULL;
+    char *text = object("role", name ? name : psprintf("%u", role), NULL, NULL);
+    bool changed;
 
     if (allowed && name == NULL)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("role with OID %u does not exist", role)));
-    if (allowed)
-        si_tenant_role_insert(tenant_id, role);
-    else
-        si_tenant_role_delete(tenant_id, role);
+    changed = allowed ? si_tenant_role_insert(tenant_id, role) : si_tenant_role_delete(tenant_id, role);
     if (allowed && !is_member_of_role(role, get_role_oid("sparkingest_tenant", false)))
         ereport(NOTICE, (errmsg("role \"%s\" is not a member of sparkingest_tenant, which it needs to call anything", name),
                          errhint("GRANT sparkingest_tenant TO %s;", quote_identifier(name))));
-    si_event(allowed ? "tenant.granted" : "tenant.revoked", tenant_id, NULL, NULL, caller->name, NULL, NULL,
-             object("role", name ? name : psprintf("%u", role), NULL, NULL));
+    if (changed)
+        si_event(allowed ? "tenant.granted" : "tenant.revoked", tenant_id, NULL, NULL, caller->name, NULL,
+                 allowed ? NULL : text, allowed ? text : NULL);
+}
+
+int
+si_tenant_forget_roles(const char *actor)
+{
+    SiTenantRole *gone;
+    int n = si_tenant_roles_remove_dropped(&gone);
+
+    for (int i = 0; i < n; i++)
+        si_event("tenant.revoked", &gone[i].tenant_id, NULL, NULL, actor, "the role was dropped",
+                 object("role", psprintf("%u", gone[i].role), NULL, NULL), NULL);
+    return n;
 }

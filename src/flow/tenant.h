@@ -18,4 +18,7 @@ extern void si_tenant_change_status(const SiCaller *caller, const pg_uuid_t *ten
 /* Lets a role act for the tenant, or no more. Idempotent. */
 extern void si_tenant_let(const SiCaller *caller, const pg_uuid_t *tenant_id, Oid role, bool allowed);
 
+/* Roles that were dropped act for nobody any more; returns how many rows that were. */
+extern int si_tenant_forget_roles(const char *actor);
+
 #endif

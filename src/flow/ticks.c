@@ -12,20 +12,25 @@
 #include "flow/books.h"
 #include "flow/fires.h"
 #include "flow/overlap.h"
+#include "flow/owner.h"
 #include "flow/relief.h"
 #include "flow/reserve.h"
 #include "flow/rollover.h"
+#include "flow/tenant.h"
 #include "flow/ticks.h"
+#include "guc.h"
 #include "pg/attempt.h"
 #include "pg/clock.h"
 #include "pg/lock.h"
 #include "store/clusters.h"
+#include "store/events.h"
 #include "store/metering.h"
 #include "store/purchases.h"
 #include "store/sql.h"
 #include "store/upkeep.h"
 
 #define KEY_LIFE_DAYS 30
+#define MOST_EVENTS_REMOVED 100000 /* by one tick */
 
 /* Which tick a lock is about. */
 enum
@@ -71,7 +76,7 @@ fire_jobs(const char *actor, TimestampTz now)
         if (error == NULL)
             handled += row.handled;
         else if (!si_error_is_passing(error))
-            si_job_set_blocked(&ids[i], error->message);
+            si_job_block(&ids[i], error->message, actor);
     }
     return handled;
 }
@@ -85,7 +90,7 @@ place(void *arg)
 
     if (!si_execution_load(&row->id, false, &e) || !si_job_load_if_free(&e.job_id, &job) ||
         !si_execution_load_if_free(&row->id, &e) || e.state != SI_WAITING || job.status != SI_JOB_ACTIVE ||
-        !job.tenant_active)
+        !job.tenant_active || !job.owner_exists)
         return;
     /* A run behind an earlier one of its job gets its place when that one ends; one in the future has none before it. */
     if (e.scheduled_for <= row->now && si_overlap_holds_back(&job, &e))
@@ -188,7 +193,10 @@ si_tick_maintain(const char *actor)
         return 0;
     si_ledger_require();
     si_book_forget_past(now);
-    handled = si_release_over(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY);
+    handled = si_orphans_block(actor, now) + si_tenant_forget_roles(actor);
+    if (si_guc_event_days > 0)
+        handled += si_events_expire(now - si_guc_event_days * USECS_PER_DAY, MOST_EVENTS_REMOVED);
+    handled += si_release_over(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY);
     handled += si_books_seal();
     handled += si_roll_over(actor, now);
     si_worker_beat("maintain", MyProcPid, NULL, now);

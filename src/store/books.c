@@ -143,7 +143,8 @@ si_books_write(const pg_uuid_t *tenant_id, const SiLink *links, int n)
 static SiStatement checks[] = {
     {"SELECT c.tenant_id, 'entry was changed after it was sealed', pg_catalog.format('entry %s, place %s of the chain', c.entry_id, c.chain_no) "
      "FROM (SELECT b.tenant_id, b.entry_id, b.chain_no, b.chain_hash, pg_catalog.sha256(pg_catalog.lag(b.chain_hash, 1, "
-     "pg_catalog.decode(pg_catalog.repeat('00', 32), 'hex')) OVER w || pg_catalog.convert_to(b.chain_no || '|' || " ENTRY_TEXT ", 'UTF8')) AS hash " SEALED
+     "pg_catalog.decode(pg_catalog.repeat('00', 32), 'hex')) OVER w || pg_catalog.convert_to(b.chain_no || '|' || " ENTRY_TEXT
+     ", 'UTF8')) AS hash " SEALED
      "WINDOW w AS (PARTITION BY b.tenant_id ORDER BY b.chain_no)) AS c WHERE c.hash <> c.chain_hash"},
     {"SELECT c.tenant_id, 'entries are missing', pg_catalog.format('%s before place %s of the chain', c.chain_no - c.before - 1, c.chain_no) "
      "FROM (SELECT b.tenant_id, b.chain_no, pg_catalog.lag(b.chain_no, 1, 0::bigint) OVER (PARTITION BY b.tenant_id ORDER BY b.chain_no) "

@@ -125,6 +125,27 @@ si_cluster_set_api(const char *cluster_name, const char *api_status, const char 
     si_sql_close();
 }
 
+char *
+si_namespace_settings(const char *namespace_name, Jsonb *changes)
+{
+    static SiStatement find = {
+        "SELECT (SELECT COALESCE(pg_catalog.jsonb_object_agg(e.key, e.value), '{}') FROM pg_catalog.jsonb_each(pg_catalog.jsonb_build_object("
+        "'cluster_name', n.cluster_name, 'tenant_cpu_cores', pg_catalog.trim_scale(n.tenant_cpu_millicores / 1000.0), "
+        "'tenant_memory_gb', pg_catalog.trim_scale(n.tenant_memory_mib / 1024.0), 'spark_profile', n.spark_profile)) AS e "
+        "WHERE $2 ? e.key) FROM sparkingest.namespaces AS n WHERE n.namespace = $1 FOR NO KEY UPDATE OF n",
+        2,
+        {TEXTOID, JSONBOID}};
+    MemoryContext context = CurrentMemoryContext;
+    Datum values[] = {si_text_datum(namespace_name), JsonbPGetDatum(changes)};
+    char *settings = NULL;
+
+    si_sql_open();
+    if (si_sql_run(&find, values, NULL) > 0)
+        settings = si_sql_text_copy(0, 1, context);
+    si_sql_close();
+    return settings;
+}
+
 bool
 si_namespace_change(const char *namespace_name, const SiNamespaceChange *change)
 {

@@ -56,6 +56,12 @@ extern void si_cluster_set_dispatch(const char *cluster_name, const char *dispat
 /* What the last exchange gave; writes only when it differs from what the row says. */
 extern void si_cluster_set_api(const char *cluster_name, const char *api_status, const char *api_detail, TimestampTz now);
 
+/*
+ * What the keys of `changes` (arguments of set_namespace) are now, as a JSON object; NULL when there is no such namespace.
+ * Locks the row.
+ */
+extern char *si_namespace_settings(const char *namespace_name, Jsonb *changes);
+
 /* Whether the namespace exists. */
 extern bool si_namespace_change(const char *namespace_name, const SiNamespaceChange *change);
 

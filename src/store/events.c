@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -42,4 +43,79 @@ si_event(const char *event_type, const pg_uuid_t *tenant, const pg_uuid_t *job, 
     si_sql_open();
     si_sql_run(&insert, values, nulls);
     si_sql_close();
+}
+
+#define EVENT_COLUMNS "xact, at, event_type, tenant_id, job_id, execution_id, actor, cause, before, after"
+/* Who writes has a number; from the oldest of those at work on, nothing is settled. */
+#define IS_SETTLED "xact >= $1 AND xact < pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())"
+
+static void
+event_from_row(uint64 row, MemoryContext context, SiEventRow *out)
+{
+    bool null;
+
+    out->xact = (uint64) DatumGetInt64(si_sql_get(row, 1, &null));
+    out->at = si_sql_time(row, 2);
+    out->event_type = si_sql_text_copy(row, 3, context);
+    out->tenant_id = si_sql_uuid(row, 4, &null);
+    out->has_tenant = !null;
+    out->job_id = si_sql_uuid(row, 5, &null);
+    out->has_job = !null;
+    out->execution_id = si_sql_uuid(row, 6, &null);
+    out->has_execution = !null;
+    out->actor = si_sql_text_copy(row, 7, context);
+    out->cause = si_sql_text_copy(row, 8, context);
+    out->before = si_sql_jsonb_copy(row, 9, context);
+    out->after = si_sql_jsonb_copy(row, 10, context);
+}
+
+static Datum
+uuid_array(const pg_uuid_t *ids, int n)
+{
+    Datum *elements = palloc((n + 1) * sizeof(Datum));
+
+    for (int i = 0; i < n; i++)
+        elements[i] = UUIDPGetDatum(&ids[i]);
+    return PointerGetDatum(construct_array(elements, n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+}
+
+int
+si_events_from(uint64 xact, int most, const pg_uuid_t *tenants, int n_tenants, SiEventRow **out)
+{
+    static SiStatement all = {"SELECT " EVENT_COLUMNS " FROM sparkingest.events WHERE " IS_SETTLED " ORDER BY xact, event_id LIMIT $2",
+                              2,
+                              {XID8OID, INT4OID}};
+    /* Tenant by tenant, so that each is read from where it was left. */
+    static SiStatement of_tenants = {"SELECT " EVENT_COLUMNS " FROM pg_catalog.unnest($3) AS t (id), LATERAL "
+                                     "(SELECT * FROM sparkingest.events WHERE tenant_id = t.id AND " IS_SETTLED
+                                     " ORDER BY xact, event_id LIMIT $2) AS e ORDER BY xact, event_id LIMIT $2",
+                                     3,
+                                     {XID8OID, INT4OID, UUIDARRAYOID}};
+    MemoryContext context = CurrentMemoryContext;
+    Datum values[] = {Int64GetDatum((int64) xact), Int32GetDatum(most), tenants ? uuid_array(tenants, n_tenants) : (Datum) 0};
+    uint64 n;
+
+    si_sql_open();
+    n = si_sql_run(tenants ? &of_tenants : &all, values, NULL);
+    *out = MemoryContextAllocHuge(context, (n + 1) * sizeof(SiEventRow));
+    for (uint64 i = 0; i < n; i++)
+        event_from_row(i, context, &(*out)[i]);
+    si_sql_close();
+    return (int) n;
+}
+
+int64
+si_events_expire(TimestampTz before, int most)
+{
+    static SiStatement remove_old = {"DELETE FROM sparkingest.events WHERE ctid = ANY (ARRAY("
+                                     "SELECT ctid FROM sparkingest.events WHERE at < $1 LIMIT $2))",
+                                     2,
+                                     {TIMESTAMPTZOID, INT4OID}};
+    Datum values[] = {TimestampTzGetDatum(before), Int32GetDatum(most)};
+    int64 n;
+
+    si_sql_open();
+    n = (int64) si_sql_run(&remove_old, values, NULL);
+    si_sql_close();
+    return n;
 }

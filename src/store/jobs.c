@@ -47,7 +47,7 @@ si_job_status_name(SiJobStatus status)
     "j.on_no_capacity, j.overlap_policy, j.misfire_policy, " \
     "(EXTRACT(epoch FROM j.catchup_window) * 1000000)::bigint, j.options, j.watermark, j.target_namespace, " \
     "j.owner_oid, j.blocked_reason, j.created_at, j.updated_at, t.status, " \
-    "EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = j.owner_oid) " \
+    "(SELECT r.rolname FROM pg_catalog.pg_roles AS r WHERE r.oid = j.owner_oid), j.owner_name " \
     "FROM sparkingest.ingestion_jobs AS j JOIN sparkingest.tenants AS t USING (tenant_id) WHERE j.job_id = $1"
 
 static void
@@ -93,7 +93,10 @@ job_from_row(const pg_uuid_t *job_id, MemoryContext context, SiJob *out)
     out->updated_at = si_sql_time(0, 31);
     out->tenant_status = si_sql_text_copy(0, 32, context);
     out->tenant_active = strcmp(out->tenant_status, "active") == 0;
-    out->owner_exists = si_sql_bool(0, 33);
+    out->owner_name = si_sql_text_copy(0, 33, context);
+    out->owner_exists = out->owner_name != NULL;
+    if (!out->owner_exists)
+        out->owner_name = si_sql_text_copy(0, 34, context);
 }
 
 static bool
@@ -138,9 +141,9 @@ numeric_text(int64 value, int64 divisor)
     return si_text_datum(text);
 }
 
-#define JOB_COLUMNS 29
+#define JOB_COLUMNS 30
 
-/* What insert and update share: $1 to $29. */
+/* What insert and update share: $1 to $30. */
 static void
 bind(const SiJob *job, Datum values[JOB_COLUMNS], char nulls[JOB_COLUMNS + 1])
 {
@@ -177,22 +180,23 @@ bind(const SiJob *job, Datum values[JOB_COLUMNS], char nulls[JOB_COLUMNS + 1])
     values[26] = si_text_or_null(job->target_namespace, &nulls[26]);
     values[27] = ObjectIdGetDatum(job->owner);
     values[28] = TimestampTzGetDatum(job->updated_at);
+    values[29] = si_text_datum(job->owner_name);
 }
 
 #define JOB_TYPES \
     UUIDOID, TEXTOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, JSONBOID, JSONBOID, INT8OID, INT8OID, INT4OID, TEXTOID, \
         TEXTOID, TEXTOID, TIMESTAMPTZOID, JSONBOID, TEXTOID, INT4OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, \
-        INT8OID, JSONBOID, TEXTOID, TEXTOID, OIDOID, TIMESTAMPTZOID
+        INT8OID, JSONBOID, TEXTOID, TEXTOID, OIDOID, TIMESTAMPTZOID, TEXTOID
 
 #define NAMED_COLUMNS \
     "job_name, stage, status, version, source_type, source_config, destination_config, cpu_millicores, memory_mib, " \
     "executors, estimated_runtime_minutes, schedule_cron, time_zone, next_fire_at, sla_requirements, tier, priority, " \
     "sla_window_hours, max_runtime_minutes, on_no_capacity, overlap_policy, misfire_policy, catchup_window, options, " \
-    "watermark, target_namespace, owner_oid, updated_at"
+    "watermark, target_namespace, owner_oid, updated_at, owner_name"
 
 #define NAMED_VALUES \
     "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::numeric, $13, $14, $15, $16, $17, $18, $19::numeric, $20, $21, " \
-    "$22, $23, $24 * '1 second'::interval, $25, $26, $27, $28, $29"
+    "$22, $23, $24 * '1 second'::interval, $25, $26, $27, $28, $29, $30"
 
 static void
 name_is_taken(const SiJob *job)
@@ -205,7 +209,7 @@ void
 si_job_insert(const SiJob *job)
 {
     static SiStatement insert = {"INSERT INTO sparkingest.ingestion_jobs (job_id, " NAMED_COLUMNS ", tenant_id, created_at) "
-                                 "VALUES ($1, " NAMED_VALUES ", $30, $29) "
+                                 "VALUES ($1, " NAMED_VALUES ", $31, $29) "
                                  "ON CONFLICT (tenant_id, job_name) WHERE status <> 'dropped' DO NOTHING",
                                  JOB_COLUMNS + 1,
                                  {JOB_TYPES, UUIDOID}};
@@ -245,16 +249,36 @@ si_job_update(const SiJob *job)
     si_sql_close();
 }
 
-void
-si_job_set_blocked(const pg_uuid_t *job_id, const char *reason)
+bool
+si_job_set_blocked(const pg_uuid_t *job_id, const char *reason, pg_uuid_t *tenant_id)
 {
-    static SiStatement update = {"UPDATE sparkingest.ingestion_jobs SET blocked_reason = $2 WHERE job_id = $1", 2, {UUIDOID, TEXTOID}};
+    static SiStatement update = {"UPDATE sparkingest.ingestion_jobs SET blocked_reason = $2 "
+                                 "WHERE job_id = $1 AND blocked_reason IS DISTINCT FROM $2 RETURNING tenant_id",
+                                 2,
+                                 {UUIDOID, TEXTOID}};
     char nulls[] = "  ";
     Datum values[] = {UUIDPGetDatum(job_id), si_text_or_null(reason, &nulls[1])};
+    bool changed;
 
     si_sql_open();
-    si_sql_run(&update, values, nulls);
+    changed = si_sql_run(&update, values, nulls) > 0;
+    if (changed)
+        *tenant_id = si_sql_uuid(0, 1, NULL);
     si_sql_close();
+    return changed;
+}
+
+int
+si_jobs_orphaned(const char *reason_like, pg_uuid_t **out)
+{
+    static SiStatement find = {"SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.status = 'active' "
+                               "AND COALESCE(j.blocked_reason NOT LIKE $1, true) "
+                               "AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = j.owner_oid)",
+                               1,
+                               {TEXTOID}};
+    Datum values[] = {si_text_datum(reason_like)};
+
+    return si_sql_ids(&find, values, out);
 }
 
 int
@@ -268,6 +292,22 @@ si_jobs_due(TimestampTz until, pg_uuid_t **out)
     Datum values[] = {TimestampTzGetDatum(until)};
 
     return si_sql_ids(&find, values, out);
+}
+
+void
+si_jobs_count(const pg_uuid_t *tenant_id, int64 *jobs, int64 *schedules)
+{
+    static SiStatement find = {"SELECT pg_catalog.count(*), pg_catalog.count(schedule_cron) FROM sparkingest.ingestion_jobs "
+                               "WHERE tenant_id = $1 AND status <> 'dropped'",
+                               1,
+                               {UUIDOID}};
+    Datum values[] = {UUIDPGetDatum(tenant_id)};
+
+    si_sql_open();
+    si_sql_run_latest(&find, values, NULL);
+    *jobs = si_sql_int8(0, 1);
+    *schedules = si_sql_int8(0, 2);
+    si_sql_close();
 }
 
 bool

@@ -49,6 +49,7 @@ typedef struct SiJob
     char *watermark;
     char *target_namespace; /* NULL while draft */
     Oid owner;
+    char *owner_name; /* as it was when the job was last written */
     char *blocked_reason;
     TimestampTz created_at;
     TimestampTz updated_at;
@@ -81,11 +82,17 @@ extern void si_job_insert(const SiJob *job);
 /* Writes all that may change of a job whose row is locked. Raises 42710 when the name is another job's. */
 extern void si_job_update(const SiJob *job);
 
-/* Why plan() could not handle it, NULL = nothing wrong. */
-extern void si_job_set_blocked(const pg_uuid_t *job_id, const char *reason);
+/* Why it is not planned, NULL = nothing wrong. Whether that is new; fills the job's tenant then. */
+extern bool si_job_set_blocked(const pg_uuid_t *job_id, const char *reason, pg_uuid_t *tenant_id);
+
+/* Active jobs whose owner was dropped and which are not blocked for it, palloc'd; returns how many. */
+extern int si_jobs_orphaned(const char *reason_like, pg_uuid_t **out);
 
 /* Active production jobs of active tenants with next_fire_at not after `until`, most important first. Returns how many. */
 extern int si_jobs_due(TimestampTz until, pg_uuid_t **out);
+
+/* How many jobs a tenant has that are not dropped, and how many of them with a schedule; also of transactions just committed. */
+extern void si_jobs_count(const pg_uuid_t *tenant_id, int64 *jobs, int64 *schedules);
 
 /* Whether the tier exists. */
 extern bool si_tier_load(const char *tier, SiTier *out);

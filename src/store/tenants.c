@@ -19,6 +19,7 @@ typedef struct TenantEntry
     char *tenant_name;
     char *time_zone;
     char *status;
+    SiTenantLimits limits;
 } TenantEntry;
 
 static SiCache tenants_cache = {"tenants"};
@@ -28,7 +29,10 @@ static HTAB *tenants = NULL;
 static bool
 read_row(const pg_uuid_t *tenant_id, MemoryContext context, TenantEntry *out)
 {
-    static SiStatement find = {"SELECT tenant_name, time_zone, status FROM sparkingest.tenants WHERE tenant_id = $1", 1, {UUIDOID}};
+    static SiStatement find = {"SELECT tenant_name, time_zone, status, COALESCE(max_jobs, -1), COALESCE(max_schedules, -1), "
+                               "COALESCE(calls_per_second, -1) FROM sparkingest.tenants WHERE tenant_id = $1",
+                               1,
+                               {UUIDOID}};
     Datum values[] = {UUIDPGetDatum(tenant_id)};
     bool found;
 
@@ -40,6 +44,7 @@ read_row(const pg_uuid_t *tenant_id, MemoryContext context, TenantEntry *out)
         out->tenant_name = si_sql_text_copy(0, 1, context);
         out->time_zone = si_sql_text_copy(0, 2, context);
         out->status = si_sql_text_copy(0, 3, context);
+        out->limits = (SiTenantLimits){si_sql_int4(0, 4), si_sql_int4(0, 5), si_sql_int4(0, 6)};
     }
     si_sql_close();
     return found;
@@ -62,7 +67,7 @@ read_tenant(const pg_uuid_t *tenant_id)
         found = read_row(tenant_id, CurrentMemoryContext, &committed);
         si_sql_leave_own_out(false);
         if (!found || strcmp(committed.tenant_name, row.tenant_name) != 0 || strcmp(committed.time_zone, row.time_zone) != 0 ||
-            strcmp(committed.status, row.status) != 0)
+            strcmp(committed.status, row.status) != 0 || memcmp(&committed.limits, &row.limits, sizeof(row.limits)) != 0)
             si_cache_filled(&tenants_cache, false);
     }
     entry = hash_search(tenants, tenant_id, HASH_ENTER, NULL);
@@ -91,6 +96,7 @@ si_tenant_load(const pg_uuid_t *tenant_id, SiTenant *out)
     out->tenant_name = pstrdup(entry->tenant_name);
     out->time_zone = pstrdup(entry->time_zone);
     out->status = pstrdup(entry->status);
+    out->limits = entry->limits;
     return true;
 }
 
@@ -115,6 +121,21 @@ si_tenant_set_status(const pg_uuid_t *tenant_id, const char *status)
 {
     static SiStatement update = {"UPDATE sparkingest.tenants SET status = $2 WHERE tenant_id = $1", 2, {UUIDOID, TEXTOID}};
     Datum values[] = {UUIDPGetDatum(tenant_id), si_text_datum(status)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
+}
+
+void
+si_tenant_set_limits(const pg_uuid_t *tenant_id, const SiTenantLimits *limits)
+{
+    static SiStatement update = {"UPDATE sparkingest.tenants SET max_jobs = NULLIF($2, -1), max_schedules = NULLIF($3, -1), "
+                                 "calls_per_second = NULLIF($4, -1) WHERE tenant_id = $1",
+                                 4,
+                                 {UUIDOID, INT4OID, INT4OID, INT4OID}};
+    Datum values[] = {UUIDPGetDatum(tenant_id), Int32GetDatum(limits->max_jobs), Int32GetDatum(limits->max_schedules),
+                      Int32GetDatum(limits->calls_per_second)};
 
     si_sql_open();
     si_sql_run(&update, values, NULL);
@@ -155,24 +176,53 @@ si_tenants_of_role(Oid role, pg_uuid_t **out)
     return si_sql_ids(&find, values, out);
 }
 
-void
+bool
 si_tenant_role_insert(const pg_uuid_t *tenant_id, Oid role)
 {
-    static SiStatement insert = {"INSERT INTO sparkingest.tenant_roles VALUES ($1, $2) ON CONFLICT DO NOTHING", 2, {UUIDOID, OIDOID}};
+    static SiStatement insert = {"INSERT INTO sparkingest.tenant_roles (tenant_id, role) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                                 2,
+                                 {UUIDOID, OIDOID}};
     Datum values[] = {UUIDPGetDatum(tenant_id), ObjectIdGetDatum(role)};
+    bool changed;
 
     si_sql_open();
-    si_sql_run(&insert, values, NULL);
+    changed = si_sql_run(&insert, values, NULL) > 0;
     si_sql_close();
+    return changed;
 }
 
-void
+bool
 si_tenant_role_delete(const pg_uuid_t *tenant_id, Oid role)
 {
     static SiStatement delete = {"DELETE FROM sparkingest.tenant_roles WHERE tenant_id = $1 AND role = $2", 2, {UUIDOID, OIDOID}};
     Datum values[] = {UUIDPGetDatum(tenant_id), ObjectIdGetDatum(role)};
+    bool changed;
 
     si_sql_open();
-    si_sql_run(&delete, values, NULL);
+    changed = si_sql_run(&delete, values, NULL) > 0;
     si_sql_close();
+    return changed;
+}
+
+int
+si_tenant_roles_remove_dropped(SiTenantRole **out)
+{
+    static SiStatement remove_dropped = {"DELETE FROM sparkingest.tenant_roles WHERE NOT EXISTS "
+                                         "(SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = role) RETURNING tenant_id, role::oid",
+                                         0};
+    MemoryContext context = CurrentMemoryContext;
+    uint64 n;
+
+    si_sql_open();
+    n = si_sql_run(&remove_dropped, NULL, NULL);
+    *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiTenantRole));
+    for (uint64 i = 0; i < n; i++)
+    {
+        bool isnull;
+
+        (*out)[i].tenant_id = si_sql_uuid(i, 1, NULL);
+        (*out)[i].role = DatumGetObjectId(si_sql_get(i, 2, &isnull));
+    }
+    si_sql_close();
+    return (int) n;
 }

@@ -120,7 +120,7 @@ SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).message, (fixture.refusal
 SELECT is((fixture.refusal(pg_temp.called(call, 'A'))).code, NULL, 'its own: ' || call) FROM calls ORDER BY n;
 -- What only operators may.
 SELECT is((fixture.refusal('SELECT sparkingest.' || call)).code, '42501', 'not a tenant''s: ' || call)
-    FROM unnest(ARRAY['create_tenant(''x'')', 'set_tenant_status(gen_random_uuid(), ''active'')',
+    FROM unnest(ARRAY['create_tenant(''x'')', 'set_tenant_status(gen_random_uuid(), ''active'')', 'set_tenant_limits(gen_random_uuid(), ''{}'')',
     'grant_tenant(gen_random_uuid(), ''regress_a'')', 'revoke_tenant(gen_random_uuid(), ''regress_b'')',
     'purchase(gen_random_uuid(), ''vcpu_hours'', 1)', 'cancel_purchase(gen_random_uuid())',
         'set_discount(''vcpu_hours'', ''daily'', 1, 0.1)',

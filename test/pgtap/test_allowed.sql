@@ -64,11 +64,14 @@ function capacity(namespace text, during tstzrange, tenant_id uuid): operator EX
 function clock(): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function create_job(tenant_id uuid, job_name text, source_type text, source_config jsonb, destination_config jsonb, resource_requirements jsonb, schedule_cron text, sla_requirements jsonb, time_zone text, options jsonb, idempotency_key text): operator EXECUTE, tenant EXECUTE
 function create_tenant(tenant_name text, time_zone text, idempotency_key text): operator EXECUTE
+function default_restored(): nobody
 function disable_dispatch(cluster text): operator EXECUTE
 function drop_job(job_id uuid): operator EXECUTE, tenant EXECUTE
 function enable_dispatch(cluster text): operator EXECUTE
 function entry_changed(): nobody
 function evaluate_execution(execution_id uuid): operator EXECUTE, tenant EXECUTE
+function event_restored(): nobody
+function events_after("position" text, n integer, OUT cursor text, OUT at timestamp with time zone, OUT event_type text, OUT tenant_id uuid, OUT job_id uuid, OUT execution_id uuid, OUT actor text, OUT cause text, OUT before jsonb, OUT after jsonb): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function find_slot(namespace text, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone, sla_window interval, tenant_id uuid): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function grant_changed(): nobody
 function grant_tenant(tenant_id uuid, role regrole): operator EXECUTE
@@ -80,6 +83,7 @@ function move_reservation(reservation_id uuid, starts_at timestamp with time zon
 function my_tenants(): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function next_fire_times(schedule_cron text, time_zone text, after timestamp with time zone, n integer): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function override_changed(): nobody
+function owner_restored(): nobody
 function pause_job(job_id uuid): operator EXECUTE, tenant EXECUTE
 function plan(): operator EXECUTE
 function promote_job(job_id uuid, idempotency_key text): operator EXECUTE, tenant EXECUTE
@@ -97,6 +101,7 @@ function set_capacity(namespace text, cpu_cores numeric, memory_gb numeric, duri
 function set_cluster(cluster text, kubeconfig text, kube_context text): nobody
 function set_discount(resource_type text, time_period text, from_quantity integer, share numeric): operator EXECUTE
 function set_namespace(namespace text, changes jsonb): operator EXECUTE
+function set_tenant_limits(tenant_id uuid, limits jsonb): operator EXECUTE
 function set_tenant_status(tenant_id uuid, status text): operator EXECUTE
 function try_reserve(tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone, sla_window interval, namespace text): operator EXECUTE, tenant EXECUTE
 function uncommitted_holders(OUT pid integer, OUT tenant_id uuid, OUT since timestamp with time zone, OUT reservations integer, OUT cpu_cores numeric, OUT memory_gb numeric): operator EXECUTE, reader EXECUTE
@@ -144,7 +149,7 @@ table estimation_observations: operator SELECT, reader SELECT, tenant SELECT (ex
 table events: operator SELECT, reader SELECT, tenant SELECT (at event_type tenant_id job_id execution_id actor cause before after); row security
 table grants: operator SELECT, reader SELECT, tenant SELECT (grant_id purchase_id tenant_id resource_type namespace starts_at ends_at cpu_millicores memory_mib granted held spent priority price rollover_left rolled_from account_no); row security
 table idempotency_keys: operator SELECT, reader SELECT
-table ingestion_jobs: operator SELECT, reader SELECT, tenant SELECT (job_id tenant_id job_name stage status version source_type source_config destination_config cpu_millicores memory_mib executors estimated_runtime_minutes schedule_cron time_zone next_fire_at sla_requirements tier priority sla_window_hours max_runtime_minutes on_no_capacity overlap_policy misfire_policy catchup_window options watermark target_namespace owner_oid blocked_reason created_at updated_at); row security
+table ingestion_jobs: operator SELECT, reader SELECT, tenant SELECT (job_id tenant_id job_name stage status version source_type source_config destination_config cpu_millicores memory_mib executors estimated_runtime_minutes schedule_cron time_zone next_fire_at sla_requirements tier priority sla_window_hours max_runtime_minutes on_no_capacity overlap_policy misfire_policy catchup_window options watermark target_namespace owner_oid blocked_reason created_at updated_at owner_name); row security
 table job_executions: operator SELECT, reader SELECT, tenant SELECT (execution_id job_id tenant_id job_version attempt run_id state started_by is_draft draft_fallback namespace scheduled_for planned_start planned_end reservation_id cpu_millicores memory_mib executors estimated_runtime_minutes hard_minutes waiting_reason object_name manifest manifest_sha256 object_uid claimed_at posted_at submitted_at started_at finished_at posted_cpu_millicores posted_memory_mib tries next_try_at last_error stop_requested_at stop_cause stop_reason exit_code error_class error_message rows_read bytes_out files_written cursor_value metrics sla_met evaluation held charged created_at); row security
 table namespaces: operator SELECT, reader SELECT, tenant SELECT (namespace purpose cpu_millicores memory_mib tenant_cpu_millicores tenant_memory_mib slot_minutes)
 table pools: operator SELECT, reader SELECT
@@ -153,7 +158,7 @@ table resource_consumption: operator SELECT, reader SELECT, tenant SELECT (execu
 table resource_purchases: operator SELECT, reader SELECT, tenant SELECT (purchase_id tenant_id resource_type quantity time_period valid_from valid_until lending_limit priority rollover_share unit_price discount currency status created_at cancelled_at cancelled_from); row security
 table sla_tiers: operator SELECT, reader SELECT, tenant SELECT
 table tenant_roles: operator SELECT, reader SELECT
-table tenants: operator SELECT, reader SELECT, tenant SELECT (tenant_id tenant_name time_zone status created_at); row security
+table tenants: operator SELECT, reader SELECT, tenant SELECT (tenant_id tenant_name time_zone status created_at max_jobs max_schedules calls_per_second); row security
 table usage_hourly: operator SELECT, reader SELECT, tenant SELECT (tenant_id hour namespace executions cpu_millicore_seconds memory_mib_seconds charged); row security
 table worker_status: operator SELECT, reader SELECT
 trigger cache on sparkingest.namespaces: sparkingest.cache_outdated
@@ -171,6 +176,11 @@ trigger ledger_truncated on sparkingest.balance_entries: sparkingest.ledger_outd
 trigger ledger_truncated on sparkingest.capacity_overrides: sparkingest.ledger_outdated
 trigger ledger_truncated on sparkingest.grants: sparkingest.ledger_outdated
 trigger ledger_truncated on sparkingest.reservations: sparkingest.ledger_outdated
+trigger restored on sparkingest.clusters: sparkingest.default_restored (not always)
+trigger restored on sparkingest.events: sparkingest.event_restored (not always)
+trigger restored on sparkingest.ingestion_jobs: sparkingest.owner_restored (not always)
+trigger restored on sparkingest.namespaces: sparkingest.default_restored (not always)
+trigger restored on sparkingest.sla_tiers: sparkingest.default_restored (not always)
 type capacity_slot: operator USAGE, reader USAGE, tenant USAGE
 type placement: operator USAGE, reader USAGE, tenant USAGE
 view capacity_slots: operator SELECT, reader SELECT, tenant SELECT

@@ -156,7 +156,7 @@ INSERT INTO attacks (what, statement, code) VALUES
     ('set_config of our clock', $$SELECT set_config('sparkingest.clock', '2030-01-01', true)$$, '42501'),
     ('set_config of a tenant that we might believe', $$SELECT set_config('sparkingest.tenant_id', 'x', true)$$, '42602'),
     ('session_replication_role, so that triggers do not fire', $$SET LOCAL session_replication_role = replica$$, '42501'),
-    ('COPY out of a file''s table', $$COPY sparkingest.ingestion_jobs TO '/tmp/x'$$, '42501'),
+    ('COPY out of a file''s table', $$COPY sparkingest.ingestion_jobs TO '/nowhere/x'$$, '42501'),
     ('COPY by a program', $$COPY (SELECT 1) TO PROGRAM 'id'$$, '42501'),
     ('COPY into a table', $$COPY sparkingest.balance_entries FROM '/dev/null'$$, '42501'),
     ('MERGE', $$MERGE INTO sparkingest.grants AS g USING (SELECT 1) AS x ON true WHEN MATCHED THEN UPDATE SET granted = 1000000000$$, '42501'),

@@ -53,7 +53,7 @@ SELECT set_eq($$SELECT proname::text FROM functions WHERE NOT has_function_privi
 SELECT set_eq($$SELECT proname::text FROM functions WHERE has_function_privilege('sparkingest_tenant', oid, 'EXECUTE')$$,
     ARRAY['can_see_tenant', 'my_tenants', 'clock', 'usage', 'balance', 'capacity', 'find_slot', 'reserve', 'try_reserve', 'release', 'move_reservation',
         'create_job', 'alter_job', 'pause_job', 'resume_job', 'drop_job', 'run_job', 'cancel_execution',
-          'next_fire_times', 'evaluate_execution', 'promote_job', 'calculate_estimate', 'render_manifest'], 'tenants call what is theirs');
+          'next_fire_times', 'evaluate_execution', 'promote_job', 'calculate_estimate', 'render_manifest', 'events_after'], 'tenants call what is theirs');
 SELECT set_eq($$SELECT attname::text FROM pg_attribute WHERE attrelid = 'sparkingest.namespaces'::regclass AND attnum > 0 AND has_column_privilege('sparkingest_tenant', attrelid, attnum, 'SELECT')$$,
     ARRAY['namespace', 'purpose', 'cpu_millicores', 'memory_mib', 'slot_minutes', 'tenant_cpu_millicores', 'tenant_memory_mib'],
         'tenants do not see how namespaces are run');
@@ -66,6 +66,7 @@ CREATE TEMPORARY TABLE interface (name text, arguments text, result text);
 INSERT INTO interface VALUES
     ('create_tenant', 'tenant_name text, time_zone text DEFAULT ''UTC''::text, idempotency_key text DEFAULT NULL::text', 'uuid'),
     ('set_tenant_status', 'tenant_id uuid, status text', 'void'),
+    ('set_tenant_limits', 'tenant_id uuid, limits jsonb', 'void'),
     ('grant_tenant', 'tenant_id uuid, role regrole', 'void'),
     ('revoke_tenant', 'tenant_id uuid, role regrole', 'void'),
     ('can_see_tenant', 'tenant_id uuid', 'boolean'),
@@ -121,6 +122,8 @@ INSERT INTO interface VALUES
     ('rebuild_ledger', '', 'void'),
     ('uncommitted_holders', 'OUT pid integer, OUT tenant_id uuid, OUT since timestamp with time zone, OUT reservations integer, OUT cpu_cores numeric, OUT memory_gb numeric', 'SETOF record'),
     ('reservation_changed', '', 'trigger'), ('grant_changed', '', 'trigger'), ('entry_changed', '', 'trigger'), ('override_changed', '', 'trigger'), ('ledger_outdated', '', 'trigger'), ('cache_outdated', '', 'trigger'),
+    ('default_restored', '', 'trigger'), ('owner_restored', '', 'trigger'), ('event_restored', '', 'trigger'),
+    ('events_after', '"position" text DEFAULT NULL::text, n integer DEFAULT 1000, OUT cursor text, OUT at timestamp with time zone, OUT event_type text, OUT tenant_id uuid, OUT job_id uuid, OUT execution_id uuid, OUT actor text, OUT cause text, OUT before jsonb, OUT after jsonb', 'SETOF record'),
     ('health', 'OUT component text, OUT status text, OUT detail text, OUT since timestamp with time zone', 'SETOF record'),
     ('clock', '', 'timestamp with time zone');
 SELECT set_eq('SELECT proname::text, pg_get_function_arguments(oid), pg_get_function_result(oid) FROM functions', 'SELECT * FROM interface',

@@ -60,6 +60,8 @@ DECLARE
     tenant text;
 BEGIN
     DELETE FROM ids;
+    -- As if that had happened in transactions that are over: events_after() tells of it.
+    UPDATE sparkingest.events SET xact = '5';
     FOREACH tenant IN ARRAY ARRAY['A', 'B'] LOOP
         INSERT INTO ids SELECT tenant, k.kind, COALESCE(CASE k.kind
             WHEN 'tenant_id' THEN fixture.tenant(tenant)
@@ -106,7 +108,7 @@ BEGIN
         WHEN 'idempotency_key' THEN ARRAY['NULL', '''k''', '''new''']
         WHEN 'reason' THEN ARRAY['''enough''', 'NULL']
         WHEN 'n' THEN ARRAY['5', '0']
-        WHEN 'cursor' THEN ARRAY['NULL', '''x''']
+        WHEN 'position' THEN ARRAY['NULL', '''x''', '''5.2''']
         WHEN 'duration' THEN ARRAY['''30 min''', '''0''', '''30 days''']
         WHEN 'sla_window' THEN ARRAY['''24 hours''', '''0''']
         WHEN 'not_before' THEN ARRAY['''2026-03-02 10:00+00''', '''2026-03-03 10:00+00''', '''infinity''']

@@ -23,7 +23,7 @@ SELECT sparkingest.create_job(tenant_id => fixture.tenant('Acme'), job_name => '
     resource_requirements => '{"cpu_cores": 12.5, "memory_gb": 25.5, "executors": 4, "runtime_minutes": 12.345, "data_size_gb": 3}',
     schedule_cron => '30 2 * * mon-fri', time_zone => 'america/new_york',
     sla_requirements => '{"max_runtime_minutes": 90, "priority": -7, "sla_window_hours": 1.5, "earliest_start": "5 minutes", "start_by": "PT1H", "finish_by": "2 hours", "tier": "strict"}',
-    options => '{"on_no_capacity": "wait", "overlap_policy": "allow", "overlap_limit": 3, "misfire_policy": "all", "catchup_window": "1 day 90 minutes", "image": "registry.example.com:5000/team/spark:4.0.1@sha256_x", "auto_draft": true, "auto_promote": false, "retry": {"max_attempts": 3}, "spark_conf": {"spark.sql.shuffle.partitions": 200, "spark.speculation": false, "spark.sql.session.timeZone": "UTC"}}',
+    options => '{"on_no_capacity": "wait", "overlap_policy": "allow", "overlap_limit": 3, "misfire_policy": "all", "catchup_window": "1 day 90 minutes", "image": "registry.example.com:5000/team/spark:4.0.1@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "auto_draft": true, "auto_promote": false, "retry": {"max_attempts": 3}, "spark_conf": {"spark.sql.shuffle.partitions": 200, "spark.speculation": false, "spark.sql.session.timeZone": "UTC"}}',
     idempotency_key => 'job 1') AS everything \gset
 SELECT job_name, source_config, destination_config, cpu_millicores, memory_mib, executors, estimated_runtime_minutes, schedule_cron,
     time_zone, next_fire_at, tier, priority, sla_window_hours, max_runtime_minutes,

@@ -117,14 +117,16 @@ TEST(images)
                                        "azAZ09",
                                        "apache/spark:4.0.1",
                                        "registry:5000/team/spark-job:1.0_rc-2",
-                                       "ghcr.io/a/b@sha256:0123456789abcdef",
+                                       "ghcr.io/a/b@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
                                        "a/b__c/d---e",
                                        "1password/x",
                                        "R.example.com/x:V1",
                                        NULL};
     static const char *const bad[] = {"", "/spark", "spark/", "spark:", "a//b", "a::b", "a/.b", "a..b", "a@",
                                       "a b", "a\tb", "-a", ".a", "a$b", "a;b", "a\nb", "\xc3\xa4", "a@@b",
-                                      "a-/b", "a\\b", "$", NULL};
+                                      "a-/b", "a\\b", "$", "user:secret@registry/spark", "user@registry/spark", "a@sha256",
+                                      "a@sha256:0123456789abcdef", "a@sha256:0123456789abcdef0123456789abcdeg",
+                                      "a@b/c:0123456789abcdef0123456789abcdef", NULL};
 
     check_all(si_name_is_image, good, true);
     check_all(si_name_is_image, bad, false);
