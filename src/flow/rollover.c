@@ -81,7 +81,8 @@ end_grant(void *arg)
     SiEndedGrant ended;
     int64 rest;
 
-    si_grant_ended(&row->grant_id, &ended);
+    if (!si_grant_ended(&row->grant_id, &ended))
+        return;
     rest = si_funds_lapse(&row->grant_id, row->now);
     if (Min(rest, ended.rollover_left) > 0)
         carry_over(row, &ended, Min(rest, ended.rollover_left));

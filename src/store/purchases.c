@@ -69,6 +69,18 @@ si_purchase_insert(const SiPurchase *purchase, TimestampTz now)
     si_sql_close();
 }
 
+/* Accounts are numbered by those that are there. A tick holds many tenants' turns: it must not wait for one. */
+static void
+take_turn(const pg_uuid_t *tenant_id, bool wait)
+{
+    uint32 key = hash_bytes(tenant_id->data, UUID_LEN);
+
+    if (wait)
+        si_lock_transaction(SI_LOCK_ACCOUNTS, key, 0);
+    else if (!si_lock_transaction_try(SI_LOCK_ACCOUNTS, key, 0))
+        ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE), errmsg("tenant \"%s\" buys just now", si_uuid_text(tenant_id))));
+}
+
 void
 si_grants_insert(const SiPurchase *purchase, const char *namespace_name, const TimestampTz *boundaries, int n,
                  const SiSupply *first, const SiSupply *each, TimestampTz now)
@@ -110,7 +122,7 @@ si_grants_insert(const SiPurchase *purchase, const char *namespace_name, const T
     nulls[13] = first->rolled_from ? ' ' : 'n';
     values[14] = Int64GetDatum(first->rollover);
     values[15] = Int64GetDatum(each->rollover);
-    si_lock_transaction(SI_LOCK_ACCOUNTS, hash_bytes(purchase->tenant_id.data, UUID_LEN), 0);
+    take_turn(&purchase->tenant_id, first->rolled_from == NULL);
     si_sql_open();
     si_sql_run(&insert, values, nulls);
     si_sql_close();
@@ -257,22 +269,25 @@ si_grants_ended(TimestampTz now, pg_uuid_t **out)
     return si_sql_ids(&find, values, out);
 }
 
-void
+bool
 si_grant_ended(const pg_uuid_t *grant_id, SiEndedGrant *out)
 {
     static SiStatement find = {"SELECT g.purchase_id, g.rollover_left, g.ends_at, (SELECT n.ends_at FROM sparkingest.grants AS n "
                                "WHERE n.purchase_id = g.purchase_id AND n.starts_at = g.ends_at AND n.rolled_from IS NULL) "
                                "FROM sparkingest.grants AS g JOIN sparkingest.resource_purchases AS p USING (purchase_id) "
-                               "WHERE g.grant_id = $1 FOR UPDATE OF p",
+                               "WHERE g.grant_id = $1 FOR UPDATE OF p SKIP LOCKED",
                                1,
                                {UUIDOID}};
     Datum values[] = {UUIDPGetDatum(grant_id)};
 
+    bool found;
+
     si_sql_open();
-    if (si_sql_run(&find, values, NULL) == 0)
-        elog(ERROR, "a grant vanished");
-    *out = (SiEndedGrant){si_sql_uuid(0, 1, NULL), si_sql_int8(0, 2), si_sql_time(0, 3), si_sql_time(0, 4)};
+    found = si_sql_run(&find, values, NULL) > 0;
+    if (found)
+        *out = (SiEndedGrant){si_sql_uuid(0, 1, NULL), si_sql_int8(0, 2), si_sql_time(0, 3), si_sql_time(0, 4)};
     si_sql_close();
+    return found;
 }
 
 void

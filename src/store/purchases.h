@@ -64,7 +64,8 @@ extern void si_purchase_insert(const SiPurchase *purchase, TimestampTz now);
 
 /*
  * One grant per pair of neighbouring boundaries, and its balance entry if it grants hours: the first period brings `first`,
- * the others `each`; what was rolled over has one period. Those that buy for one tenant take turns.
+ * the others `each`; what was rolled over has one period. Those that buy for one tenant take turns;
+ * what is rolled over does not wait but raises 55P03.
  */
 extern void si_grants_insert(const SiPurchase *purchase, const char *namespace_name, const TimestampTz *boundaries, int n,
                              const SiSupply *first, const SiSupply *each, TimestampTz now);
@@ -115,8 +116,8 @@ typedef struct SiEndedGrant
     TimestampTz next_end; /* of the purchase's next period; SI_NO_TIME = it has none */
 } SiEndedGrant;
 
-/* One of them, its purchase locked. */
-extern void si_grant_ended(const pg_uuid_t *grant_id, SiEndedGrant *out);
+/* One of them, its purchase locked; false when somebody else has that in hand, who may wait for what we hold. */
+extern bool si_grant_ended(const pg_uuid_t *grant_id, SiEndedGrant *out);
 
 extern void si_grant_rolled_over(const pg_uuid_t *grant_id, int64 amount);
 

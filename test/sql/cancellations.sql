@@ -111,24 +111,31 @@ SELECT event_type, (SELECT job_name FROM sparkingest.ingestion_jobs AS j WHERE j
 SELECT book, count(*) FROM books.differences() GROUP BY 1;
 -- What is held of the period that runs is kept to the end of the run, also when that comes after the end of the purchase.
 SELECT sparkingest.purchase(fixture.tenant('Hours'), 'vcpu_hours', 10, 'daily', '2026-03-06 00:00+00') AS hours \gset
-SELECT sparkingest.run_job(fixture.job('runs'), '2026-03-06 06:00+00') AS run \gset
+SELECT sparkingest.run_job(fixture.job('runs'), '2026-03-06 06:00+00') AS run, sparkingest.run_job(fixture.job('over'), '2026-03-06 03:00+00') IS NOT NULL AS ends_before \gset
 SELECT * FROM pg_temp.cancelled(:'hours', '2026-03-06 06:30+00');
 SELECT r.code, r.message FROM fixture.refusal($$SELECT sparkingest.run_job(fixture.job('before'), '2026-03-06 06:30+00')$$) AS r;
-SELECT sparkingest.run_job(fixture.job('before'), '2026-03-06 05:00+00') IS NOT NULL AS still_good_before_it;
+SELECT (sparkingest.reserve(fixture.tenant('Hours'), 1, 1, '1 hour', '2026-03-06 05:00+00', '0', 'vcpu-hours-ns')).starts_at AS still_good_before_it;
 SET sparkingest.clock = '2026-03-06 06:00:00+00';
 SELECT fixture.run(:'run', '45 minutes');
 SELECT held, charged / 3600000.0 AS charged FROM sparkingest.job_executions WHERE execution_id = :'run';
 SET sparkingest.clock = '2026-03-06 06:46:00+00';
 SELECT count(*) FROM sparkingest.balance(fixture.tenant('Hours'));
 SET sparkingest.clock = '2026-03-02 09:00:00+00';
--- The running period of hours costs what it cost: they could have been used up.
+-- The running period of hours costs what it cost: they could have been used up. What is left lapses at once when it is over at once.
 SELECT sparkingest.purchase(fixture.tenant('Hours'), 'vcpu_hours', 10, 'daily', options => '{"unit_price": 3, "currency": "EUR"}') AS now_on \gset
 SET sparkingest.clock = '2026-03-02 21:00:00+00';
 SELECT * FROM pg_temp.cancelled(:'now_on');
-SELECT ends_at, price FROM pg_temp.grants_of(:'now_on');
+SELECT ends_at, vcpu_hours, price FROM pg_temp.grants_of(:'now_on');
 -- Now, again: it has ended.
 SELECT * FROM pg_temp.cancelled(:'now_on');
 SET sparkingest.clock = '2026-03-02 09:00:00+00';
+
+-- Half an hour of one at a millionth is half a millionth: one.
+SELECT sparkingest.create_tenant('Cent') IS NOT NULL AS created;
+SELECT sparkingest.purchase(fixture.tenant('Cent'), 'vcpu_hours', 1, 'daily', '2026-03-03 09:00+00', options => '{"unit_price": 0.000001, "currency": "EUR"}') AS p \gset
+SELECT (sparkingest.reserve(fixture.tenant('Cent'), 1, 1, '30 minutes', '2026-03-03 12:00+00', '0', 'vcpu-hours-ns')).starts_at AS held;
+SELECT * FROM pg_temp.cancelled(:'p');
+SELECT vcpu_hours, price FROM pg_temp.grants_of(:'p');
 
 -- Bad values, and who may.
 SELECT sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 1, 'daily', '2026-03-01 12:00+00') AS p,

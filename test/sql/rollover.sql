@@ -84,6 +84,14 @@ SET sparkingest.clock = '2026-03-31 22:00:00+00';
 SELECT sparkingest.maintain() IS NOT NULL AS done;
 SELECT g.starts_at, g.ends_at, g.granted FROM sparkingest.grants AS g WHERE tenant_id = fixture.tenant('Zone') AND rolled_from IS NOT NULL ORDER BY 1, 3;
 
+-- The next period is the purchase's: after February the 31st is the last day again.
+SELECT sparkingest.create_tenant('Months') IS NOT NULL AS created;
+SET sparkingest.clock = '2026-01-31 00:00:00+00';
+SELECT sparkingest.purchase(fixture.tenant('Months'), 'vcpu_hours', 1, 'monthly', '2026-01-31 00:00+00', '2026-03-31 00:00+00', '{"rollover_share": 1}') IS NOT NULL AS bought;
+SET sparkingest.clock = '2026-02-28 00:00:00+00';
+SELECT sparkingest.maintain() IS NOT NULL AS done;
+SELECT period, available FROM pg_temp.books_of('Months');
+
 -- A cancellation cuts what was rolled over too; what it cut off does not go on, what ended before it does, as far as it.
 SELECT sparkingest.create_tenant('Ends') IS NOT NULL AS created;
 SET sparkingest.clock = '2026-03-02 09:00:00+00';
