@@ -117,6 +117,18 @@ SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).code, '42501', 'another''
 SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).message, (fixture.refusal(pg_temp.called(call, 'nobody'))).message,
     'in the same words as nobody''s: ' || call) FROM calls ORDER BY n;
 SELECT is((fixture.refusal(pg_temp.called(call, 'A'))).code, NULL, 'its own: ' || call) FROM calls ORDER BY n;
+-- Nor is more looked at when it is there than when it is not: how long a refusal takes does not tell.
+CREATE FUNCTION pg_temp.scans(call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    before jsonb := (SELECT jsonb_object_agg(relname, seq_scan + COALESCE(idx_scan, 0)) FROM pg_stat_xact_user_tables WHERE schemaname = 'sparkingest');
+BEGIN
+    PERFORM fixture.refusal(call);
+    RETURN (SELECT string_agg(format('%s %s', relname, seq_scan + COALESCE(idx_scan, 0) - (before ->> relname)::bigint), ', ' ORDER BY relname) FROM pg_stat_xact_user_tables
+        WHERE schemaname = 'sparkingest' AND seq_scan + COALESCE(idx_scan, 0) <> (before ->> relname)::bigint);
+END
+$$;
+SELECT is(pg_temp.scans(pg_temp.called(call, 'B')), pg_temp.scans(pg_temp.called(call, 'nobody')), 'at no greater cost: ' || call) FROM calls ORDER BY n;
+SELECT isnt(pg_temp.scans(pg_temp.called('pause_job(@job_id)', 'B')), NULL, 'which is counted');
 -- What only operators may.
 SELECT is((fixture.refusal('SELECT sparkingest.' || call)).code, '42501', 'not a tenant''s: ' || call)
     FROM unnest(ARRAY['create_tenant(''x'')', 'set_tenant_status(gen_random_uuid(), ''active'')', 'set_tenant_limits(gen_random_uuid(), ''{}'')',
