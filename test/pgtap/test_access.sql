@@ -171,6 +171,32 @@ SET LOCAL ROLE regress_reader;
 SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).code, '42501', 'who reads all and acts for A may not, of B: ' || call) FROM reading WHERE NOT reads ORDER BY n;
 SELECT is((fixture.refusal(pg_temp.called(call, 'A'))).code, NULL, 'but of A: ' || call) FROM reading ORDER BY n;
 
+-- Acting for a tenant is inherited, as privileges are.
+SET LOCAL ROLE regress_a;
+SELECT is(sparkingest.my_tenants(), ARRAY(SELECT tenant_id FROM ids WHERE tenant = 'A'), 'whose a role''s tenants are');
+RESET ROLE;
+CREATE ROLE regress_group NOLOGIN;
+CREATE ROLE regress_member IN ROLE regress_group, sparkingest_tenant;
+CREATE ROLE regress_deep IN ROLE regress_member;
+CREATE ROLE regress_aloof NOINHERIT IN ROLE regress_group;
+CREATE ROLE regress_both IN ROLE regress_deep, regress_b;
+SELECT sparkingest.grant_tenant(fixture.tenant('A'), 'regress_group') IS NULL;
+GRANT USAGE ON SCHEMA sparkingest TO regress_aloof;
+GRANT EXECUTE ON FUNCTION sparkingest.my_tenants, sparkingest.can_see_tenant TO regress_aloof;
+CREATE FUNCTION pg_temp.tenants_of(role text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    asked text;
+    seen text;
+BEGIN
+    EXECUTE format('SET LOCAL ROLE %I', role);
+    asked := (SELECT string_agg(i.tenant, ' ' ORDER BY i.tenant) FROM unnest(sparkingest.my_tenants()) AS m JOIN ids AS i ON i.tenant_id = m);
+    seen := (SELECT string_agg(i.tenant, ' ' ORDER BY i.tenant) FROM ids AS i WHERE sparkingest.can_see_tenant(i.tenant_id));
+    RESET ROLE;
+    RETURN format('%s, %s', asked, seen);
+END
+$$;
+SELECT is(pg_temp.tenants_of(role), format('%1$s, %1$s', tenants), role) FROM (VALUES ('regress_member', 'A'), ('regress_deep', 'A'), ('regress_both', 'A B'), ('regress_aloof', '')) AS v (role, tenants);
+
 -- Whoever did something is named, though the extension's owner does the writing.
 RESET ROLE;
 SET LOCAL ROLE regress_a;
