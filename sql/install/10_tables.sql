@@ -87,6 +87,7 @@ CREATE TABLE sparkingest.tenant_roles (
     role regrole NOT NULL,
     PRIMARY KEY (tenant_id, role)
 );
+CREATE INDEX ON sparkingest.tenant_roles (role);
 COMMENT ON TABLE sparkingest.tenant_roles IS 'Which login roles act for which tenant (grant_tenant)';
 COMMENT ON COLUMN sparkingest.tenant_roles.tenant_id IS 'Tenant';
 COMMENT ON COLUMN sparkingest.tenant_roles.role IS 'Role; members of it act for the tenant too. A role that was dropped gives nobody anything, and maintain() removes its rows (J12)';

@@ -13,7 +13,7 @@ COMMENT ON FUNCTION sparkingest.set_tenant_status IS
 CREATE FUNCTION sparkingest.set_tenant_limits(tenant_id uuid, limits jsonb)
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_set_tenant_limits';
 COMMENT ON FUNCTION sparkingest.set_tenant_limits IS
-'Sets what one tenant may have and do at most: limits {max_jobs, max_schedules (0 to 1,000,000), calls_per_second (1 to 100,000, by its roles; operators are not counted)}; null = no limit, a key that is not given stays. What is beyond a limit is refused (53400); what is there stays. Operators only. Raises 22023, 42704';
+'Sets what one tenant may have and do at most: limits {max_jobs, max_schedules (0 to 1,000,000), calls_per_second (1 to 100,000, by its roles; operators are not counted)}; null = no limit, a key that is not given stays. What is beyond a limit is refused (53400), a call after a pause of up to 20 ms, so that a flood of them costs others little; what is there stays. Operators only. Raises 22023, 42704';
 
 CREATE FUNCTION sparkingest.grant_tenant(tenant_id uuid, role regrole)
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_grant_tenant';

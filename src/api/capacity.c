@@ -136,12 +136,14 @@ static void
 enter_reservation(FunctionCallInfo fcinfo, SiCaller *caller, SiReservation *reservation)
 {
     pg_uuid_t *id;
+    pg_uuid_t tenant_id;
     bool found;
 
     si_caller_enter(caller);
     id = si_arg_uuid(fcinfo, 0, "reservation_id");
-    found = si_reservation_load(id, false, reservation);
-    si_access_row(caller, "reservation", id, found, &reservation->tenant_id);
+    found = si_reservation_tenant(id, &tenant_id);
+    si_access_row(caller, "reservation", id, found, &tenant_id);
+    reservation->reservation_id = *id;
     si_reservation_lock_owner(reservation);
     /* A superuser may have deleted it meanwhile. */
     found = si_reservation_load(id, true, reservation);

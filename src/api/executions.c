@@ -23,13 +23,15 @@ static void
 enter_execution(FunctionCallInfo fcinfo, SiCaller *caller, SiJob *job, SiExecution *e)
 {
     pg_uuid_t *id;
+    pg_uuid_t tenant_id;
+    pg_uuid_t job_id;
     bool found;
 
     si_caller_enter(caller);
     id = si_arg_uuid(fcinfo, 0, "execution_id");
-    found = si_execution_load(id, false, e);
-    si_access_row(caller, "execution", id, found, &e->tenant_id);
-    if (!si_job_load(&e->job_id, true, job) || !si_execution_load(id, true, e))
+    found = si_execution_owner(id, &tenant_id, &job_id);
+    si_access_row(caller, "execution", id, found, &tenant_id);
+    if (!si_job_load(&job_id, true, job) || !si_execution_load(id, true, e))
         elog(ERROR, "execution \"%s\" vanished", si_uuid_text(id));
 }
 

@@ -60,13 +60,14 @@ static void
 enter_job(FunctionCallInfo fcinfo, SiCaller *caller, SiJob *job)
 {
     pg_uuid_t *job_id;
+    pg_uuid_t tenant_id;
     bool found;
 
     si_caller_enter(caller);
     job_id = si_arg_uuid(fcinfo, 0, "job_id");
     /* Look before locking: nobody waits for, or holds up, a job that is not theirs. */
-    found = si_job_load(job_id, false, job);
-    si_access_row(caller, "job", job_id, found, &job->tenant_id);
+    found = si_job_tenant(job_id, &tenant_id);
+    si_access_row(caller, "job", job_id, found, &tenant_id);
     if (!si_job_load(job_id, true, job))
         elog(ERROR, "job \"%s\" vanished", si_uuid_text(job_id));
 }

@@ -14,6 +14,7 @@
 #include "flow/book.h"
 #include "ledger/ledger.h"
 #include "pg/caller.h"
+#include "store/events.h"
 #include "store/restore.h"
 #include "store/rows.h"
 #include "utils/builtins.h"
@@ -27,6 +28,7 @@ PG_FUNCTION_INFO_V1(si_cache_outdated);
 PG_FUNCTION_INFO_V1(si_default_restored);
 PG_FUNCTION_INFO_V1(si_owner_restored);
 PG_FUNCTION_INFO_V1(si_event_restored);
+PG_FUNCTION_INFO_V1(si_setting_changed);
 
 static TriggerData *
 trigger_data(FunctionCallInfo fcinfo)
@@ -219,6 +221,27 @@ si_event_restored(PG_FUNCTION_ARGS)
     if (!comes_from_dump(data))
         return PointerGetDatum(data->tg_trigtuple);
     return PointerGetDatum(si_restore_event(data->tg_relation, data->tg_trigtuple));
+}
+
+/* Our functions write an event of what they do; who changes a table without them leaves one too. */
+Datum
+si_setting_changed(PG_FUNCTION_ARGS)
+{
+    TriggerData *data = trigger_data(fcinfo);
+    TupleDesc desc = RelationGetDescr(data->tg_relation);
+    HeapTuple row = new_row(data) ? new_row(data) : old_row(data);
+    pg_uuid_t tenant_id;
+    bool of_tenant;
+    SiCaller caller;
+
+    if (InLocalUserIdChange() || comes_from_dump(data))
+        return PointerGetDatum(NULL);
+    si_caller_enter(&caller);
+    of_tenant = si_row_tenant(row, desc, &tenant_id);
+    si_event("setting.changed", of_tenant ? &tenant_id : NULL, NULL, NULL, caller.name, RelationGetRelationName(data->tg_relation),
+             si_row_json(old_row(data), desc), si_row_json(new_row(data), desc));
+    si_caller_leave(&caller);
+    return PointerGetDatum(NULL);
 }
 
 /* Too much changed at once, or what everything rests on: the ledger is made anew when this commits. */

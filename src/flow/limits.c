@@ -79,12 +79,14 @@ si_limits_count_call(const SiTenant *tenant)
     if (tenant->limits.calls_per_second < 0)
         return;
     wait = si_rate_take(&tenant->tenant_id, tenant->limits.calls_per_second, si_now());
-    if (wait > 0)
-        ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-                        errmsg("more than %d calls per second for tenant \"%s\"", tenant->limits.calls_per_second,
-                               si_uuid_text(&tenant->tenant_id)),
-                        errhint("Try again in " INT64_FORMAT " ms; an operator sets the limit by sparkingest.set_tenant_limits().",
-                                wait / 1000 + 1)));
+    if (wait <= 0)
+        return;
+    si_rate_pause(wait);
+    ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+                    errmsg("more than %d calls per second for tenant \"%s\"", tenant->limits.calls_per_second,
+                           si_uuid_text(&tenant->tenant_id)),
+                    errhint("Try again in " INT64_FORMAT " ms; an operator sets the limit by sparkingest.set_tenant_limits().",
+                            wait / 1000 + 1)));
 }
 
 static void

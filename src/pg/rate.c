@@ -6,7 +6,9 @@
 
 #include "common/hashfn.h"
 #include "miscadmin.h"
+#include "pgstat.h"
 #include "storage/ipc.h"
+#include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
@@ -15,6 +17,7 @@
 
 #define PLACES 4096
 #define NEIGHBOURS 16
+#define LONGEST_PAUSE_MILLIS 20
 
 typedef struct Place
 {
@@ -123,4 +126,15 @@ si_rate_take(const pg_uuid_t *id, int per_second, TimestampTz now)
         place->next += interval;
     SpinLockRelease(&place->lock);
     return wait;
+}
+
+void
+si_rate_pause(int64 usecs)
+{
+    long millis = (long) Min(usecs / 1000, LONGEST_PAUSE_MILLIS);
+
+    if (millis > 0)
+        (void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, millis, PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
+    CHECK_FOR_INTERRUPTS();
 }

@@ -19,4 +19,7 @@ extern void si_rate_init(void);
  */
 extern int64 si_rate_take(const pg_uuid_t *id, int per_second, TimestampTz now);
 
+/* Waits, but not for long: who asks again at once is to cost others little. Can be cancelled. */
+extern void si_rate_pause(int64 usecs);
+
 #endif

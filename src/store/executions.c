@@ -101,6 +101,24 @@ load(SiStatement *statement, const pg_uuid_t *execution_id, SiExecution *out)
 }
 
 bool
+si_execution_owner(const pg_uuid_t *execution_id, pg_uuid_t *tenant_id, pg_uuid_t *job_id)
+{
+    static SiStatement find = {"SELECT tenant_id, job_id FROM sparkingest.job_executions WHERE execution_id = $1", 1, {UUIDOID}};
+    Datum values[] = {UUIDPGetDatum(execution_id)};
+    bool found;
+
+    si_sql_open();
+    found = si_sql_run(&find, values, NULL) > 0;
+    if (found)
+    {
+        *tenant_id = si_sql_uuid(0, 1, NULL);
+        *job_id = si_sql_uuid(0, 2, NULL);
+    }
+    si_sql_close();
+    return found;
+}
+
+bool
 si_execution_load(const pg_uuid_t *execution_id, bool for_update, SiExecution *out)
 {
     static SiStatement find = {SELECT_EXECUTION, 1, {UUIDOID}};

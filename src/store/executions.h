@@ -76,6 +76,9 @@ typedef struct SiEnding
     int sla_met; /* 1, 0, or -1 = NULL */
 } SiEnding;
 
+/* Whose it is and of which job, and nothing more; whether it exists. */
+extern bool si_execution_owner(const pg_uuid_t *execution_id, pg_uuid_t *tenant_id, pg_uuid_t *job_id);
+
 /* Whether it exists; for_update locks the row until the end of the transaction. Lock the job first. */
 extern bool si_execution_load(const pg_uuid_t *execution_id, bool for_update, SiExecution *out);
 

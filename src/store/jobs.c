@@ -115,6 +115,21 @@ load(SiStatement *statement, const pg_uuid_t *job_id, SiJob *out)
 }
 
 bool
+si_job_tenant(const pg_uuid_t *job_id, pg_uuid_t *tenant_id)
+{
+    static SiStatement find = {"SELECT tenant_id FROM sparkingest.ingestion_jobs WHERE job_id = $1", 1, {UUIDOID}};
+    Datum values[] = {UUIDPGetDatum(job_id)};
+    bool found;
+
+    si_sql_open();
+    found = si_sql_run(&find, values, NULL) > 0;
+    if (found)
+        *tenant_id = si_sql_uuid(0, 1, NULL);
+    si_sql_close();
+    return found;
+}
+
+bool
 si_job_load(const pg_uuid_t *job_id, bool for_update, SiJob *out)
 {
     static SiStatement find = {SELECT_JOB, 1, {UUIDOID}};

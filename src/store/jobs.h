@@ -70,6 +70,9 @@ typedef struct SiTier
 
 extern const char *si_job_status_name(SiJobStatus status);
 
+/* Whose it is, and nothing more; whether it exists. */
+extern bool si_job_tenant(const pg_uuid_t *job_id, pg_uuid_t *tenant_id);
+
 /* Whether it exists; for_update locks the row until the end of the transaction (the job's lock comes before its executions'). */
 extern bool si_job_load(const pg_uuid_t *job_id, bool for_update, SiJob *out);
 

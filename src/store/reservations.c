@@ -17,6 +17,21 @@
     "FROM sparkingest.reservations AS r WHERE r.reservation_id = $1"
 
 bool
+si_reservation_tenant(const pg_uuid_t *reservation_id, pg_uuid_t *tenant_id)
+{
+    static SiStatement find = {"SELECT tenant_id FROM sparkingest.reservations WHERE reservation_id = $1", 1, {UUIDOID}};
+    Datum values[] = {UUIDPGetDatum(reservation_id)};
+    bool found;
+
+    si_sql_open();
+    found = si_sql_run(&find, values, NULL) > 0;
+    if (found)
+        *tenant_id = si_sql_uuid(0, 1, NULL);
+    si_sql_close();
+    return found;
+}
+
+bool
 si_reservation_load(const pg_uuid_t *reservation_id, bool for_update, SiReservation *out)
 {
     static SiStatement find = {SELECT_RESERVATION, 1, {UUIDOID}};

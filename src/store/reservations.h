@@ -23,6 +23,9 @@ typedef struct SiReservation
     bool has_execution; /* loaded only */
 } SiReservation;
 
+/* Whose it is, and nothing more; whether it exists. */
+extern bool si_reservation_tenant(const pg_uuid_t *reservation_id, pg_uuid_t *tenant_id);
+
 /* Whether it exists; for_update locks the row. */
 extern bool si_reservation_load(const pg_uuid_t *reservation_id, bool for_update, SiReservation *out);
 extern void si_reservation_insert(const SiReservation *reservation, const char *actor, TimestampTz now);

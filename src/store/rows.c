@@ -4,7 +4,10 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "executor/executor.h"
+#include "executor/spi.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/rangetypes.h"
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
@@ -114,4 +117,27 @@ si_override_from_row(HeapTuple row, TupleDesc desc, TimestampTz *from, Timestamp
     *from = lower.infinite ? DT_NOBEGIN : DatumGetTimestampTz(lower.val);
     *until = upper.infinite ? DT_NOEND : DatumGetTimestampTz(upper.val);
     return text_of(row, desc, "namespace");
+}
+
+char *
+si_row_json(HeapTuple row, TupleDesc desc)
+{
+    if (row == NULL)
+        return NULL;
+    return text_to_cstring(DatumGetTextPP(DirectFunctionCall1(row_to_json, heap_copy_tuple_as_datum(row, desc))));
+}
+
+bool
+si_row_tenant(HeapTuple row, TupleDesc desc, pg_uuid_t *tenant_id)
+{
+    int column = SPI_fnumber(desc, "tenant_id");
+    bool null;
+    Datum value;
+
+    if (column <= 0)
+        return false;
+    value = SPI_getbinval(row, desc, column, &null);
+    if (!null)
+        *tenant_id = *DatumGetUUIDP(value);
+    return !null;
 }

@@ -30,4 +30,10 @@ extern void si_entry_from_row(HeapTuple row, TupleDesc desc, SiEntryRow *out);
 /* The namespace of a capacity_overrides row and its interval; unbounded ends are DT_NOBEGIN and DT_NOEND. */
 extern char *si_override_from_row(HeapTuple row, TupleDesc desc, TimestampTz *from, TimestampTz *until);
 
+/* The row as a JSON object; NULL when it is NULL. */
+extern char *si_row_json(HeapTuple row, TupleDesc desc);
+
+/* Its tenant_id; false when there is no such column. */
+extern bool si_row_tenant(HeapTuple row, TupleDesc desc, pg_uuid_t *tenant_id);
+
 #endif

@@ -118,6 +118,18 @@ SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).code, '42501', 'another''
 SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).message, (fixture.refusal(pg_temp.called(call, 'nobody'))).message,
     'in the same words as nobody''s: ' || call) FROM calls ORDER BY n;
 SELECT is((fixture.refusal(pg_temp.called(call, 'A'))).code, NULL, 'its own: ' || call) FROM calls ORDER BY n;
+-- Nor is more looked at when it is there than when it is not: how long a refusal takes does not tell.
+CREATE FUNCTION pg_temp.scans(call text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    before jsonb := (SELECT jsonb_object_agg(relname, seq_scan + COALESCE(idx_scan, 0)) FROM pg_stat_xact_user_tables WHERE schemaname = 'sparkingest');
+BEGIN
+    PERFORM fixture.refusal(call);
+    RETURN (SELECT string_agg(format('%s %s', relname, seq_scan + COALESCE(idx_scan, 0) - (before ->> relname)::bigint), ', ' ORDER BY relname) FROM pg_stat_xact_user_tables
+        WHERE schemaname = 'sparkingest' AND seq_scan + COALESCE(idx_scan, 0) <> (before ->> relname)::bigint);
+END
+$$;
+SELECT is(pg_temp.scans(pg_temp.called(call, 'B')), pg_temp.scans(pg_temp.called(call, 'nobody')), 'at no greater cost: ' || call) FROM calls ORDER BY n;
+SELECT isnt(pg_temp.scans(pg_temp.called('pause_job(@job_id)', 'B')), NULL, 'which is counted');
 -- What only operators may.
 SELECT is((fixture.refusal('SELECT sparkingest.' || call)).code, '42501', 'not a tenant''s: ' || call)
     FROM unnest(ARRAY['create_tenant(''x'')', 'set_tenant_status(gen_random_uuid(), ''active'')', 'set_tenant_limits(gen_random_uuid(), ''{}'')',
@@ -160,6 +172,32 @@ SELECT sparkingest.grant_tenant(fixture.tenant('A'), 'regress_reader');
 SET LOCAL ROLE regress_reader;
 SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).code, '42501', 'who reads all and acts for A may not, of B: ' || call) FROM reading WHERE NOT reads ORDER BY n;
 SELECT is((fixture.refusal(pg_temp.called(call, 'A'))).code, NULL, 'but of A: ' || call) FROM reading ORDER BY n;
+
+-- Acting for a tenant is inherited, as privileges are.
+SET LOCAL ROLE regress_a;
+SELECT is(sparkingest.my_tenants(), ARRAY(SELECT tenant_id FROM ids WHERE tenant = 'A'), 'whose a role''s tenants are');
+RESET ROLE;
+CREATE ROLE regress_group NOLOGIN;
+CREATE ROLE regress_member IN ROLE regress_group, sparkingest_tenant;
+CREATE ROLE regress_deep IN ROLE regress_member;
+CREATE ROLE regress_aloof NOINHERIT IN ROLE regress_group;
+CREATE ROLE regress_both IN ROLE regress_deep, regress_b;
+SELECT sparkingest.grant_tenant(fixture.tenant('A'), 'regress_group') IS NULL;
+GRANT USAGE ON SCHEMA sparkingest TO regress_aloof;
+GRANT EXECUTE ON FUNCTION sparkingest.my_tenants, sparkingest.can_see_tenant TO regress_aloof;
+CREATE FUNCTION pg_temp.tenants_of(role text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    asked text;
+    seen text;
+BEGIN
+    EXECUTE format('SET LOCAL ROLE %I', role);
+    asked := (SELECT string_agg(i.tenant, ' ' ORDER BY i.tenant) FROM unnest(sparkingest.my_tenants()) AS m JOIN ids AS i ON i.tenant_id = m);
+    seen := (SELECT string_agg(i.tenant, ' ' ORDER BY i.tenant) FROM ids AS i WHERE sparkingest.can_see_tenant(i.tenant_id));
+    RESET ROLE;
+    RETURN format('%s, %s', asked, seen);
+END
+$$;
+SELECT is(pg_temp.tenants_of(role), format('%1$s, %1$s', tenants), role) FROM (VALUES ('regress_member', 'A'), ('regress_deep', 'A'), ('regress_both', 'A B'), ('regress_aloof', '')) AS v (role, tenants);
 
 -- Whoever did something is named, though the extension's owner does the writing.
 RESET ROLE;

@@ -103,6 +103,7 @@ function set_discount(resource_type text, time_period text, from_quantity intege
 function set_namespace(namespace text, changes jsonb): operator EXECUTE
 function set_tenant_limits(tenant_id uuid, limits jsonb): operator EXECUTE
 function set_tenant_status(tenant_id uuid, status text): operator EXECUTE
+function setting_changed(): nobody
 function try_reserve(tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone, sla_window interval, namespace text): operator EXECUTE, tenant EXECUTE
 function uncommitted_holders(OUT pid integer, OUT tenant_id uuid, OUT since timestamp with time zone, OUT reservations integer, OUT cpu_cores numeric, OUT memory_gb numeric): operator EXECUTE, reader EXECUTE
 function usage(tenant_id uuid, at timestamp with time zone): operator EXECUTE, reader EXECUTE, tenant EXECUTE
@@ -181,6 +182,10 @@ trigger restored on sparkingest.events: sparkingest.event_restored (not always)
 trigger restored on sparkingest.ingestion_jobs: sparkingest.owner_restored (not always)
 trigger restored on sparkingest.namespaces: sparkingest.default_restored (not always)
 trigger restored on sparkingest.sla_tiers: sparkingest.default_restored (not always)
+trigger told on sparkingest.namespaces: sparkingest.setting_changed (not always)
+trigger told on sparkingest.sla_tiers: sparkingest.setting_changed (not always)
+trigger told on sparkingest.tenant_roles: sparkingest.setting_changed (not always)
+trigger told on sparkingest.tenants: sparkingest.setting_changed (not always)
 type capacity_slot: operator USAGE, reader USAGE, tenant USAGE
 type placement: operator USAGE, reader USAGE, tenant USAGE
 view capacity_slots: operator SELECT, reader SELECT, tenant SELECT

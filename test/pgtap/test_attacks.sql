@@ -4,8 +4,31 @@
 \set ON_ERROR_STOP on
 \pset format unaligned
 \pset tuples_only on
+-- A session that logged in as a tenant's role, which has nothing to go back to.
+CREATE ROLE regress_login LOGIN IN ROLE sparkingest_tenant;
+\connect - regress_login
+\set ON_ERROR_STOP off
+\set VERBOSITY sqlstate
+SET SESSION AUTHORIZATION postgres;
+\set authorization :LAST_ERROR_SQLSTATE
+SELECT set_config('session_authorization', 'postgres', false);
+\set by_config :LAST_ERROR_SQLSTATE
+SET ROLE sparkingest_operator;
+\set operator :LAST_ERROR_SQLSTATE
+ALTER SYSTEM SET sparkingest.clock = '2030-01-01';
+\set by_file :LAST_ERROR_SQLSTATE
+ALTER ROLE regress_login SET sparkingest.event_days = 1;
+\set by_role :LAST_ERROR_SQLSTATE
+SELECT sparkingest.my_tenants();
+\set its_own :SQLSTATE
+\set VERBOSITY default
+\set ON_ERROR_STOP on
+\connect - postgres
+DROP ROLE regress_login;
 BEGIN;
 SELECT * FROM no_plan();
+SELECT is(code, want, what) FROM (VALUES (:'authorization', '42501', 'a login does not become the owner'), (:'by_config', '42501', 'nor by set_config'), (:'operator', '42501', 'nor an operator'),
+    (:'by_file', '42501', 'nor does it set what superusers set, for the server'), (:'by_role', '42501', 'or for itself'), (:'its_own', '00000', 'its own it may')) AS v (code, want, what);
 SET LOCAL client_min_messages = error;
 SET LOCAL sparkingest.clock = '2026-03-02 09:00:00+00';
 CREATE ROLE regress_evil LOGIN IN ROLE sparkingest_tenant;

@@ -141,6 +141,29 @@ $$;
 SELECT is(pg_temp.touched(name, call), (SELECT tables FROM silent AS s WHERE s.name = v.name), name || ' writes no more than it says') FROM (VALUES ('reserve', '(@acme, 1, 1, ''5 min'')'),
     ('try_reserve', '(@acme, 1, 1, ''5 min'')'), ('roll_up', '()'), ('install_schedules', '()')) AS v (name, call);
 
+-- What a superuser changes without the functions is an event too.
+CREATE FUNCTION pg_temp.told(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    last bigint := (SELECT max(event_id) FROM sparkingest.events);
+    event text;
+BEGIN
+    BEGIN
+        EXECUTE statement;
+        SELECT string_agg(format('%s %s %s: %s -> %s', e.event_type, e.actor, e.cause, e.before ->> 'high_ratio', e.after ->> 'high_ratio'), ',' ORDER BY e.event_id) INTO event
+            FROM sparkingest.events AS e WHERE e.event_id > last;
+        RAISE EXCEPTION 'undo' USING ERRCODE = 'ZZZZZ';
+    EXCEPTION WHEN SQLSTATE 'ZZZZZ' THEN
+        RETURN event;
+    END;
+END
+$$;
+SELECT is(pg_temp.told($$UPDATE sparkingest.sla_tiers SET high_ratio = 1.25 WHERE tier = 'standard'$$), 'setting.changed postgres sla_tiers: 1.2 -> 1.25', 'a change of a tier');
+SELECT is(pg_temp.told($$INSERT INTO sparkingest.sla_tiers VALUES ('own', 1, 2, 1, 1, 1)$$), 'setting.changed postgres sla_tiers:  -> 1', 'a new one');
+SELECT is(pg_temp.told($$DELETE FROM sparkingest.sla_tiers WHERE tier = 'strict'$$), 'setting.changed postgres sla_tiers: 1.1 -> ', 'one that goes');
+SELECT is(pg_temp.told($$UPDATE sparkingest.namespaces SET spark_profile = '{}' WHERE purpose = 'draft'$$), 'setting.changed postgres namespaces:  -> ', 'a namespace');
+SELECT is(pg_temp.told($$UPDATE sparkingest.tenants SET tenant_name = 'Acme!' WHERE tenant_name = 'Acme'$$), 'setting.changed postgres tenants:  -> ', 'a tenant');
+SELECT is(pg_temp.told($$DELETE FROM sparkingest.tenant_roles WHERE role = 'regress_acme'::regrole$$), 'setting.changed postgres tenant_roles:  -> ', 'who acts for it');
+
 -- Rows are only added: nobody whom we know may change or remove one, and a reader can do without.
 SELECT is_empty($$SELECT r, p FROM unnest(ARRAY['sparkingest_operator', 'sparkingest_reader', 'sparkingest_tenant', 'public']) AS r, unnest(ARRAY['INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'TRIGGER']) AS p
     WHERE has_table_privilege(r, 'sparkingest.events', p)$$, 'nobody writes events but the functions');

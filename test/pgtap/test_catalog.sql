@@ -122,7 +122,7 @@ INSERT INTO interface VALUES
     ('rebuild_ledger', '', 'void'),
     ('uncommitted_holders', 'OUT pid integer, OUT tenant_id uuid, OUT since timestamp with time zone, OUT reservations integer, OUT cpu_cores numeric, OUT memory_gb numeric', 'SETOF record'),
     ('reservation_changed', '', 'trigger'), ('grant_changed', '', 'trigger'), ('entry_changed', '', 'trigger'), ('override_changed', '', 'trigger'), ('ledger_outdated', '', 'trigger'), ('cache_outdated', '', 'trigger'),
-    ('default_restored', '', 'trigger'), ('owner_restored', '', 'trigger'), ('event_restored', '', 'trigger'),
+    ('default_restored', '', 'trigger'), ('owner_restored', '', 'trigger'), ('event_restored', '', 'trigger'), ('setting_changed', '', 'trigger'),
     ('events_after', '"position" text DEFAULT NULL::text, n integer DEFAULT 1000, OUT cursor text, OUT at timestamp with time zone, OUT event_type text, OUT tenant_id uuid, OUT job_id uuid, OUT execution_id uuid, OUT actor text, OUT cause text, OUT before jsonb, OUT after jsonb', 'SETOF record'),
     ('health', 'OUT component text, OUT status text, OUT detail text, OUT since timestamp with time zone', 'SETOF record'),
     ('clock', '', 'timestamp with time zone');

@@ -85,7 +85,10 @@ SELECT pg_catalog.array_agg(pg_catalog.format(call, :'acme', :'production', :'dr
         $$SELECT sparkingest.promote_job(%3$L)$$, $$SELECT sparkingest.render_manifest(%4$L)$$,
         $$SELECT * FROM sparkingest.next_fire_times('0 2 * * *')$$, $$SELECT sparkingest.calculate_estimate('{"source_type": "s3"}')$$,
     $$SELECT sparkingest.drop_job(%2$L)$$, $$SELECT * FROM sparkingest.tenants$$, $$SELECT event_type FROM sparkingest.events$$,
-        $$SELECT * FROM sparkingest.job_executions$$]) AS call \gset
+        $$SELECT * FROM sparkingest.job_executions$$, $$SELECT * FROM sparkingest.events_after()$$, $$SELECT sparkingest.my_tenants()$$, $$SELECT sparkingest.can_see_tenant(%1$L)$$,
+        $$SELECT sparkingest.clock()$$]) AS call \gset
+SELECT COALESCE(pg_catalog.string_agg(p.proname, ', '), '') AS left_out FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = 'sparkingest'::pg_catalog.regnamespace
+    AND pg_catalog.has_function_privilege('sparkingest_tenant', p.oid, 'EXECUTE') AND pg_catalog.strpos(:'calls', 'sparkingest.' || p.proname || '(') = 0 \gset
 SET LOCAL search_path = public, pg_temp, pg_catalog, sparkingest;
 SELECT public.try(:'calls');
 SELECT pg_catalog.current_setting('search_path') AS path_after \gset
@@ -95,7 +98,8 @@ SELECT public.try(ARRAY['SELECT sparkingest.plan()', 'SELECT sparkingest.maintai
     'SELECT * FROM sparkingest.health()', $$SELECT sparkingest.set_capacity('vcpu-hours-ns', 1, 1, '[2026-03-03,2026-03-04)')$$,
     $$SELECT sparkingest.create_tenant('Globex')$$]);
 SET LOCAL search_path = pg_catalog, public;
-SELECT is((SELECT count(*) FROM public.outcome), 27::bigint, 'every call was made');
+SELECT is((SELECT count(*) FROM public.outcome), 31::bigint, 'every call was made');
+SELECT is(:'left_out'::text, '', 'of every function that a tenant may call');
 SELECT is_empty('SELECT call, error FROM public.outcome WHERE error IS NOT NULL', 'and did what it does');
 SELECT is_empty('SELECT DISTINCT what, by_whom FROM public.sprung', 'no trap was sprung');
 SELECT is(:'path_after'::text, 'public, pg_temp, pg_catalog, sparkingest', 'the search path is the tenant''s again');
