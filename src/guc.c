@@ -17,6 +17,7 @@ int si_guc_dispatch_in_flight = 16;
 double si_guc_dispatch_rate = 2.0;
 int si_guc_horizon_days = 35;
 int si_guc_ledger_memory = 64;
+int si_guc_lender_share = 50;
 int si_guc_max_uncommitted_cores = 0;
 char *si_guc_namespace_prefix = NULL;
 int si_guc_reconcile_interval = 120;
@@ -76,6 +77,9 @@ si_guc_init(void)
                             "Shared memory of the capacity ledger.",
                             "288 slots (a day of five minutes) of one pool in which something is reserved take 14 KiB.",
                             &si_guc_ledger_memory, 64, 1, 65536, at_start, GUC_UNIT_MB, NULL, NULL, NULL);
+    DefineCustomIntVariable("sparkingest.lender_share",
+                            "What a lender is credited of the vCPU-hours that borrowers of its units paid, in percent.", NULL,
+                            &si_guc_lender_share, 50, 0, 100, PGC_SUSET, 0, NULL, NULL, NULL);
     DefineCustomIntVariable("sparkingest.max_uncommitted_cores",
                             "Most cores that one tenant may hold in transactions that have not ended.",
                             "0: no limit. Others cannot use what is held, until it is committed and given back, or rolled back.",

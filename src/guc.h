@@ -10,6 +10,7 @@ extern int si_guc_dispatch_in_flight;
 extern double si_guc_dispatch_rate;
 extern int si_guc_horizon_days;
 extern int si_guc_ledger_memory;
+extern int si_guc_lender_share;
 extern int si_guc_max_uncommitted_cores;
 extern char *si_guc_namespace_prefix;
 extern int si_guc_reconcile_interval;

@@ -13,7 +13,7 @@ COMMENT ON FUNCTION sparkingest.maintain IS
 CREATE FUNCTION sparkingest.roll_up()
 RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_roll_up';
 COMMENT ON FUNCTION sparkingest.roll_up IS
-'Brings usage_hourly up to date with resource_consumption. Returns the hours rewritten. Safe at any time and concurrently. Operators only';
+'Brings usage_hourly and usage_load up to date: hours in which an execution was recorded or corrected since, however late, are summed anew. Returns the rows written. Safe at any time and concurrently. Operators only';
 
 CREATE FUNCTION sparkingest.install_schedules()
 RETURNS SETOF text LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_install_schedules';

@@ -17,8 +17,8 @@
 #include "pg/clock.h"
 #include "pg/lock.h"
 #include "store/clusters.h"
-#include "store/metering.h"
 #include "store/reservations.h"
+#include "store/rollup.h"
 #include "store/sql.h"
 #include "store/upkeep.h"
 
@@ -185,4 +185,12 @@ si_tick_roll_up(const char *actor)
     handled = si_usage_roll_up();
     si_worker_beat("roll_up", MyProcPid, NULL, si_now());
     return (int) Min(handled, PG_INT32_MAX);
+}
+
+int64
+si_usage_rebuild(void)
+{
+    si_lock_transaction(SI_LOCK_TICK, TICK_ROLL_UP, 0);
+    si_usage_forget();
+    return si_usage_roll_up();
 }

@@ -93,3 +93,16 @@ si_override_from_row(HeapTuple row, TupleDesc desc, TimestampTz *from, Timestamp
     *until = upper.infinite ? DT_NOEND : DatumGetTimestampTz(upper.val);
     return text_of(row, desc, "namespace");
 }
+
+bool
+si_ending_from_row(HeapTuple row, TupleDesc desc, const char *time_column, pg_uuid_t *tenant_id, TimestampTz *at)
+{
+    bool isnull;
+    Datum ended = column(row, desc, time_column, &isnull);
+
+    if (isnull)
+        return false;
+    *at = DatumGetTimestampTz(ended);
+    *tenant_id = *DatumGetUUIDP(value(row, desc, "tenant_id"));
+    return true;
+}

@@ -21,4 +21,7 @@ extern bool si_grant_from_row(HeapTuple row, TupleDesc desc, SiGrantRow *out);
 /* The namespace of a capacity_overrides row and its interval; unbounded ends are DT_NOBEGIN and DT_NOEND. */
 extern char *si_override_from_row(HeapTuple row, TupleDesc desc, TimestampTz *from, TimestampTz *until);
 
+/* Whose row it is and when it ended; false when the named column is null. */
+extern bool si_ending_from_row(HeapTuple row, TupleDesc desc, const char *time_column, pg_uuid_t *tenant_id, TimestampTz *at);
+
 #endif

@@ -1,7 +1,7 @@
 -- books.sql: independent checks of what the tables say together. Every test ends with
 --     SELECT * FROM books.differences();
 -- and no row means that the books are right. Loaded once into each test database by test/server-tests.sh. Nothing here
--- uses functions of the extension, which would only agree with itself, but verify_ledger(), which holds its memory against its tables.
+-- uses functions of the extension, which would only agree with itself, but verify_ledger() and verify_usage(), which hold one place against another.
 \set ON_ERROR_STOP on
 CREATE SCHEMA books;
 
@@ -137,6 +137,8 @@ SELECT 'job that fires though it should not, or has no place', j.job_name
 UNION ALL
 SELECT 'ledger', format('%s %s %s at %s: %s in the ledger, %s in the tables', v.namespace, v.tenant_id, v.resource, v.time_slot, v.in_ledger, v.in_tables)
   FROM sparkingest.verify_ledger() AS v
+UNION ALL
+SELECT 'usage', format('%s %s %s: %s, expected %s', v.book, v.execution_id, v.hour, v.found, v.expected) FROM sparkingest.verify_usage() AS v
 UNION ALL
 SELECT 'draft or dropped job that keeps scheduled production runs', e.execution_id::text
   FROM sparkingest.job_executions AS e JOIN sparkingest.ingestion_jobs AS j USING (job_id)

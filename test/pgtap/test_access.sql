@@ -89,7 +89,7 @@ SELECT ok((SELECT allocated_cpu >= 2 FROM sparkingest.capacity('vcpu-hours-ns', 
 SELECT is((SELECT count(*) FROM sparkingest.capacity_slots WHERE namespace = 'vcpu-hours-ns'), 288::bigint, 'also by the view');
 
 -- Every call on what is another's is refused in the words for what is not there.
-CREATE TEMPORARY TABLE calls AS SELECT call, row_number() OVER () AS n FROM unnest(ARRAY['usage(@tenant_id)', 'balance(@tenant_id)',
+CREATE TEMPORARY TABLE calls AS SELECT call, row_number() OVER () AS n FROM unnest(ARRAY['usage(@tenant_id)', 'tenant_metrics(@tenant_id)', 'statement(@tenant_id, ''2026-03-01'')', 'balance(@tenant_id)',
     'capacity(''vcpu-hours-ns'', ''[2026-03-03,2026-03-04)'', @tenant_id)',
     'find_slot(''vcpu-hours-ns'', 1, 1, ''5 min'', tenant_id => @tenant_id)',
     'reserve(@tenant_id, 1, 1, ''5 min'')', 'try_reserve(@tenant_id, 1, 1, ''5 min'')', 'release(@reservation_id)',
@@ -121,7 +121,7 @@ SELECT is((fixture.refusal('SELECT sparkingest.' || call)).code, '42501', 'not a
     FROM unnest(ARRAY['create_tenant(''x'')', 'set_tenant_status(gen_random_uuid(), ''active'')',
     'grant_tenant(gen_random_uuid(), ''regress_a'')', 'revoke_tenant(gen_random_uuid(), ''regress_b'')',
     'purchase(gen_random_uuid(), ''vcpu_hours'', 1)',
-    'set_capacity(''vcpu-hours-ns'', 1, 1, ''[2026-03-03,2026-03-04)'')', 'plan()', 'maintain()', 'roll_up()', 'health()',
+    'set_capacity(''vcpu-hours-ns'', 1, 1, ''[2026-03-03,2026-03-04)'')', 'plan()', 'maintain()', 'roll_up()', 'rebuild_usage()', 'verify_usage()', 'runaway_executions()', 'health()',
         'set_namespace(''vcpu-hours-ns'', ''{}'')', 'set_cluster(''default'', ''/x'')', 'enable_dispatch()', 'disable_dispatch()',
         'install_schedules()']) AS call;
 
