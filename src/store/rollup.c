@@ -7,6 +7,7 @@
 #include "storage/proc.h"
 #include "utils/timestamp.h"
 
+#include "pg/jit.h"
 #include "store/rollup.h"
 #include "store/sql.h"
 
@@ -47,17 +48,21 @@ si_usage_note(const pg_uuid_t *tenant_id, TimestampTz at)
 /* The hours to sum. A zone may shift its clock by half an hour: then two hours overlap, and the name of the hour decides. */
 #define DIRTY \
     "taken AS (DELETE FROM sparkingest.usage_changes RETURNING tenant_id, hour), " \
-    "dirty AS MATERIALIZED (SELECT DISTINCT c.tenant_id, c.hour, t.time_zone FROM taken AS c JOIN sparkingest.tenants AS t USING (tenant_id)), "
+    "dirty AS MATERIALIZED (SELECT c.tenant_id, c.hour, t.time_zone FROM (SELECT DISTINCT tenant_id, hour FROM taken) AS c " \
+    "JOIN sparkingest.tenants AS t USING (tenant_id)), "
 
-/* Whether something of the tenant of d ended in that hour. */
+/*
+ * What of the tenant of d ended in that hour. OFFSET 0 keeps it a search for each d, by the index on tenant and time: a join
+ * planned for many hours reads all of history.
+ */
 #define ENDED_IN(row, column) \
     row ".tenant_id = d.tenant_id AND " row "." column " >= d.hour AND " row "." column " < d.hour + '1 hour'::interval " \
-    "AND pg_catalog.date_trunc('hour', " row "." column ", d.time_zone) = d.hour "
+    "AND pg_catalog.date_trunc('hour', " row "." column ", d.time_zone) = d.hour OFFSET 0"
 
 #define CONSUMED \
     "consumed AS MATERIALIZED (SELECT d.tenant_id, d.hour, d.time_zone, c.namespace, c.started_at, c.billed_seconds, " \
     "c.cpu_millicore_seconds, c.memory_mib_seconds, c.billable_millicore_seconds, c.borrowed, c.charged " \
-    "FROM dirty AS d JOIN sparkingest.resource_consumption AS c ON " ENDED_IN("c", "ended_at") "), "
+    "FROM dirty AS d, LATERAL (SELECT * FROM sparkingest.resource_consumption AS c WHERE " ENDED_IN("c", "ended_at") ") AS c), "
 
 #define HOURLY \
     "metered AS (SELECT tenant_id, hour, namespace, pg_catalog.count(*) AS executions, " \
@@ -70,8 +75,8 @@ si_usage_note(const pg_uuid_t *tenant_id, TimestampTz at)
     "FILTER (WHERE e.state = 'succeeded'), 0)::bigint AS succeeded_millis, " \
     "pg_catalog.count(*) FILTER (WHERE e.sla_met) AS sla_met, pg_catalog.count(*) FILTER (WHERE NOT e.sla_met) AS sla_missed, " \
     "COALESCE(pg_catalog.sum(e.bytes_out) FILTER (WHERE e.state = 'succeeded'), 0)::bigint AS bytes_out " \
-    "FROM dirty AS d JOIN sparkingest.job_executions AS e ON " ENDED_IN("e", "finished_at") \
-    "WHERE e.finished_at IS NOT NULL AND NOT e.is_draft AND e.state <> 'cancelled' GROUP BY 1, 2, 3), " \
+    "FROM dirty AS d, LATERAL (SELECT * FROM sparkingest.job_executions AS e WHERE e.finished_at IS NOT NULL AND " \
+    ENDED_IN("e", "finished_at") ") AS e WHERE NOT e.is_draft AND e.state <> 'cancelled' GROUP BY 1, 2, 3), " \
     "hourly AS (SELECT tenant_id, hour, namespace, COALESCE(m.executions, 0), COALESCE(m.cpu, 0), COALESCE(m.memory, 0), " \
     "COALESCE(m.billable, 0), COALESCE(m.charged, 0), COALESCE(o.ended, 0), COALESCE(o.succeeded, 0), " \
     "COALESCE(o.succeeded_millis, 0), COALESCE(o.sla_met, 0), COALESCE(o.sla_missed, 0), COALESCE(o.bytes_out, 0) " \
@@ -86,7 +91,7 @@ si_usage_note(const pg_uuid_t *tenant_id, TimestampTz at)
     "CASE WHEN c.borrowed THEN 'borrowed' ELSE COALESCE(n.purpose, 'shared') END AS place " \
     "FROM consumed AS c LEFT JOIN sparkingest.namespaces AS n USING (namespace) " \
     "UNION ALL SELECT d.tenant_id, d.hour, d.time_zone, c.started_at, c.billed_seconds, c.billable_millicore_seconds, 'lent' " \
-    "FROM dirty AS d JOIN sparkingest.lending_credits AS l ON " ENDED_IN("l", "ended_at") \
+    "FROM dirty AS d, LATERAL (SELECT * FROM sparkingest.lending_credits AS l WHERE " ENDED_IN("l", "ended_at") ") AS l " \
     "JOIN sparkingest.resource_consumption AS c ON c.execution_id = l.execution_id AND c.ended_at = l.ended_at), " \
     "pieces AS (SELECT r.tenant_id, r.hour AS ended_hour, r.time_zone, r.place, q.at, " \
     "r.billable_millicore_seconds / GREATEST(r.billed_seconds, 1) * " \
@@ -94,8 +99,9 @@ si_usage_note(const pg_uuid_t *tenant_id, TimestampTz at)
     "GREATEST(0, pg_catalog.ceil(pg_catalog.date_part('epoch', q.at - r.started_at))::bigint)) AS used FROM runs AS r, " \
     "LATERAL pg_catalog.generate_series(pg_catalog.date_bin('15 minutes', r.started_at, '2000-01-01 00:00:00+00'), " \
     "r.started_at + (r.billed_seconds - 1) * '1 second'::interval, '15 minutes') AS q (at)), " \
+    "quarters AS (SELECT tenant_id, at, ended_hour, time_zone, place, pg_catalog.sum(used) AS used FROM pieces GROUP BY 1, 2, 3, 4, 5), " \
     "load AS (SELECT tenant_id, pg_catalog.date_trunc('hour', at, time_zone), ended_hour, place, pg_catalog.sum(used)::bigint " \
-    "FROM pieces WHERE used > 0 GROUP BY 1, 2, 3, 4), "
+    "FROM quarters WHERE used > 0 GROUP BY 1, 2, 3, 4), "
 
 /* clang-format on */
 
@@ -105,7 +111,8 @@ si_usage_roll_up(void)
     /* What is the same stays as it is: a row of a day ago is seldom summed to anything new. */
     static SiStatement roll_up = {
         "WITH " DIRTY CONSUMED HOURLY LOAD
-        "hourly_there AS MATERIALIZED (SELECT u.* FROM dirty AS d JOIN sparkingest.usage_hourly AS u USING (tenant_id, hour)), "
+        "hourly_there AS MATERIALIZED (SELECT u.* FROM dirty AS d, LATERAL (SELECT * FROM sparkingest.usage_hourly AS u "
+        "WHERE u.tenant_id = d.tenant_id AND u.hour = d.hour OFFSET 0) AS u), "
         "hourly_gone AS (DELETE FROM sparkingest.usage_hourly AS u USING (SELECT tenant_id, hour, namespace FROM hourly_there "
         "EXCEPT SELECT tenant_id, hour, namespace FROM hourly) AS g "
         "WHERE u.tenant_id = g.tenant_id AND u.hour = g.hour AND u.namespace = g.namespace RETURNING 1), "
@@ -115,8 +122,8 @@ si_usage_roll_up(void)
         "(excluded.executions, excluded.cpu_millicore_seconds, excluded.memory_mib_seconds, excluded.billable_millicore_seconds, "
         "excluded.charged, excluded.ended, excluded.succeeded, excluded.succeeded_millis, excluded.sla_met, excluded.sla_missed, "
         "excluded.bytes_out) RETURNING 1), "
-        "load_there AS MATERIALIZED (SELECT u.* FROM dirty AS d JOIN sparkingest.usage_load AS u ON u.tenant_id = d.tenant_id "
-        "AND u.ended_hour = d.hour), "
+        "load_there AS MATERIALIZED (SELECT u.* FROM dirty AS d, LATERAL (SELECT * FROM sparkingest.usage_load AS u "
+        "WHERE u.tenant_id = d.tenant_id AND u.ended_hour = d.hour OFFSET 0) AS u), "
         "load_gone AS (DELETE FROM sparkingest.usage_load AS u USING (SELECT tenant_id, hour, ended_hour, place FROM load_there "
         "EXCEPT SELECT tenant_id, date_trunc, ended_hour, place FROM load) AS g "
         "WHERE u.tenant_id = g.tenant_id AND u.hour = g.hour AND u.ended_hour = g.ended_hour AND u.place = g.place RETURNING 1), "
@@ -125,6 +132,7 @@ si_usage_roll_up(void)
         "SELECT (SELECT pg_catalog.count(*) FROM hourly_gone) + (SELECT pg_catalog.count(*) FROM hourly_new) + "
         "(SELECT pg_catalog.count(*) FROM load_gone) + (SELECT pg_catalog.count(*) FROM load_new)",
         0};
+    int jit = si_jit_off();
     int64 n;
 
     noted.transaction = InvalidLocalTransactionId; /* what this transaction noted is taken now */
@@ -132,6 +140,7 @@ si_usage_roll_up(void)
     si_sql_run(&roll_up, NULL, NULL);
     n = si_sql_int8(0, 1);
     si_sql_close();
+    si_jit_restore(jit);
     return n;
 }
 

@@ -11,6 +11,7 @@
 #include "utils/snapmgr.h"
 
 #include "pg/clock.h"
+#include "pg/jit.h"
 #include "store/sql.h"
 
 void
@@ -254,6 +255,7 @@ si_sql_ids(SiStatement *statement, Datum *values, pg_uuid_t **out)
 void
 si_sql_return(SiStatement *statement, Datum *values, const char *nulls, Tuplestorestate *result, TupleDesc desc)
 {
+    int jit = si_jit_off();
     uint64 n;
 
     si_sql_open();
@@ -266,4 +268,5 @@ si_sql_return(SiStatement *statement, Datum *values, const char *nulls, Tuplesto
     for (uint64 i = 0; i < n; i++)
         tuplestore_puttuple(result, SPI_tuptable->vals[i]);
     si_sql_close();
+    si_jit_restore(jit);
 }
