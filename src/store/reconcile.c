@@ -140,8 +140,8 @@ si_sightings_replace(const char *namespace_name, TimestampTz began_at, const SiS
 {
     /* Pages of a list may show an object twice. */
     static SiStatement replace = {
-        "WITH seen AS (SELECT DISTINCT ON (s.object_name) s.* FROM pg_catalog.unnest($3, $4, $5, $6) AS s (object_name, object_uid, execution_id, "
-        "object_state)), "
+        "WITH seen AS (SELECT DISTINCT ON (s.object_name) s.* FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4), "
+        "pg_catalog.unnest($5), pg_catalog.unnest($6)) AS s (object_name, object_uid, execution_id, object_state)), "
         "gone AS (DELETE FROM sparkingest.cluster_objects AS o WHERE o.namespace = $1 "
         "AND NOT EXISTS (SELECT FROM seen AS s WHERE s.object_name = o.object_name)), "
         "there AS (INSERT INTO sparkingest.cluster_objects AS o (namespace, object_name, object_uid, execution_id, object_state, since) "

@@ -81,6 +81,14 @@ SELECT sparkingest.roll_up() > 0 AS rolled_up;
 SELECT * FROM sparkingest.verify_usage();
 SELECT t.tenant_name, u.place, sum(u.millicore_seconds) / 1000 AS core_seconds FROM sparkingest.usage_load AS u
     JOIN sparkingest.tenants AS t USING (tenant_id) GROUP BY 1, 2 ORDER BY 1, 2;
+-- What is lent is not idle, and credited.
+SELECT kind, namespace, quantity, used, charged FROM sparkingest.statement(fixture.tenant('Lender'), '2026-03-01');
+SELECT kind, namespace, executions, used, charged FROM sparkingest.statement(fixture.tenant('Acme'), '2026-03-01') WHERE description IN ('borrower', 'fallback');
+SELECT m -> 'resource_utilization' -> 'dedicated_units_usage_percent' AS own, m -> 'cost_efficiency' -> 'idle_resource_percentage' AS idle
+    FROM sparkingest.tenant_metrics(fixture.tenant('Lender'), '[2026-03-02 10:00+00, 2026-03-02 11:00+00)') AS m;
+SET sparkingest.clock = '2026-03-02 11:00:00+00';
+SELECT m -> 'resource_utilization' -> 'dedicated_units_usage_percent' AS own, m -> 'cost_efficiency' -> 'idle_resource_percentage' AS idle
+    FROM sparkingest.tenant_metrics(fixture.tenant('Lender'), '[2026-03-02 10:00+00, 2026-03-02 11:00+00)') AS m;
 -- Each way to be wrong is found. Here nobody tells roll_up of it.
 CREATE FUNCTION pg_temp.found(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
