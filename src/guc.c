@@ -15,6 +15,7 @@ char *si_guc_clock = NULL;
 char *si_guc_database = NULL;
 int si_guc_dispatch_in_flight = 16;
 double si_guc_dispatch_rate = 2.0;
+int si_guc_history_months = 0;
 int si_guc_horizon_days = 35;
 int si_guc_ledger_memory = 64;
 int si_guc_lender_share = 50;
@@ -70,6 +71,10 @@ si_guc_init(void)
                              "Applications created per second at most, per cluster.",
                              "The Spark operator starts 2 to 2.5 a second at best.",
                              &si_guc_dispatch_rate, 2.0, 0.01, 1000.0, PGC_SIGHUP, 0, NULL, NULL, NULL);
+    DefineCustomIntVariable("sparkingest.history_months",
+                            "How long rows of resource_consumption are kept, in whole months after theirs.",
+                            "0: for ever. maintain() drops older months; hourly sums stay, statements of those months do not.",
+                            &si_guc_history_months, 0, 0, 1200, PGC_SUSET, 0, NULL, NULL, NULL);
     DefineCustomIntVariable("sparkingest.horizon_days",
                             "How far ahead capacity can be reserved, in days.", NULL,
                             &si_guc_horizon_days, 35, 1, 400, PGC_SUSET, 0, NULL, NULL, NULL);

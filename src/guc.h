@@ -8,6 +8,7 @@ extern char *si_guc_clock;
 extern char *si_guc_database;
 extern int si_guc_dispatch_in_flight;
 extern double si_guc_dispatch_rate;
+extern int si_guc_history_months;
 extern int si_guc_horizon_days;
 extern int si_guc_ledger_memory;
 extern int si_guc_lender_share;

@@ -423,10 +423,13 @@ COMMENT ON COLUMN sparkingest.balance_entries.execution_id IS 'Execution that ca
 COMMENT ON COLUMN sparkingest.balance_entries.entry_type IS 'grant: supply added; hold: available to held; release: held to available; charge: held to spent';
 COMMENT ON COLUMN sparkingest.balance_entries.amount IS 'Millicore-seconds, positive';
 
+-- Months are partitions, which maintain() makes and drops. Those are no members of the extension, so that a dump has them whole;
+-- it restores them only where the parent has no index and no foreign key of its own: each partition brings its indexes, and
+-- verify_usage() looks at what foreign keys would.
 CREATE TABLE sparkingest.resource_consumption (
-    execution_id uuid PRIMARY KEY REFERENCES sparkingest.job_executions,
-    tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
-    job_id uuid NOT NULL REFERENCES sparkingest.ingestion_jobs,
+    execution_id uuid NOT NULL,
+    tenant_id uuid NOT NULL,
+    job_id uuid NOT NULL,
     namespace text NOT NULL,
     started_at timestamptz NOT NULL,
     ended_at timestamptz NOT NULL,
@@ -438,9 +441,12 @@ CREATE TABLE sparkingest.resource_consumption (
     charge_to text NOT NULL CHECK (charge_to IN ('vcpu_hours', 'dedicated', 'draft', 'platform')),
     charged bigint NOT NULL CHECK (charged >= 0),
     CHECK (charged <= billable_millicore_seconds)
-);
-CREATE INDEX ON sparkingest.resource_consumption (tenant_id, ended_at);
-COMMENT ON TABLE sparkingest.resource_consumption IS 'Metered use of finished executions: requested resources times seconds, from driver running to last pod gone, at least 60 s (M7, M8)';
+) PARTITION BY RANGE (ended_at);
+CREATE TABLE sparkingest.resource_consumption_rest PARTITION OF sparkingest.resource_consumption DEFAULT;
+ALTER TABLE sparkingest.resource_consumption_rest ADD PRIMARY KEY (execution_id);
+CREATE INDEX ON sparkingest.resource_consumption_rest (tenant_id, ended_at);
+COMMENT ON TABLE sparkingest.resource_consumption_rest IS 'Rows of months that have no partition: maintain() makes one and moves them';
+COMMENT ON TABLE sparkingest.resource_consumption IS 'Metered use of finished executions, one row each, by month (UTC): requested resources times seconds, from driver running to last pod gone, at least 60 s (M7, M8)';
 COMMENT ON COLUMN sparkingest.resource_consumption.execution_id IS 'Execution';
 COMMENT ON COLUMN sparkingest.resource_consumption.tenant_id IS 'Tenant';
 COMMENT ON COLUMN sparkingest.resource_consumption.job_id IS 'Job';
@@ -570,7 +576,7 @@ SELECT pg_catalog.pg_extension_config_dump('sparkingest.ingestion_jobs', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.reservations', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.job_executions', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_entries', '');
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_consumption', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_consumption_rest', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.estimation_observations', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.events', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.idempotency_keys', '');

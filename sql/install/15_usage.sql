@@ -16,6 +16,14 @@ COMMENT ON COLUMN sparkingest.lending_credits.ended_at IS 'When the run ended';
 COMMENT ON COLUMN sparkingest.lending_credits.charged IS 'Millicore-seconds that the borrower paid';
 COMMENT ON COLUMN sparkingest.lending_credits.credit IS 'Millicore-seconds of it for the lender: sparkingest.lender_share when the run ended, rounded down';
 
+CREATE TABLE sparkingest.history_dropped (
+    table_name text PRIMARY KEY,
+    dropped_before timestamptz NOT NULL
+);
+COMMENT ON TABLE sparkingest.history_dropped IS 'How far back history goes (sparkingest.history_months): sums of what was before stay as they are';
+COMMENT ON COLUMN sparkingest.history_dropped.table_name IS 'Partitioned table';
+COMMENT ON COLUMN sparkingest.history_dropped.dropped_before IS 'Rows before were dropped';
+
 CREATE TABLE sparkingest.usage_changes (
     tenant_id uuid NOT NULL,
     hour timestamptz NOT NULL
@@ -99,6 +107,7 @@ COMMENT ON COLUMN sparkingest.cluster_objects.object_state IS 'new: no operator 
 COMMENT ON COLUMN sparkingest.cluster_objects.since IS 'When a list first showed it so';
 
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.lending_credits', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.history_dropped', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.usage_changes', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.usage_hourly', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.usage_load', '');

@@ -8,7 +8,7 @@ COMMENT ON FUNCTION sparkingest.plan IS
 CREATE FUNCTION sparkingest.maintain()
 RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_maintain';
 COMMENT ON FUNCTION sparkingest.maintain IS
-'The housekeeping tick: releases reservations made by reserve() that ended, removes idempotency keys older than 30 days, and what the ledger holds of days gone by. Returns the rows handled. Safe at any time and concurrently. Operators only';
+'The housekeeping tick: releases reservations made by reserve() that ended, removes idempotency keys older than 30 days, and what the ledger holds of days gone by; makes the partitions of resource_consumption for this month and the next two, and drops those older than sparkingest.history_months; what would have to wait for others for more than a second is left to the next tick. Returns the rows handled. Safe at any time and concurrently. Operators only';
 
 CREATE FUNCTION sparkingest.roll_up()
 RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_roll_up';

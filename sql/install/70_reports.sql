@@ -32,7 +32,7 @@ CSV: COPY (SELECT * FROM sparkingest.statement(...)) TO STDOUT WITH (FORMAT csv,
 CREATE FUNCTION sparkingest.rebuild_usage()
 RETURNS bigint LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_rebuild_usage';
 COMMENT ON FUNCTION sparkingest.rebuild_usage IS
-'Makes usage_hourly and usage_load anew from executions and consumption, as roll_up() would have kept them. Returns the rows written. Needed after a TRUNCATE, or a change of a tenant''s zone, by hand. Operators only';
+'Makes usage_hourly and usage_load anew from executions and consumption, as roll_up() would have kept them; sums of dropped months stay. Returns the rows written. Needed after a TRUNCATE, or a change of a tenant''s zone, by hand. Operators only';
 
 CREATE FUNCTION sparkingest.verify_usage(OUT book text, OUT tenant_id uuid, OUT execution_id uuid, OUT hour timestamptz, OUT found numeric, OUT expected numeric)
 RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_verify_usage';

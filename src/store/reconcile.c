@@ -9,6 +9,7 @@
 #include "utils/timestamp.h"
 
 #include "store/reconcile.h"
+#include "store/rollup.h"
 #include "store/sql.h"
 
 /* The rules of metering, written down a second time (M6, M7, M8, M9). */
@@ -20,7 +21,8 @@
     "ELSE 'vcpu_hours' END AS payer FROM sparkingest.job_executions AS e JOIN sparkingest.namespaces AS n USING (namespace) " \
     "LEFT JOIN sparkingest.reservations AS r USING (reservation_id), " \
     "LATERAL (SELECT GREATEST(60, pg_catalog.ceil(EXTRACT(epoch FROM e.finished_at - e.started_at))) AS seconds) AS s " \
-    "WHERE e.state IN ('succeeded', 'failed', 'cancelled', 'timed_out', 'preempted', 'lost') AND e.started_at IS NOT NULL), "
+    "WHERE e.state IN ('succeeded', 'failed', 'cancelled', 'timed_out', 'preempted', 'lost') AND e.started_at IS NOT NULL " \
+    "AND e.finished_at >= " SI_KEPT_SINCE "), "
 
 /* Execution by execution. */
 #define METERING \
@@ -44,7 +46,8 @@
     "COALESCE(b.amount, 0), COALESCE(c.charged, 0) " \
     "FROM sparkingest.resource_consumption AS c FULL JOIN (SELECT execution_id, pg_catalog.min(tenant_id::text)::uuid AS tenant_id, " \
     "pg_catalog.sum(amount) AS amount FROM sparkingest.balance_entries WHERE entry_type = 'charge' GROUP BY 1) AS b USING (execution_id) " \
-    "WHERE COALESCE(b.amount, 0) <> COALESCE(c.charged, 0)), "
+    "LEFT JOIN sparkingest.job_executions AS e USING (execution_id) " \
+    "WHERE NOT COALESCE(e.finished_at < " SI_KEPT_SINCE ", false) AND COALESCE(b.amount, 0) <> COALESCE(c.charged, 0)), "
 
 #define CREDITS \
     "credits AS (SELECT 'credit', COALESCE(l.tenant_id, p.tenant_id), execution_id, NULL::timestamptz, " \
@@ -52,7 +55,8 @@
     "(sparkingest.resource_consumption AS c JOIN sparkingest.job_executions AS e USING (execution_id) " \
     "JOIN sparkingest.reservations AS r USING (reservation_id) JOIN sparkingest.pools AS p ON p.pool_id = r.pool_id " \
     "AND p.tenant_id IS NOT NULL AND r.borrowed) USING (execution_id) " \
-    "WHERE (l.tenant_id, l.charged, l.ended_at) IS DISTINCT FROM (p.tenant_id, c.charged, c.ended_at)), "
+    "WHERE COALESCE(l.ended_at, c.ended_at) >= " SI_KEPT_SINCE " " \
+    "AND (l.tenant_id, l.charged, l.ended_at) IS DISTINCT FROM (p.tenant_id, c.charged, c.ended_at)), "
 
 /* Hour by hour, those that are up to date. */
 #define SUMS \
@@ -75,7 +79,7 @@
     "('hourly billable', s.h_billable, s.billable), ('hourly charged', s.h_charged, s.charged), " \
     "('hourly executions', s.h_executions, s.executions), " \
     "('hourly ended', s.h_ended, s.ended), ('hourly verdicts', s.h_judged, s.judged), ('load', s.used, s.billable)) " \
-    "AS b (book, found, expected) WHERE COALESCE(b.found, 0) <> COALESCE(b.expected, 0) " \
+    "AS b (book, found, expected) WHERE COALESCE(b.found, 0) <> COALESCE(b.expected, 0) AND s.hour >= " SI_KEPT_SINCE " " \
     "AND NOT EXISTS (SELECT FROM sparkingest.usage_changes AS c WHERE c.tenant_id = s.tenant_id AND c.hour = s.hour)) "
 
 void

@@ -48,7 +48,8 @@ si_usage_note(const pg_uuid_t *tenant_id, TimestampTz at)
 /* The hours to sum. A zone may shift its clock by half an hour: then two hours overlap, and the name of the hour decides. */
 #define DIRTY \
     "taken AS (DELETE FROM sparkingest.usage_changes RETURNING tenant_id, hour), " \
-    "dirty AS MATERIALIZED (SELECT c.tenant_id, c.hour, t.time_zone FROM (SELECT DISTINCT tenant_id, hour FROM taken) AS c " \
+    "dirty AS MATERIALIZED (SELECT c.tenant_id, c.hour, t.time_zone " \
+    "FROM (SELECT DISTINCT tenant_id, hour FROM taken WHERE hour >= " SI_KEPT_SINCE ") AS c " \
     "JOIN sparkingest.tenants AS t USING (tenant_id)), "
 
 /*
@@ -147,7 +148,8 @@ si_usage_roll_up(void)
 void
 si_usage_forget(void)
 {
-    static SiStatement forget = {"WITH hourly AS (DELETE FROM sparkingest.usage_hourly), load AS (DELETE FROM sparkingest.usage_load), "
+    static SiStatement forget = {"WITH hourly AS (DELETE FROM sparkingest.usage_hourly WHERE hour >= " SI_KEPT_SINCE "), "
+                                 "load AS (DELETE FROM sparkingest.usage_load WHERE ended_hour >= " SI_KEPT_SINCE "), "
                                  "noted AS (DELETE FROM sparkingest.usage_changes) "
                                  "INSERT INTO sparkingest.usage_changes (tenant_id, hour) "
                                  "SELECT DISTINCT r.tenant_id, pg_catalog.date_trunc('hour', r.at, t.time_zone) FROM "

@@ -11,6 +11,10 @@
 #include "datatype/timestamp.h"
 #include "utils/uuid.h"
 
+/* The instant before which rows of resource_consumption were dropped: an SQL expression for statements of the store. */
+#define SI_KEPT_SINCE \
+    "COALESCE((SELECT k.dropped_before FROM sparkingest.history_dropped AS k WHERE k.table_name = 'resource_consumption'), '-infinity')"
+
 /* The hour on the tenant's clock is to be summed anew. Acts as the extension's owner only (pg/caller.h). */
 extern void si_usage_note(const pg_uuid_t *tenant_id, TimestampTz at);
 

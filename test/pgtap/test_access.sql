@@ -37,7 +37,7 @@ SELECT sparkingest.grant_tenant(fixture.tenant('A'), 'regress_half');
 CREATE TEMPORARY TABLE tables AS SELECT c.oid, c.oid::regclass::text AS name, EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid
     AND a.attname = 'tenant_id') AS of_tenants,
     has_table_privilege('sparkingest_tenant', c.oid, 'SELECT') AS readable FROM pg_class AS c
-        WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind = 'r';
+        WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'p');
 CREATE TEMPORARY TABLE ids AS SELECT t.tenant_name AS tenant, t.tenant_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j
     WHERE j.tenant_id = t.tenant_id AND stage = 'production') AS job_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j
     WHERE j.tenant_id = t.tenant_id AND stage = 'draft') AS draft_id,

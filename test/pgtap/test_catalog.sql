@@ -6,7 +6,10 @@
 BEGIN;
 SELECT * FROM no_plan();
 CREATE TEMPORARY VIEW relations AS SELECT c.oid, c.relname::text, c.relkind, c.relrowsecurity FROM pg_class AS c
-    WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f');
+    WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition;
+-- Partitions are read through their table: nobody has a right of their own.
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c, unnest(ARRAY['sparkingest_tenant']) AS r WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relispartition AND c.relkind = 'r' AND has_any_column_privilege(r, c.oid, 'SELECT')$$,
+    'tenants read no partition by itself');
 CREATE TEMPORARY VIEW functions AS SELECT p.* FROM pg_proc AS p WHERE p.pronamespace = 'sparkingest'::regnamespace;
 
 -- The manual is in the catalog: everything has a comment, and no two say the same of different things by oversight.
@@ -23,9 +26,9 @@ SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE pronargs > 0 AND
     'every function with arguments says what it raises');
 
 -- Rows of tenants are told apart, or tenants cannot read the table at all.
-SELECT is_empty($$SELECT relname FROM relations AS r WHERE relkind = 'r' AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT') AND relname NOT IN ('namespaces', 'sla_tiers')$$,
+SELECT is_empty($$SELECT relname FROM relations AS r WHERE relkind IN ('r', 'p') AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT') AND relname NOT IN ('namespaces', 'sla_tiers')$$,
     'every table that tenants can read has row security, except the two that are nobody''s');
-SELECT is_empty($$SELECT relname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid AND a.attname = 'tenant_id' AND NOT a.attisdropped WHERE relkind = 'r' AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT')$$,
+SELECT is_empty($$SELECT relname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid AND a.attname = 'tenant_id' AND NOT a.attisdropped WHERE relkind IN ('r', 'p') AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT')$$,
     'no table with tenant_id is open to tenants without row security');
 SELECT is_empty($$SELECT relname FROM relations WHERE relrowsecurity AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relations.oid AND p.polcmd = 'r' AND p.polroles @> ARRAY['sparkingest_operator'::regrole::oid, 'sparkingest_tenant'::regrole::oid])$$,
     'row security has a policy for both roles');
@@ -144,7 +147,7 @@ SELECT is((SELECT array_agg(m[1] ORDER BY m[1]) FROM pg_constraint, regexp_match
     ARRAY['cancelled', 'dispatching', 'failed', 'lost', 'preempted', 'running', 'scheduled', 'submitted', 'succeeded', 'timed_out',
         'waiting'], 'states of executions');
 -- Words are checked by the tables themselves: every column that holds one of a few words has a CHECK with them.
-SELECT is_empty($$SELECT relname, attname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid WHERE relkind = 'r'
+SELECT is_empty($$SELECT relname, attname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid WHERE relkind IN ('r', 'p')
     AND attname ~ '^(status|state|stage|purpose|dispatch|api_status|entry_type|charge_to|place|object_state|resource_type|time_period|started_by|stop_cause|on_no_capacity|overlap_policy|misfire_policy|error_class)$'
     AND (relname, attname) NOT IN (('job_executions', 'error_class'))
     AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = relations.oid AND c.contype = 'c' AND c.conkey @> ARRAY[a.attnum]
@@ -156,7 +159,7 @@ SELECT is_empty($$SELECT relname, attname FROM relations JOIN pg_attribute AS a 
     AND relname NOT IN ('estimation_observations', 'job_executions')$$, 'numeric columns have bounds');
 
 -- What users put in goes into dumps, and numbers go on after a restore: every table and sequence is in the configuration.
-SELECT set_eq($$SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'S') AND c.relname NOT IN ('worker_status', 'cluster_lists', 'cluster_objects')$$,
+SELECT set_eq($$SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'S') AND c.relname NOT IN ('worker_status', 'cluster_lists', 'cluster_objects') AND c.relname !~ '^resource_consumption_[0-9]'$$,
     $$SELECT c.relname::text FROM pg_extension AS e, unnest(e.extconfig) AS o JOIN pg_class AS c ON c.oid = o WHERE e.extname = 'sparkingest'$$,
         'every table and sequence is dumped, except the workers'' state and what they last saw of the cluster');
 SELECT is_empty($$SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'v', 'S', 'c') AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = c.oid AND d.deptype IN ('e', 'i'))$$,

@@ -50,7 +50,8 @@ SELECT * FROM sparkingest.statement(fixture.tenant('Nobody'), '2026-03-01');
 SET sparkingest.clock = '2026-03-02 05:00:00+00';
 SELECT sparkingest.purchase(fixture.tenant('Acme'), 'dedicated_units', 3, 'daily', '2026-03-02 05:00+00', '2026-03-12 04:00+00', '{"unit_price": 5.25, "currency": "EUR"}') IS NOT NULL AS units,
     sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 800, 'monthly', options => '{"unit_price": 0.0425, "currency": "USD"}') IS NOT NULL AS hours,
-    sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 10, 'daily') IS NOT NULL AS gift;
+    sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 10, 'daily') IS NOT NULL AS gift,
+    sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 1, 'hourly', '2026-03-01 04:30+00') IS NOT NULL AS still_february;
 SELECT name, fixture.production_job('Acme', name, cores, gib, 25, sla => '{"max_runtime_minutes": 60, "finish_by": "30 minutes"}',
     options => '{"retry": {"max_attempts": 1}, "overlap_policy": "allow", "overlap_limit": 9}') AS status FROM (VALUES ('small', 4, 8), ('big', 30, 78)) AS v (name, cores, gib);
 DO $$
@@ -97,7 +98,7 @@ SELECT s.lines = e.lines AS all_runs, s.used = e.used AS used, s.charged = e.cha
     (SELECT sum(executions) AS lines, sum(used) AS used, sum(charged) AS charged FROM sparkingest.statement(fixture.tenant('Acme'), '2026-03-01') WHERE kind IN ('charge', 'dedicated', 'draft', 'platform')) AS s,
     (SELECT sum(n) AS lines, sum(round(used, 6)) AS used, sum(round(charged, 6)) AS charged FROM (SELECT count(*) AS n, sum(c.billable_millicore_seconds) / 3600000 AS used, sum(c.charged) / 3600000 AS charged
         FROM sparkingest.resource_consumption AS c WHERE c.ended_at >= '2026-03-01 05:00+00' AND c.ended_at < '2026-04-01 04:00+00' GROUP BY c.job_id, c.namespace, c.charge_to) AS g) AS e;
-SELECT count(*) FILTER (WHERE kind <> 'total') AS lines FROM sparkingest.statement(fixture.tenant('Acme'), '2026-02-28');
+SELECT line, kind, description, executions, used, charged FROM sparkingest.statement(fixture.tenant('Acme'), '2026-02-28');
 -- Idle units are those that the metrics call idle.
 SELECT round(100 * used / quantity, 4) = (sparkingest.tenant_metrics(fixture.tenant('Acme'), '[2026-03-01 05:00+00, 2026-04-01 04:00+00)')
     #>> '{cost_efficiency,idle_resource_percentage}')::numeric AS the_same FROM sparkingest.statement(fixture.tenant('Acme'), '2026-03-01') WHERE kind = 'dedicated_idle';

@@ -64,7 +64,7 @@ SELECT * FROM pg_temp.same();
 -- A run of many days; one of nothing is in use for the minute that it is billed.
 SELECT sparkingest.run_job(fixture.job('job of Kolkata')) AS long, sparkingest.run_job(fixture.job('job of Kolkata')) AS brief \gset
 SELECT fixture.claim(:'long'), fixture.start(:'long', '2026-02-20 10:45:00+00'), fixture.finish(:'long', 'succeeded', '2026-03-02 14:20:00+00');
-SELECT fixture.claim(:'brief'), fixture.start(:'brief', '2026-03-02 13:29:30+00'), fixture.finish(:'brief', 'succeeded', '2026-03-02 13:29:30+00');
+SELECT fixture.claim(:'brief'), fixture.start(:'brief', '2026-03-02 13:29:30.4+00'), fixture.finish(:'brief', 'succeeded', '2026-03-02 13:29:30.4+00');
 SELECT (again, same, wrong) FROM pg_temp.same();
 SELECT count(*), sum(millicore_seconds) / 2000 AS seconds, max(millicore_seconds) / 2000 AS at_most FROM sparkingest.usage_load WHERE ended_hour = '2026-03-02 13:30+00';
 SELECT hour, millicore_seconds / 2000 AS seconds FROM sparkingest.usage_load WHERE ended_hour = '2026-03-02 12:30+00' ORDER BY 1;
