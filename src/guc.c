@@ -16,8 +16,10 @@ char *si_guc_database = NULL;
 int si_guc_dispatch_in_flight = 16;
 double si_guc_dispatch_rate = 2.0;
 int si_guc_event_days = 0;
+int si_guc_history_months = 0;
 int si_guc_horizon_days = 35;
 int si_guc_ledger_memory = 64;
+int si_guc_lender_share = 50;
 int si_guc_max_uncommitted_cores = 0;
 char *si_guc_namespace_prefix = NULL;
 int si_guc_reconcile_interval = 120;
@@ -73,6 +75,10 @@ si_guc_init(void)
     DefineCustomIntVariable("sparkingest.event_days",
                             "How long events are kept, in days.", "0: for ever. Older ones are removed by maintain().",
                             &si_guc_event_days, 0, 0, 36500, PGC_SUSET, 0, NULL, NULL, NULL);
+    DefineCustomIntVariable("sparkingest.history_months",
+                            "How long rows of resource_consumption are kept, in whole months after theirs.",
+                            "0: for ever. maintain() drops older months; hourly sums stay, statements of those months do not.",
+                            &si_guc_history_months, 0, 0, 1200, PGC_SUSET, 0, NULL, NULL, NULL);
     DefineCustomIntVariable("sparkingest.horizon_days",
                             "How far ahead capacity can be reserved, in days.", NULL,
                             &si_guc_horizon_days, 35, 1, 400, PGC_SUSET, 0, NULL, NULL, NULL);
@@ -80,6 +86,9 @@ si_guc_init(void)
                             "Shared memory of the capacity ledger.",
                             "288 slots (a day of five minutes) of one pool in which something is reserved take 14 KiB.",
                             &si_guc_ledger_memory, 64, 1, 65536, at_start, GUC_UNIT_MB, NULL, NULL, NULL);
+    DefineCustomIntVariable("sparkingest.lender_share",
+                            "What a lender is credited of the vCPU-hours that borrowers of its units paid, in percent.", NULL,
+                            &si_guc_lender_share, 50, 0, 100, PGC_SUSET, 0, NULL, NULL, NULL);
     DefineCustomIntVariable("sparkingest.max_uncommitted_cores",
                             "Most cores that one tenant may hold in transactions that have not ended.",
                             "0: no limit. Others cannot use what is held, until it is committed and given back, or rolled back.",

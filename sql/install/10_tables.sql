@@ -395,6 +395,8 @@ CREATE INDEX ON sparkingest.job_executions (tenant_id, created_at);
 CREATE INDEX ON sparkingest.job_executions (state, planned_start) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
 CREATE UNIQUE INDEX ON sparkingest.job_executions (job_id, scheduled_for, attempt) WHERE started_by = 'schedule';
 CREATE INDEX ON sparkingest.job_executions (reservation_id);
+CREATE INDEX ON sparkingest.job_executions (tenant_id) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
+CREATE INDEX ON sparkingest.job_executions (tenant_id, finished_at) WHERE finished_at IS NOT NULL;
 COMMENT ON TABLE sparkingest.job_executions IS 'Runs of jobs, one row per attempt (J5, J7). state moves only along the transition table; every move writes an event';
 COMMENT ON COLUMN sparkingest.job_executions.execution_id IS 'Identifier';
 COMMENT ON COLUMN sparkingest.job_executions.job_id IS 'Job';
@@ -488,21 +490,30 @@ COMMENT ON COLUMN sparkingest.balance_chains.tenant_id IS 'Tenant';
 COMMENT ON COLUMN sparkingest.balance_chains.chain_no IS 'Place of the last entry that is sealed';
 COMMENT ON COLUMN sparkingest.balance_chains.chain_hash IS 'Its hash: who keeps a copy elsewhere can prove later that nothing before it was changed';
 
+-- Months are partitions, which maintain() makes and drops. Those are no members of the extension, so that a dump has them whole;
+-- it restores them only where the parent has no index and no foreign key of its own: each partition brings its indexes, and
+-- verify_usage() looks at what foreign keys would.
 CREATE TABLE sparkingest.resource_consumption (
-    execution_id uuid PRIMARY KEY REFERENCES sparkingest.job_executions,
-    tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
-    job_id uuid NOT NULL REFERENCES sparkingest.ingestion_jobs,
+    execution_id uuid NOT NULL,
+    tenant_id uuid NOT NULL,
+    job_id uuid NOT NULL,
     namespace text NOT NULL,
     started_at timestamptz NOT NULL,
     ended_at timestamptz NOT NULL,
     billed_seconds bigint NOT NULL CHECK (billed_seconds >= 0),
     cpu_millicore_seconds bigint NOT NULL CHECK (cpu_millicore_seconds >= 0),
     memory_mib_seconds bigint NOT NULL CHECK (memory_mib_seconds >= 0),
+    billable_millicore_seconds bigint NOT NULL CHECK (billable_millicore_seconds >= 0),
+    borrowed boolean NOT NULL DEFAULT false,
     charge_to text NOT NULL CHECK (charge_to IN ('vcpu_hours', 'dedicated', 'draft', 'platform')),
-    charged bigint NOT NULL CHECK (charged >= 0)
-);
-CREATE INDEX ON sparkingest.resource_consumption (tenant_id, ended_at);
-COMMENT ON TABLE sparkingest.resource_consumption IS 'Metered use of finished executions: requested resources times seconds, from driver running to last pod gone, at least 60 s (M7, M8)';
+    charged bigint NOT NULL CHECK (charged >= 0),
+    CHECK (charged <= billable_millicore_seconds)
+) PARTITION BY RANGE (ended_at);
+CREATE TABLE sparkingest.resource_consumption_rest PARTITION OF sparkingest.resource_consumption DEFAULT;
+ALTER TABLE sparkingest.resource_consumption_rest ADD PRIMARY KEY (execution_id);
+CREATE INDEX ON sparkingest.resource_consumption_rest (tenant_id, ended_at);
+COMMENT ON TABLE sparkingest.resource_consumption_rest IS 'Rows of months that have no partition: maintain() makes one and moves them';
+COMMENT ON TABLE sparkingest.resource_consumption IS 'Metered use of finished executions, one row each, by month (UTC): requested resources times seconds, from driver running to last pod gone, at least 60 s (M7, M8)';
 COMMENT ON COLUMN sparkingest.resource_consumption.execution_id IS 'Execution';
 COMMENT ON COLUMN sparkingest.resource_consumption.tenant_id IS 'Tenant';
 COMMENT ON COLUMN sparkingest.resource_consumption.job_id IS 'Job';
@@ -512,8 +523,10 @@ COMMENT ON COLUMN sparkingest.resource_consumption.ended_at IS 'Last pod gone';
 COMMENT ON COLUMN sparkingest.resource_consumption.billed_seconds IS 'Seconds metered, rounded up, at least 60';
 COMMENT ON COLUMN sparkingest.resource_consumption.cpu_millicore_seconds IS 'Millicores requested times billed_seconds';
 COMMENT ON COLUMN sparkingest.resource_consumption.memory_mib_seconds IS 'MiB requested times billed_seconds';
-COMMENT ON COLUMN sparkingest.resource_consumption.charge_to IS 'vcpu_hours: charged to the balance; dedicated: flat charge already paid; draft: free (M9); platform: failure of the platform, free (M7)';
-COMMENT ON COLUMN sparkingest.resource_consumption.charged IS 'Millicore-seconds taken from the balance: max(vCPU, memory / ratio of the pool) times billed_seconds (M6), or 0';
+COMMENT ON COLUMN sparkingest.resource_consumption.billable_millicore_seconds IS 'max(vCPU, memory / ratio of the pool) times billed_seconds (M6), whoever pays';
+COMMENT ON COLUMN sparkingest.resource_consumption.borrowed IS 'It ran in a lender''s units (C10)';
+COMMENT ON COLUMN sparkingest.resource_consumption.charge_to IS 'vcpu_hours: charged to the balance; dedicated: flat charge already paid; draft: free (M9); platform: failed or preempted by the platform, free (M7)';
+COMMENT ON COLUMN sparkingest.resource_consumption.charged IS 'Millicore-seconds taken from the balance: billable_millicore_seconds where charge_to is vcpu_hours, less only what the balance did not cover; else 0';
 
 CREATE TABLE sparkingest.estimation_observations (
     execution_id uuid PRIMARY KEY REFERENCES sparkingest.job_executions,
@@ -607,25 +620,6 @@ COMMENT ON COLUMN sparkingest.worker_status.beat_at IS 'When it last finished a 
 COMMENT ON COLUMN sparkingest.worker_status.last_error IS 'Last error in words';
 COMMENT ON COLUMN sparkingest.worker_status.last_error_at IS 'When';
 
-CREATE TABLE sparkingest.usage_hourly (
-    tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
-    hour timestamptz NOT NULL,
-    namespace text NOT NULL,
-    executions bigint NOT NULL,
-    cpu_millicore_seconds bigint NOT NULL,
-    memory_mib_seconds bigint NOT NULL,
-    charged bigint NOT NULL,
-    PRIMARY KEY (tenant_id, hour, namespace)
-);
-COMMENT ON TABLE sparkingest.usage_hourly IS 'resource_consumption summed by the hour in which executions ended; kept by roll_up()';
-COMMENT ON COLUMN sparkingest.usage_hourly.tenant_id IS 'Tenant';
-COMMENT ON COLUMN sparkingest.usage_hourly.hour IS 'Start of the hour (UTC grid)';
-COMMENT ON COLUMN sparkingest.usage_hourly.namespace IS 'Namespace';
-COMMENT ON COLUMN sparkingest.usage_hourly.executions IS 'Executions ended';
-COMMENT ON COLUMN sparkingest.usage_hourly.cpu_millicore_seconds IS 'Millicore-seconds';
-COMMENT ON COLUMN sparkingest.usage_hourly.memory_mib_seconds IS 'MiB-seconds';
-COMMENT ON COLUMN sparkingest.usage_hourly.charged IS 'Millicore-seconds taken from balances';
-
 -- What CREATE EXTENSION brings (api.md): one cluster, three namespaces, one tier.
 INSERT INTO sparkingest.clusters (cluster_name, dispatch_reason) VALUES ('default', 'not enabled yet: call sparkingest.enable_dispatch()');
 INSERT INTO sparkingest.sla_tiers VALUES ('standard', 1.2, 1.5, 1.2, 1, 1), ('strict', 1.1, 1.3, 1.2, 3, 3);
@@ -655,11 +649,10 @@ SELECT pg_catalog.pg_extension_config_dump('sparkingest.reservations', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.job_executions', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_entries', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_chains', '');
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_consumption', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_consumption_rest', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.estimation_observations', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.events', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.idempotency_keys', '');
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.usage_hourly', '');
 -- Numbers go on after a restore.
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_entries_entry_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.capacity_overrides_override_id_seq', '');

@@ -1,5 +1,5 @@
 /*
- * triggers.c: triggers that carry changes of tables into the ledger. They fire for everybody: COPY, superusers, and logical
+ * triggers.c: triggers that carry changes of tables into the ledger, and to who sums them. They fire for everybody: COPY, superusers, and logical
  * replication (ENABLE ALWAYS).
  */
 #include "postgres.h"
@@ -16,6 +16,7 @@
 #include "pg/caller.h"
 #include "store/events.h"
 #include "store/restore.h"
+#include "store/rollup.h"
 #include "store/rows.h"
 #include "utils/builtins.h"
 
@@ -29,6 +30,7 @@ PG_FUNCTION_INFO_V1(si_default_restored);
 PG_FUNCTION_INFO_V1(si_owner_restored);
 PG_FUNCTION_INFO_V1(si_event_restored);
 PG_FUNCTION_INFO_V1(si_setting_changed);
+PG_FUNCTION_INFO_V1(si_usage_changed);
 
 static TriggerData *
 trigger_data(FunctionCallInfo fcinfo)
@@ -251,5 +253,34 @@ si_ledger_outdated(PG_FUNCTION_ARGS)
     (void) trigger_data(fcinfo);
     si_ledger_require();
     si_ledger_seize(SI_OUTDATED_SUPPLY);
+    return PointerGetDatum(NULL);
+}
+
+static void
+note_usage(HeapTuple row, TupleDesc desc, const char *time_column)
+{
+    pg_uuid_t tenant_id;
+    TimestampTz at;
+    SiCaller caller;
+
+    if (row == NULL || !si_ending_from_row(row, desc, time_column, &tenant_id, &at))
+        return;
+    si_caller_enter(&caller);
+    si_usage_note(&tenant_id, at);
+    si_caller_leave(&caller);
+}
+
+Datum
+si_usage_changed(PG_FUNCTION_ARGS)
+{
+    TriggerData *data = trigger_data(fcinfo);
+    TupleDesc desc = RelationGetDescr(data->tg_relation);
+
+    if (!check_function_bodies && TRIGGER_FIRED_BY_INSERT(data->tg_event))
+        return PointerGetDatum(NULL); /* a script of pg_dump restores what it is summed to as well */
+    if (data->tg_trigger->tgnargs != 1)
+        elog(ERROR, "the trigger does not say when a row ended");
+    note_usage(old_row(data), desc, data->tg_trigger->tgargs[0]);
+    note_usage(new_row(data), desc, data->tg_trigger->tgargs[0]);
     return PointerGetDatum(NULL);
 }

@@ -30,6 +30,32 @@ si_billable_millicores(int64_t cpu_millicores, int64_t memory_mib, int64_t memor
     return cpu_millicores > by_memory ? cpu_millicores : by_memory;
 }
 
+SiPayer
+si_payer(const SiRunEnd *end)
+{
+    if (end->platform_fault || end->state == SI_PREEMPTED || end->state == SI_LOST)
+        return SI_PAYER_PLATFORM;
+    if (end->is_draft)
+        return SI_PAYER_DRAFT;
+    if (end->purpose == SI_NS_DEDICATED && !end->borrowed && !end->draft_fallback)
+        return SI_PAYER_DEDICATED;
+    return SI_PAYER_VCPU_HOURS;
+}
+
+const char *
+si_payer_name(SiPayer payer)
+{
+    static const char *const names[] = {"vcpu_hours", "dedicated", "draft", "platform"};
+
+    return names[payer];
+}
+
+int64_t
+si_lender_credit(int64_t charged, int percent)
+{
+    return charged / 100 * percent + charged % 100 * percent / 100;
+}
+
 bool
 si_cost(int64_t millicores, int64_t seconds, int64_t *out)
 {

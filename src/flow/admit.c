@@ -112,7 +112,7 @@ take_reason(SiExecution *e, const SiPlacement *placement, const Wish *wish)
 static int64
 hold(const SiExecution *e, const SiPlacement *placement, const Wish *wish, TimestampTz now)
 {
-    SiPayer payer = {e->tenant_id, &e->execution_id, NULL};
+    SiDebtor payer = {e->tenant_id, &e->execution_id, NULL};
     SiNamespace namespace;
     SiFunds funds;
     int64 cost;

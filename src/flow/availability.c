@@ -24,14 +24,16 @@ add_demand(SiSlots *slots, const SiAmount *amounts, int n, int64 step, int sign,
                          sign * amounts[i].cpu_millicores, sign * amounts[i].memory_mib);
 }
 
-/* Supply counts in the slots that it covers wholly. */
+/*
+ * Both ends of supply round up (C2), so that one grant goes on where the one before it ends, also off the grid.
+ */
 static void
 add_supply(SiSlots *slots, const SiAmount *amounts, int n, int64 step)
 {
     for (int i = 0; i < n; i++)
     {
         int64 from = si_slot_ceil(amounts[i].from, step);
-        int64 until = si_slot_floor(amounts[i].until, step);
+        int64 until = si_slot_ceil(amounts[i].until, step);
 
         if (from < until)
             si_slots_add(slots, from, until, amounts[i].cpu_millicores, amounts[i].memory_mib);

@@ -99,7 +99,7 @@ slots_of(const SiNamespace *namespace, TimestampTz from, TimestampTz until, bool
     TimestampTz now = si_now();
     int64 step = namespace->step_usecs;
     int64 begin = whole ? si_slot_ceil(from, step) : si_slot_floor(from, step);
-    int64 end = whole ? si_slot_floor(until, step) : si_slot_ceil(until, step);
+    int64 end = si_slot_ceil(until, step);
 
     if (end - begin > SPAN_DAYS * USECS_PER_DAY / step)
     {

@@ -17,6 +17,7 @@
 #include "flow/retry.h"
 #include "flow/sla.h"
 #include "flow/state.h"
+#include "guc.h"
 #include "pg/attempt.h"
 #include "pg/clock.h"
 #include "pg/errors.h"
@@ -94,48 +95,62 @@ move(End *end, const char *cause)
     si_execution_move_noting(&end->e, outcome->state, end->actor, cause, members.data);
 }
 
-/* Where the run is charged to (M7, M9). */
-static const char *
-payer(const End *end, const SiNamespace *namespace, bool borrowed)
+/* What a run that began is metered as: requested, not used, resources, from driver running to last pod gone (M7, M8). */
+static void
+meter(const End *end, bool borrowed, SiConsumption *out)
 {
-    if (end->outcome->platform_fault)
-        return "platform";
-    if (end->e.is_draft)
-        return "draft";
-    if (namespace->purpose == SI_NS_SHARED || end->e.draft_fallback || borrowed)
-        return "vcpu_hours";
-    return "dedicated";
+    SiRunEnd run = {.state = end->outcome->state,
+                    .platform_fault = end->outcome->platform_fault,
+                    .is_draft = end->e.is_draft,
+                    .draft_fallback = end->e.draft_fallback,
+                    .borrowed = borrowed};
+    SiNamespace namespace;
+
+    if (!si_namespace_load(end->e.namespace_name, &namespace))
+        elog(ERROR, "namespace \"%s\" of an execution is missing", end->e.namespace_name);
+    run.purpose = namespace.purpose;
+    *out = (SiConsumption){.started_at = end->e.started_at,
+                           .ended_at = end->e.finished_at,
+                           .billed_seconds = si_billed_seconds(end->e.started_at, end->e.finished_at),
+                           .borrowed = borrowed,
+                           .payer = si_payer(&run)};
+    if (!si_cost(si_billable_millicores(end->e.cpu_millicores, end->e.memory_mib, namespace.memory_mib_per_core),
+                 out->billed_seconds, &out->billable))
+        ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("cost of an execution is out of range")));
 }
 
-/* Meters what ran (M7, M8) and settles what was held, in the same transaction (M4). */
+/* A lender's share of what the run paid (M9). */
+static void
+credit_lender(const End *end, int32 pool_id, const SiConsumption *consumption)
+{
+    SiPool pool;
+
+    if (!si_pool_load(pool_id, &pool))
+        elog(ERROR, "pool of a reservation is missing");
+    if (pool.has_tenant)
+        si_lending_credit_insert(&end->e, &pool.tenant_id, consumption,
+                                 si_lender_credit(consumption->charged, si_guc_lender_share));
+}
+
+/* Meters what ran and settles what was held, in the same transaction (M4). */
 static void
 settle(End *end)
 {
     SiConsumption consumption = {0};
     SiReservation reservation = {{{0}}};
-    SiNamespace namespace;
-    int64 cost = 0;
 
-    if (!si_namespace_load(end->e.namespace_name, &namespace))
-        elog(ERROR, "namespace \"%s\" of an execution is missing", end->e.namespace_name);
     if (end->e.has_reservation && !si_reservation_load(&end->e.reservation_id, false, &reservation))
         elog(ERROR, "reservation of an execution is missing");
     if (did_run(end))
-    {
-        consumption.started_at = end->e.started_at;
-        consumption.ended_at = end->e.finished_at;
-        consumption.billed_seconds = si_billed_seconds(end->e.started_at, end->e.finished_at);
-        consumption.charge_to = payer(end, &namespace, reservation.borrowed);
-        if (strcmp(consumption.charge_to, "vcpu_hours") == 0 &&
-            !si_cost(si_billable_millicores(end->e.cpu_millicores, end->e.memory_mib, namespace.memory_mib_per_core),
-                     consumption.billed_seconds, &cost))
-            ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("cost of an execution is out of range")));
-    }
-    consumption.charged = si_funds_settle(&(SiPayer){end->e.tenant_id, &end->e.execution_id, NULL}, cost, end->now);
+        meter(end, reservation.borrowed, &consumption);
+    consumption.charged = si_funds_settle(&(SiDebtor){end->e.tenant_id, &end->e.execution_id, NULL},
+                                          consumption.payer == SI_PAYER_VCPU_HOURS ? consumption.billable : 0, end->now);
     si_balance_note(&end->e.execution_id, 0, consumption.charged);
     if (!did_run(end))
         return;
     si_consumption_insert(&end->e, &consumption);
+    if (reservation.borrowed)
+        credit_lender(end, reservation.pool_id, &consumption);
 }
 
 /*

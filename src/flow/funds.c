@@ -116,7 +116,7 @@ si_funds_available(const SiFunds *funds, TimestampTz at)
 }
 
 static void
-enter(const SiPayer *payer, const SiFundsGrant *grant, const char *entry_type, int64 amount, TimestampTz now)
+enter(const SiDebtor *payer, const SiFundsGrant *grant, const char *entry_type, int64 amount, TimestampTz now)
 {
     SiEntry entry = {0, now, *payer, grant->grant_id, entry_type, amount};
 
@@ -152,7 +152,7 @@ draw(const SiFunds *funds, int64 amount, TimestampTz at, int64 *taken)
 }
 
 int64
-si_funds_hold(const SiFunds *funds, const SiPayer *payer, int64 amount, TimestampTz at, TimestampTz now)
+si_funds_hold(const SiFunds *funds, const SiDebtor *payer, int64 amount, TimestampTz at, TimestampTz now)
 {
     int64 missing = amount - si_funds_available(funds, at);
     int64 *taken;
@@ -173,7 +173,7 @@ si_funds_hold(const SiFunds *funds, const SiPayer *payer, int64 amount, Timestam
 
 /* One grant's part of a settlement: a charge takes what was held, so that the entries of a grant add up to it. */
 static void
-settle_grant(const SiPayer *payer, const SiFundsGrant *grant, int64 more, int64 charge, TimestampTz now)
+settle_grant(const SiDebtor *payer, const SiFundsGrant *grant, int64 more, int64 charge, TimestampTz now)
 {
     int64 rest = grant->held + more - charge;
 
@@ -185,7 +185,7 @@ settle_grant(const SiPayer *payer, const SiFundsGrant *grant, int64 more, int64 
 }
 
 int64
-si_funds_settle(const SiPayer *payer, int64 actual, TimestampTz now)
+si_funds_settle(const SiDebtor *payer, int64 actual, TimestampTz now)
 {
     SiFundsGrant *held;
     int n = si_balance_held(payer, &held);
@@ -228,7 +228,7 @@ int64
 si_funds_lapse(const pg_uuid_t *grant_id, TimestampTz now)
 {
     SiFundsGrant grant = {.grant_id = *grant_id};
-    SiPayer nobody = {{{0}}, NULL, NULL};
+    SiDebtor nobody = {{{0}}, NULL, NULL};
     int64 rest;
 
     if (!si_balance_account(grant_id, &nobody.tenant_id, &grant.account_no))

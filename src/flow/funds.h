@@ -27,13 +27,13 @@ extern int64 si_funds_available(const SiFunds *funds, TimestampTz at);
  * Holds an amount for the payer out of grants valid at an instant, in draw-down order (M5). Returns the part that is not
  * covered: 0 = all is held, above 0 = nothing is.
  */
-extern int64 si_funds_hold(const SiFunds *funds, const SiPayer *payer, int64 amount, TimestampTz at, TimestampTz now);
+extern int64 si_funds_hold(const SiFunds *funds, const SiDebtor *payer, int64 amount, TimestampTz at, TimestampTz now);
 
 /*
  * Ends what is held for the payer: charges `actual`, from what is held first, then from what grants valid now have available,
  * and gives back the rest. Returns what was charged: less than actual when even that does not cover it. Call once.
  */
-extern int64 si_funds_settle(const SiPayer *payer, int64 actual, TimestampTz now);
+extern int64 si_funds_settle(const SiDebtor *payer, int64 actual, TimestampTz now);
 
 /* What is available of a grant goes back to where it came from: it is granted no more (M3). Returns how much. */
 extern int64 si_funds_lapse(const pg_uuid_t *grant_id, TimestampTz now);

@@ -99,7 +99,7 @@ typedef struct Price
 static bool
 pay(const Price *cost, SiReservation *reservation, TimestampTz now, SiPlacement *out)
 {
-    SiPayer payer = {reservation->tenant_id, NULL, &reservation->reservation_id};
+    SiDebtor payer = {reservation->tenant_id, NULL, &reservation->reservation_id};
     int64 missing = si_funds_hold(&cost->funds, &payer, cost->amount, Max(reservation->starts_at, now), now);
 
     if (missing > 0)

@@ -58,7 +58,7 @@ si_relieve_run(SiRelieved *r, bool pays_anew, const char *actor, const char *cau
         return false;
     if (pays_anew && r->e.held > 0)
     {
-        (void) si_funds_settle(&(SiPayer){r->e.tenant_id, &r->e.execution_id, NULL}, 0, now);
+        (void) si_funds_settle(&(SiDebtor){r->e.tenant_id, &r->e.execution_id, NULL}, 0, now);
         si_balance_note(&r->e.execution_id, 0, -1);
         r->e.held = 0;
     }

@@ -81,7 +81,7 @@ si_reservation_lock_owner(const SiReservation *reservation)
 static void
 settle(const SiReservation *r, TimestampTz now)
 {
-    SiPayer payer = {r->tenant_id, NULL, &r->reservation_id};
+    SiDebtor payer = {r->tenant_id, NULL, &r->reservation_id};
     SiNamespace namespace;
     int64 cost = 0;
 
@@ -155,7 +155,7 @@ move_execution(const SiReservation *reservation)
 static void
 hold_again(SiReservation *r, TimestampTz now)
 {
-    SiPayer payer = {r->tenant_id, NULL, &r->reservation_id};
+    SiDebtor payer = {r->tenant_id, NULL, &r->reservation_id};
     TimestampTz at = Max(r->starts_at, now);
     SiFunds funds;
     int64 missing;

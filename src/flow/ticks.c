@@ -24,13 +24,15 @@
 #include "pg/lock.h"
 #include "store/clusters.h"
 #include "store/events.h"
-#include "store/metering.h"
+#include "store/history.h"
 #include "store/purchases.h"
+#include "store/rollup.h"
 #include "store/sql.h"
 #include "store/upkeep.h"
 
 #define KEY_LIFE_DAYS 30
 #define MOST_EVENTS_REMOVED 100000 /* by one tick */
+#define MONTHS_AHEAD 2
 
 /* Which tick a lock is about. */
 enum
@@ -183,6 +185,47 @@ si_tick_plan(const char *actor)
     return handled;
 }
 
+/* One month of history, and what it is about. */
+typedef struct Month
+{
+    TimestampTz at;
+    const char *actor;
+} Month;
+
+static void
+make_month(void *arg)
+{
+    si_history_make(((Month *) arg)->at);
+}
+
+static void
+drop_months(void *arg)
+{
+    Month *month = arg;
+    char *dropped;
+
+    while ((dropped = si_history_drop(month->at)) != NULL)
+        si_event("history.dropped", NULL, NULL, NULL, month->actor, dropped, NULL, NULL);
+}
+
+/* Partitions are made and dropped when nobody is in the way: the next tick is soon. */
+static void
+keep_history(const char *actor, TimestampTz now)
+{
+    TimestampTz *months;
+    int n = si_history_missing(now, MONTHS_AHEAD, &months);
+    Month oldest = {si_history_begin(now, si_guc_history_months), actor};
+
+    for (int i = 0; i < n; i++)
+    {
+        Month month = {months[i], actor};
+
+        (void) si_attempt(make_month, &month);
+    }
+    if (si_guc_history_months > 0)
+        (void) si_attempt(drop_months, &oldest);
+}
+
 int
 si_tick_maintain(const char *actor)
 {
@@ -193,6 +236,7 @@ si_tick_maintain(const char *actor)
         return 0;
     si_ledger_require();
     si_book_forget_past(now);
+    keep_history(actor, now);
     handled = si_orphans_block(actor, now) + si_tenant_forget_roles(actor);
     if (si_guc_event_days > 0)
         handled += si_events_expire(now - si_guc_event_days * USECS_PER_DAY, MOST_EVENTS_REMOVED);
@@ -213,4 +257,12 @@ si_tick_roll_up(const char *actor)
     handled = si_usage_roll_up();
     si_worker_beat("roll_up", MyProcPid, NULL, si_now());
     return (int) Min(handled, PG_INT32_MAX);
+}
+
+int64
+si_usage_rebuild(void)
+{
+    si_lock_transaction(SI_LOCK_TICK, TICK_ROLL_UP, 0);
+    si_usage_forget();
+    return si_usage_roll_up();
 }

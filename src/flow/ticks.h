@@ -13,7 +13,10 @@ extern int si_tick_plan(const char *actor);
 /* Ended reservations without an execution, old idempotency keys, what is rolled over (M3). Returns the rows handled. */
 extern int si_tick_maintain(const char *actor);
 
-/* usage_hourly. Returns the rows written or removed. */
+/* usage_hourly and usage_load. Returns the rows written or removed. */
 extern int si_tick_roll_up(const char *actor);
+
+/* The same from scratch; waits for a roll-up that is under way. Returns the rows written. */
+extern int64 si_usage_rebuild(void);
 
 #endif

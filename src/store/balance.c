@@ -53,7 +53,7 @@ si_balance_grants(const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz unti
     "ORDER BY g.priority, g.ends_at, g.account_no"
 
 int
-si_balance_held(const SiPayer *payer, SiFundsGrant **out)
+si_balance_held(const SiDebtor *payer, SiFundsGrant **out)
 {
     static SiStatement by_execution = {SELECT_HELD "execution_id" FROM_HELD, 1, {UUIDOID}};
     static SiStatement by_reservation = {SELECT_HELD "reservation_id" FROM_HELD, 1, {UUIDOID}};

@@ -26,15 +26,15 @@ typedef struct SiFundsGrant
 extern int si_balance_grants(const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz until, SiFundsGrant **out);
 
 /* Who pays, or is held for: an execution, or an application's reservation; the other one is NULL. */
-typedef struct SiPayer
+typedef struct SiDebtor
 {
     pg_uuid_t tenant_id;
     const pg_uuid_t *execution_id;
     const pg_uuid_t *reservation_id;
-} SiPayer;
+} SiDebtor;
 
 /* The grants of which something is held for a payer, and how much, palloc'd, in the order of drawing down. Newest state. */
-extern int si_balance_held(const SiPayer *payer, SiFundsGrant **out);
+extern int si_balance_held(const SiDebtor *payer, SiFundsGrant **out);
 
 /* Granted, and held or spent, of the tenant's accounts [first, first + n); accounts that are none have 0. Newest state. */
 extern void si_balance_read(const pg_uuid_t *tenant_id, SiSlots *granted, SiSlots *used);
@@ -43,7 +43,7 @@ typedef struct SiEntry
 {
     int64 entry_id;
     TimestampTz at;
-    SiPayer payer;
+    SiDebtor payer;
     pg_uuid_t grant_id;
     const char *entry_type; /* see the table */
     int64 amount;

@@ -14,11 +14,11 @@ void
 si_consumption_insert(const SiExecution *e, const SiConsumption *consumption)
 {
     static SiStatement insert = {"INSERT INTO sparkingest.resource_consumption (execution_id, tenant_id, job_id, namespace, started_at, "
-                                 "ended_at, billed_seconds, cpu_millicore_seconds, memory_mib_seconds, charge_to, charged) "
-                                 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8 * $7, $9 * $7, $10, $11)",
-                                 11,
-                                 {UUIDOID, UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, TEXTOID,
-                                  INT8OID}};
+                                 "ended_at, billed_seconds, cpu_millicore_seconds, memory_mib_seconds, billable_millicore_seconds, "
+                                 "borrowed, charge_to, charged) VALUES ($1, $2, $3, $4, $5, $6, $7, $8 * $7, $9 * $7, $10, $11, $12, $13)",
+                                 13,
+                                 {UUIDOID, UUIDOID, UUIDOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT8OID,
+                                  BOOLOID, TEXTOID, INT8OID}};
     Datum values[] = {UUIDPGetDatum(&e->execution_id),
                       UUIDPGetDatum(&e->tenant_id),
                       UUIDPGetDatum(&e->job_id),
@@ -28,8 +28,25 @@ si_consumption_insert(const SiExecution *e, const SiConsumption *consumption)
                       Int64GetDatum(consumption->billed_seconds),
                       Int64GetDatum(e->cpu_millicores),
                       Int64GetDatum(e->memory_mib),
-                      si_text_datum(consumption->charge_to),
+                      Int64GetDatum(consumption->billable),
+                      BoolGetDatum(consumption->borrowed),
+                      si_text_datum(si_payer_name(consumption->payer)),
                       Int64GetDatum(consumption->charged)};
+
+    si_sql_open();
+    si_sql_run(&insert, values, NULL);
+    si_sql_close();
+}
+
+void
+si_lending_credit_insert(const SiExecution *e, const pg_uuid_t *lender_id, const SiConsumption *consumption, int64 credit)
+{
+    static SiStatement insert = {"INSERT INTO sparkingest.lending_credits (execution_id, tenant_id, ended_at, charged, credit) "
+                                 "VALUES ($1, $2, $3, $4, $5)",
+                                 5,
+                                 {UUIDOID, UUIDOID, TIMESTAMPTZOID, INT8OID, INT8OID}};
+    Datum values[] = {UUIDPGetDatum(&e->execution_id), UUIDPGetDatum(lender_id), TimestampTzGetDatum(consumption->ended_at),
+                      Int64GetDatum(consumption->charged), Int64GetDatum(credit)};
 
     si_sql_open();
     si_sql_run(&insert, values, NULL);
@@ -66,31 +83,4 @@ si_observation_insert(const SiExecution *e, const SiObservation *observation)
     values[11] = TimestampTzGetDatum(observation->observed_at);
     si_sql_run(&insert, values, nulls);
     si_sql_close();
-}
-
-int64
-si_usage_roll_up(void)
-{
-    /* A run may be recorded long after it ended, so every hour whose sums differ is written anew; the same call twice
-     * writes nothing. */
-    static SiStatement roll_up = {
-        "WITH metered AS (SELECT tenant_id, pg_catalog.date_trunc('hour', ended_at, 'UTC') AS hour, namespace, "
-        "pg_catalog.count(*) AS executions, pg_catalog.sum(cpu_millicore_seconds)::bigint AS cpu, "
-        "pg_catalog.sum(memory_mib_seconds)::bigint AS memory, pg_catalog.sum(charged)::bigint AS charged "
-        "FROM sparkingest.resource_consumption GROUP BY 1, 2, 3), "
-        "changed AS (SELECT * FROM metered EXCEPT SELECT * FROM sparkingest.usage_hourly), "
-        "gone AS (DELETE FROM sparkingest.usage_hourly AS u WHERE NOT EXISTS (SELECT FROM metered AS m "
-        "WHERE m.tenant_id = u.tenant_id AND m.hour = u.hour AND m.namespace = u.namespace) RETURNING 1), "
-        "written AS (INSERT INTO sparkingest.usage_hourly SELECT * FROM changed ON CONFLICT (tenant_id, hour, namespace) "
-        "DO UPDATE SET executions = excluded.executions, cpu_millicore_seconds = excluded.cpu_millicore_seconds, "
-        "memory_mib_seconds = excluded.memory_mib_seconds, charged = excluded.charged RETURNING 1) "
-        "SELECT (SELECT pg_catalog.count(*) FROM gone) + (SELECT pg_catalog.count(*) FROM written)",
-        0};
-    int64 n;
-
-    si_sql_open();
-    si_sql_run(&roll_up, NULL, NULL);
-    n = si_sql_int8(0, 1);
-    si_sql_close();
-    return n;
 }

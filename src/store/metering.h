@@ -1,9 +1,10 @@
 /*
- * metering.h: what finished executions used: resource_consumption, estimation_observations and usage_hourly.
+ * metering.h: what finished executions used: resource_consumption, lending_credits and estimation_observations.
  */
 #ifndef SI_STORE_METERING_H
 #define SI_STORE_METERING_H
 
+#include "domain/billing.h"
 #include "store/executions.h"
 
 typedef struct SiConsumption
@@ -11,12 +12,18 @@ typedef struct SiConsumption
     TimestampTz started_at;
     TimestampTz ended_at;
     int64 billed_seconds;
-    const char *charge_to; /* vcpu_hours, dedicated, draft, platform */
-    int64 charged;         /* millicore-seconds */
+    int64 billable; /* millicore-seconds (M6), whoever pays */
+    bool borrowed;
+    SiPayer payer;
+    int64 charged; /* millicore-seconds */
 } SiConsumption;
 
 /* One row per execution that ran (M7, M8). */
 extern void si_consumption_insert(const SiExecution *execution, const SiConsumption *consumption);
+
+/* For whom a borrowed run's units were lent: what it paid and what of it the lender is credited, in millicore-seconds (M9). */
+extern void si_lending_credit_insert(const SiExecution *execution, const pg_uuid_t *lender_id, const SiConsumption *consumption,
+                                     int64 credit);
 
 typedef struct SiObservation
 {
@@ -30,8 +37,5 @@ typedef struct SiObservation
 } SiObservation;
 
 extern void si_observation_insert(const SiExecution *execution, const SiObservation *observation);
-
-/* Makes usage_hourly equal to the sums of resource_consumption; returns the rows written or removed. */
-extern int64 si_usage_roll_up(void);
 
 #endif

@@ -141,3 +141,16 @@ si_row_tenant(HeapTuple row, TupleDesc desc, pg_uuid_t *tenant_id)
         *tenant_id = *DatumGetUUIDP(value);
     return !null;
 }
+
+bool
+si_ending_from_row(HeapTuple row, TupleDesc desc, const char *time_column, pg_uuid_t *tenant_id, TimestampTz *at)
+{
+    bool isnull;
+    Datum ended = column(row, desc, time_column, &isnull);
+
+    if (isnull)
+        return false;
+    *at = DatumGetTimestampTz(ended);
+    *tenant_id = *DatumGetUUIDP(value(row, desc, "tenant_id"));
+    return true;
+}

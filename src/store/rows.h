@@ -36,4 +36,7 @@ extern char *si_row_json(HeapTuple row, TupleDesc desc);
 /* Its tenant_id; false when there is no such column. */
 extern bool si_row_tenant(HeapTuple row, TupleDesc desc, pg_uuid_t *tenant_id);
 
+/* Whose row it is and when it ended; false when the named column is null. */
+extern bool si_ending_from_row(HeapTuple row, TupleDesc desc, const char *time_column, pg_uuid_t *tenant_id, TimestampTz *at);
+
 #endif

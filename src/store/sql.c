@@ -11,6 +11,7 @@
 #include "utils/snapmgr.h"
 
 #include "pg/clock.h"
+#include "pg/jit.h"
 #include "store/sql.h"
 
 void
@@ -249,4 +250,23 @@ si_sql_ids(SiStatement *statement, Datum *values, pg_uuid_t **out)
         (*out)[i] = si_sql_uuid(i, 1, NULL);
     si_sql_close();
     return (int) n;
+}
+
+void
+si_sql_return(SiStatement *statement, Datum *values, const char *nulls, Tuplestorestate *result, TupleDesc desc)
+{
+    int jit = si_jit_off();
+    uint64 n;
+
+    si_sql_open();
+    n = si_sql_run(statement, values, nulls);
+    if (SPI_tuptable->tupdesc->natts != desc->natts)
+        elog(ERROR, "%d columns are asked for, %d are there", desc->natts, SPI_tuptable->tupdesc->natts);
+    for (int i = 0; i < desc->natts; i++)
+        if (SPI_gettypeid(SPI_tuptable->tupdesc, i + 1) != TupleDescAttr(desc, i)->atttypid)
+            elog(ERROR, "column %d is of another type than asked for", i + 1);
+    for (uint64 i = 0; i < n; i++)
+        tuplestore_puttuple(result, SPI_tuptable->vals[i]);
+    si_sql_close();
+    si_jit_restore(jit);
 }

@@ -14,6 +14,7 @@
 #include "catalog/pg_type_d.h"
 #include "executor/spi.h"
 #include "utils/jsonb.h"
+#include "utils/tuplestore.h"
 #include "utils/uuid.h"
 
 #define SI_SQL_MAX_ARGS 32
@@ -62,6 +63,9 @@ extern int si_sql_ids(SiStatement *statement, Datum *values, pg_uuid_t **out);
 
 /* "No time" in structs of the store: never stored, NULL in tables. */
 #define SI_NO_TIME PG_INT64_MAX
+
+/* Runs a SELECT, in a session of its own, whose columns are those of desc, and puts its rows into a result of a function. */
+extern void si_sql_return(SiStatement *statement, Datum *values, const char *nulls, Tuplestorestate *result, TupleDesc desc);
 
 /* New uuid, version 7: the time in milliseconds, then random bits. Rows of one time stand together in indexes. */
 extern pg_uuid_t si_uuid_new(void);

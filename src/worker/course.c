@@ -17,6 +17,7 @@
 #include "store/sql.h"
 #include "worker/course.h"
 #include "worker/record.h"
+#include "worker/sightings.h"
 
 #define NO_OPERATOR_MILLIS 60000 /* so long may the operator take to touch an object */
 #define SLOW_PODS_MILLIS 10000   /* so long may pods take to end before the row says so */
@@ -526,6 +527,10 @@ on_object(SiStream *stream, Jsonb *object, bool deleted)
 
     si_judge_application(object, &application);
     if (!is_uuid(application.execution_id))
+        application.execution_id = NULL;
+    if (!stream->watching)
+        si_sightings_add(stream, &application);
+    if (application.execution_id == NULL)
         return;
     id = DatumGetUUIDP(DirectFunctionCall1(uuid_in, CStringGetDatum(application.execution_id)));
     live = si_live_find(id);
@@ -571,6 +576,7 @@ on_complete(SiStream *stream)
     Complete complete = {stream};
 
     si_live_each(check_absence, &complete);
+    si_sightings_complete(stream, si_monotonic_millis());
 }
 
 const SiFleetEvents si_course_events = {on_object, on_complete};

@@ -14,6 +14,7 @@
 #include "store/clusters.h"
 #include "worker/fleet.h"
 #include "worker/live.h"
+#include "worker/sightings.h"
 
 static SiLink *links = NULL;
 static SiTransport *transport = NULL;
@@ -114,6 +115,7 @@ free_stream(SiStream *stream)
     set_text(&stream->version, NULL);
     set_text(&stream->problem, NULL);
     set_text(&stream->post_problem, NULL);
+    si_sightings_free(stream);
     pfree(stream);
 }
 

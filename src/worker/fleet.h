@@ -9,6 +9,7 @@
 #include "kube/client.h"
 
 typedef struct SiLink SiLink;
+typedef struct SiSightings SiSightings;
 
 typedef struct SiStream
 {
@@ -28,7 +29,8 @@ typedef struct SiStream
     char *problem;     /* of list or watch, in words; NULL = none */
     int64 posts_after; /* no posts before: namespace, CRD or our rights are missing */
     int post_tries;
-    char *post_problem; /* NULL = none */
+    char *post_problem;     /* NULL = none */
+    SiSightings *sightings; /* of the list under way (worker/sightings.h); NULL = none yet */
 } SiStream;
 
 struct SiLink

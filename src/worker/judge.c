@@ -29,6 +29,7 @@ si_judge_application(Jsonb *object, SiApplication *out)
 {
     char *state = si_document_text(object, "status.applicationState.state");
 
+    out->name = si_document_text(object, "metadata.name");
     out->uid = si_document_text(object, "metadata.uid");
     out->execution_id = si_document_label(si_document_object(object, "metadata.labels"), "sparkingest.io/execution");
     out->message = si_document_text(object, "status.applicationState.errorMessage");

@@ -20,6 +20,7 @@ typedef enum SiAppState
 
 typedef struct SiApplication
 {
+    char *name; /* NULL = none, as all here */
     char *uid;
     char *execution_id; /* label, NULL = none */
     SiAppState state;

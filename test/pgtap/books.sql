@@ -1,7 +1,8 @@
 -- books.sql: independent checks of what the tables say together. Every test ends with
 --     SELECT * FROM books.differences();
 -- and no row means that the books are right. Loaded once into each test database by test/server-tests.sh. Nothing here
--- uses functions of the extension, which would only agree with itself, but verify_ledger() and verify_books(), which hold it against its tables.
+-- uses functions of the extension, which would only agree with itself, but verify_ledger(), verify_books() and verify_usage(), which hold one place
+-- against another.
 \set ON_ERROR_STOP on
 CREATE SCHEMA books;
 
@@ -126,7 +127,8 @@ UNION ALL
 -- M7, M8: what ran is metered, once, and nothing else is.
 SELECT 'execution and its metering', e.execution_id::text
   FROM sparkingest.job_executions AS e LEFT JOIN sparkingest.resource_consumption AS c USING (execution_id)
- WHERE (books.may_become(e.state) = '{}' AND e.started_at IS NOT NULL) <> (c.execution_id IS NOT NULL)
+ WHERE ((books.may_become(e.state) = '{}' AND e.started_at IS NOT NULL) <> (c.execution_id IS NOT NULL)
+        AND COALESCE(e.finished_at >= (SELECT dropped_before FROM sparkingest.history_dropped), true))
     OR (c.tenant_id, c.job_id, c.namespace, c.charged, c.cpu_millicore_seconds, c.memory_mib_seconds)
        <> (e.tenant_id, e.job_id, e.namespace, e.charged, e.cpu_millicores * c.billed_seconds, e.memory_mib * c.billed_seconds)
     OR (c.charged > 0 AND c.charge_to <> 'vcpu_hours')
@@ -140,6 +142,8 @@ SELECT 'job that fires though it should not, or has no place', j.job_name
 UNION ALL
 SELECT 'ledger', format('%s %s %s at %s: %s in the ledger, %s in the tables', v.namespace, v.tenant_id, v.resource, v.time_slot, v.in_ledger, v.in_tables)
   FROM sparkingest.verify_ledger() AS v
+UNION ALL
+SELECT 'usage', format('%s %s %s: %s, expected %s', v.book, v.execution_id, v.hour, v.found, v.expected) FROM sparkingest.verify_usage() AS v
 UNION ALL
 SELECT 'draft or dropped job that keeps scheduled production runs', e.execution_id::text
   FROM sparkingest.job_executions AS e JOIN sparkingest.ingestion_jobs AS j USING (job_id)

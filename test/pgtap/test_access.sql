@@ -38,7 +38,7 @@ SELECT sparkingest.grant_tenant(fixture.tenant('A'), 'regress_half');
 CREATE TEMPORARY TABLE tables AS SELECT c.oid, c.oid::regclass::text AS name, EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid
     AND a.attname = 'tenant_id') AS of_tenants,
     has_any_column_privilege('sparkingest_tenant', c.oid, 'SELECT') AS readable FROM pg_class AS c
-        WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind = 'r';
+        WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'p');
 CREATE TEMPORARY TABLE ids AS SELECT t.tenant_name AS tenant, t.tenant_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j
     WHERE j.tenant_id = t.tenant_id AND stage = 'production') AS job_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j
     WHERE j.tenant_id = t.tenant_id AND stage = 'draft') AS draft_id,
@@ -91,7 +91,7 @@ SELECT ok((SELECT allocated_cpu >= 2 FROM sparkingest.capacity('vcpu-hours-ns', 
 SELECT is((SELECT count(*) FROM sparkingest.capacity_slots WHERE namespace = 'vcpu-hours-ns'), 288::bigint, 'also by the view');
 
 -- Every call on what is another's is refused in the words for what is not there.
-CREATE TEMPORARY TABLE calls AS SELECT call, row_number() OVER () AS n FROM unnest(ARRAY['usage(@tenant_id)', 'balance(@tenant_id)',
+CREATE TEMPORARY TABLE calls AS SELECT call, row_number() OVER () AS n FROM unnest(ARRAY['usage(@tenant_id)', 'tenant_metrics(@tenant_id)', 'statement(@tenant_id, ''2026-03-01'')', 'balance(@tenant_id)',
     'capacity(''vcpu-hours-ns'', ''[2026-03-03,2026-03-04)'', @tenant_id)',
     'find_slot(''vcpu-hours-ns'', 1, 1, ''5 min'', tenant_id => @tenant_id)',
     'reserve(@tenant_id, 1, 1, ''5 min'')', 'try_reserve(@tenant_id, 1, 1, ''5 min'')', 'release(@reservation_id)',
@@ -136,7 +136,7 @@ SELECT is((fixture.refusal('SELECT sparkingest.' || call)).code, '42501', 'not a
     'grant_tenant(gen_random_uuid(), ''regress_a'')', 'revoke_tenant(gen_random_uuid(), ''regress_b'')',
     'purchase(gen_random_uuid(), ''vcpu_hours'', 1)', 'cancel_purchase(gen_random_uuid())',
         'set_discount(''vcpu_hours'', ''daily'', 1, 0.1)',
-    'set_capacity(''vcpu-hours-ns'', 1, 1, ''[2026-03-03,2026-03-04)'')', 'plan()', 'maintain()', 'roll_up()', 'health()',
+    'set_capacity(''vcpu-hours-ns'', 1, 1, ''[2026-03-03,2026-03-04)'')', 'plan()', 'maintain()', 'roll_up()', 'rebuild_usage()', 'verify_usage()', 'runaway_executions()', 'health()',
         'set_namespace(''vcpu-hours-ns'', ''{}'')', 'set_cluster(''default'', ''/x'')', 'enable_dispatch()', 'disable_dispatch()',
         'install_schedules()']) AS call;
 
@@ -160,7 +160,7 @@ SET LOCAL ROLE regress_reader;
 SELECT is_empty($$SELECT name FROM expected WHERE pg_temp.rows_of(name, a) <> of_a OR pg_temp.rows_of(name, (SELECT tenant_id FROM ids WHERE tenant = 'B')) <> of_b OR pg_temp.rows_of(name, NULL) <> of_nobody$$,
     'a reader sees everything');
 SELECT lives_ok(format('SELECT count(*) FROM %s', name), 'a reader reads ' || name) FROM tables ORDER BY name;
-CREATE TEMPORARY VIEW reading AS SELECT call, n, call ~ '^(usage|balance|capacity|find_slot|render_manifest)' AS reads FROM calls;
+CREATE TEMPORARY VIEW reading AS SELECT call, n, call ~ '^(usage|tenant_metrics|statement|balance|capacity|find_slot|render_manifest)' AS reads FROM calls;
 SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).code, CASE WHEN NOT reads THEN '42501' END, 'a reader and ' || call) FROM reading ORDER BY n;
 SELECT is((fixture.refusal(pg_temp.called(call, 'nobody'))).code, '42704', 'and is told what is not there: ' || call) FROM reading WHERE reads ORDER BY n;
 SELECT lives_ok('SELECT * FROM sparkingest.' || call, 'a reader asks ' || call) FROM unnest(ARRAY['health()', 'verify_ledger()', 'uncommitted_holders()']) AS call;

@@ -89,6 +89,7 @@ function plan(): operator EXECUTE
 function promote_job(job_id uuid, idempotency_key text): operator EXECUTE, tenant EXECUTE
 function purchase(tenant_id uuid, resource_type text, quantity integer, time_period text, valid_from timestamp with time zone, valid_until timestamp with time zone, options jsonb, idempotency_key text): operator EXECUTE
 function rebuild_ledger(): operator EXECUTE
+function rebuild_usage(): operator EXECUTE
 function release(reservation_id uuid): operator EXECUTE, tenant EXECUTE
 function render_manifest(execution_id uuid): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function reservation_changed(): nobody
@@ -97,6 +98,7 @@ function resume_job(job_id uuid): operator EXECUTE, tenant EXECUTE
 function revoke_tenant(tenant_id uuid, role regrole): operator EXECUTE
 function roll_up(): operator EXECUTE
 function run_job(job_id uuid, at timestamp with time zone, idempotency_key text): operator EXECUTE, tenant EXECUTE
+function runaway_executions(OUT execution_id uuid, OUT namespace text, OUT object_name text, OUT in_database text, OUT in_cluster text, OUT since timestamp with time zone, OUT listed_at timestamp with time zone, OUT remedy text): operator EXECUTE, reader EXECUTE
 function set_capacity(namespace text, cpu_cores numeric, memory_gb numeric, during tstzrange): operator EXECUTE
 function set_cluster(cluster text, kubeconfig text, kube_context text): nobody
 function set_discount(resource_type text, time_period text, from_quantity integer, share numeric): operator EXECUTE
@@ -104,11 +106,15 @@ function set_namespace(namespace text, changes jsonb): operator EXECUTE
 function set_tenant_limits(tenant_id uuid, limits jsonb): operator EXECUTE
 function set_tenant_status(tenant_id uuid, status text): operator EXECUTE
 function setting_changed(): nobody
+function statement(tenant_id uuid, month date, OUT line integer, OUT kind text, OUT description text, OUT purchase_id uuid, OUT job_id uuid, OUT namespace text, OUT executions bigint, OUT quantity numeric, OUT unit_price numeric, OUT amount numeric, OUT currency text, OUT used numeric, OUT charged numeric): operator EXECUTE, reader EXECUTE, tenant EXECUTE
+function tenant_metrics(tenant_id uuid, during tstzrange): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function try_reserve(tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone, sla_window interval, namespace text): operator EXECUTE, tenant EXECUTE
 function uncommitted_holders(OUT pid integer, OUT tenant_id uuid, OUT since timestamp with time zone, OUT reservations integer, OUT cpu_cores numeric, OUT memory_gb numeric): operator EXECUTE, reader EXECUTE
 function usage(tenant_id uuid, at timestamp with time zone): operator EXECUTE, reader EXECUTE, tenant EXECUTE
+function usage_changed(): nobody
 function verify_books(OUT tenant_id uuid, OUT problem text, OUT detail text): operator EXECUTE, reader EXECUTE
 function verify_ledger(OUT namespace text, OUT tenant_id uuid, OUT time_slot timestamp with time zone, OUT resource text, OUT in_ledger numeric, OUT in_tables numeric, OUT grant_id uuid): operator EXECUTE, reader EXECUTE
+function verify_usage(OUT book text, OUT tenant_id uuid, OUT execution_id uuid, OUT hour timestamp with time zone, OUT found numeric, OUT expected numeric): operator EXECUTE, reader EXECUTE
 policy all_rows on sparkingest.balance_chains
 policy all_rows on sparkingest.balance_entries
 policy all_rows on sparkingest.estimation_observations
@@ -121,6 +127,7 @@ policy all_rows on sparkingest.resource_consumption
 policy all_rows on sparkingest.resource_purchases
 policy all_rows on sparkingest.tenants
 policy all_rows on sparkingest.usage_hourly
+policy all_rows on sparkingest.usage_load
 policy own_rows on sparkingest.balance_chains
 policy own_rows on sparkingest.balance_entries
 policy own_rows on sparkingest.estimation_observations
@@ -133,6 +140,7 @@ policy own_rows on sparkingest.resource_consumption
 policy own_rows on sparkingest.resource_purchases
 policy own_rows on sparkingest.tenants
 policy own_rows on sparkingest.usage_hourly
+policy own_rows on sparkingest.usage_load
 role sparkingest_operator:
 role sparkingest_reader:
 role sparkingest_tenant:
@@ -144,23 +152,30 @@ sequence pools_pool_id_seq: nobody
 table balance_chains: operator SELECT, reader SELECT, tenant SELECT (tenant_id chain_no chain_hash); row security
 table balance_entries: operator SELECT, reader SELECT, tenant SELECT (at tenant_id grant_id execution_id reservation_id entry_type amount chain_no chain_hash); row security
 table capacity_overrides: operator SELECT, reader SELECT
+table cluster_lists: operator SELECT, reader SELECT
+table cluster_objects: operator SELECT, reader SELECT
 table clusters: operator SELECT, reader SELECT
 table discounts: operator SELECT, reader SELECT
 table estimation_observations: operator SELECT, reader SELECT, tenant SELECT (execution_id tenant_id source_type cpu_millicores memory_mib rows_read bytes_out estimated_runtime_minutes actual_runtime_seconds peak_memory_mib cpu_seconds observed_at); row security
 table events: operator SELECT, reader SELECT, tenant SELECT (at event_type tenant_id job_id execution_id actor cause before after); row security
 table grants: operator SELECT, reader SELECT, tenant SELECT (grant_id purchase_id tenant_id resource_type namespace starts_at ends_at cpu_millicores memory_mib granted held spent priority price rollover_left rolled_from account_no); row security
+table history_dropped: operator SELECT, reader SELECT
 table idempotency_keys: operator SELECT, reader SELECT
 table ingestion_jobs: operator SELECT, reader SELECT, tenant SELECT (job_id tenant_id job_name stage status version source_type source_config destination_config cpu_millicores memory_mib executors estimated_runtime_minutes schedule_cron time_zone next_fire_at sla_requirements tier priority sla_window_hours max_runtime_minutes on_no_capacity overlap_policy misfire_policy catchup_window options watermark target_namespace owner_oid blocked_reason created_at updated_at owner_name); row security
 table job_executions: operator SELECT, reader SELECT, tenant SELECT (execution_id job_id tenant_id job_version attempt run_id state started_by is_draft draft_fallback namespace scheduled_for planned_start planned_end reservation_id cpu_millicores memory_mib executors estimated_runtime_minutes hard_minutes waiting_reason object_name manifest manifest_sha256 object_uid claimed_at posted_at submitted_at started_at finished_at posted_cpu_millicores posted_memory_mib tries next_try_at last_error stop_requested_at stop_cause stop_reason exit_code error_class error_message rows_read bytes_out files_written cursor_value metrics sla_met evaluation held charged created_at); row security
+table lending_credits: operator SELECT, reader SELECT
 table namespaces: operator SELECT, reader SELECT, tenant SELECT (namespace purpose cpu_millicores memory_mib tenant_cpu_millicores tenant_memory_mib slot_minutes)
 table pools: operator SELECT, reader SELECT
 table reservations: operator SELECT, reader SELECT, tenant SELECT (reservation_id namespace tenant_id cpu_millicores memory_mib starts_at ends_at status borrowed draft_fallback created_at created_by released_at held); row security
-table resource_consumption: operator SELECT, reader SELECT, tenant SELECT (execution_id tenant_id job_id namespace started_at ended_at billed_seconds cpu_millicore_seconds memory_mib_seconds charge_to charged); row security
+table resource_consumption: operator SELECT, reader SELECT, tenant SELECT (execution_id tenant_id job_id namespace started_at ended_at billed_seconds cpu_millicore_seconds memory_mib_seconds billable_millicore_seconds borrowed charge_to charged); row security
+table resource_consumption_rest: operator SELECT, reader SELECT
 table resource_purchases: operator SELECT, reader SELECT, tenant SELECT (purchase_id tenant_id resource_type quantity time_period valid_from valid_until lending_limit priority rollover_share unit_price discount currency status created_at cancelled_at cancelled_from); row security
 table sla_tiers: operator SELECT, reader SELECT, tenant SELECT
 table tenant_roles: operator SELECT, reader SELECT
 table tenants: operator SELECT, reader SELECT, tenant SELECT (tenant_id tenant_name time_zone status created_at max_jobs max_schedules calls_per_second); row security
-table usage_hourly: operator SELECT, reader SELECT, tenant SELECT (tenant_id hour namespace executions cpu_millicore_seconds memory_mib_seconds charged); row security
+table usage_changes: operator SELECT, reader SELECT
+table usage_hourly: operator SELECT, reader SELECT, tenant SELECT (tenant_id hour namespace executions cpu_millicore_seconds memory_mib_seconds billable_millicore_seconds charged ended succeeded succeeded_millis sla_met sla_missed bytes_out); row security
+table usage_load: operator SELECT, reader SELECT, tenant SELECT (tenant_id hour ended_hour place millicore_seconds); row security
 table worker_status: operator SELECT, reader SELECT
 trigger cache on sparkingest.namespaces: sparkingest.cache_outdated
 trigger cache on sparkingest.pools: sparkingest.cache_outdated
@@ -186,6 +201,10 @@ trigger told on sparkingest.namespaces: sparkingest.setting_changed (not always)
 trigger told on sparkingest.sla_tiers: sparkingest.setting_changed (not always)
 trigger told on sparkingest.tenant_roles: sparkingest.setting_changed (not always)
 trigger told on sparkingest.tenants: sparkingest.setting_changed (not always)
+trigger usage on sparkingest.job_executions: sparkingest.usage_changed
+trigger usage on sparkingest.lending_credits: sparkingest.usage_changed
+trigger usage on sparkingest.resource_consumption: sparkingest.usage_changed
+trigger usage on sparkingest.resource_consumption_rest: sparkingest.usage_changed
 type capacity_slot: operator USAGE, reader USAGE, tenant USAGE
 type placement: operator USAGE, reader USAGE, tenant USAGE
 view capacity_slots: operator SELECT, reader SELECT, tenant SELECT

@@ -35,7 +35,7 @@ CREATE TEMPORARY TABLE ids AS SELECT * FROM (VALUES ('@acme', :'acme'::uuid), ('
 CREATE TEMPORARY TABLE reads (name text, call text);
 INSERT INTO reads VALUES ('clock', '()'), ('can_see_tenant', '(@acme)'), ('my_tenants', '()'), ('usage', '(@acme)'), ('balance', '(@acme)'), ('capacity', '(''vcpu-hours-ns'', ''[2026-03-03,2026-03-04)'')'),
     ('find_slot', '(''vcpu-hours-ns'', 1, 1, ''5 min'')'), ('next_fire_times', '(''0 2 * * *'')'), ('calculate_estimate', '(''{"source_type": "s3"}'')'), ('render_manifest', '(@run)'), ('health', '()'),
-    ('verify_ledger', '()'), ('verify_books', '()'), ('uncommitted_holders', '()'), ('events_after', '()');
+    ('verify_ledger', '()'), ('verify_books', '()'), ('verify_usage', '()'), ('runaway_executions', '()'), ('tenant_metrics', '(@acme)'), ('statement', '(@acme, ''2026-03-01'')'), ('uncommitted_holders', '()'), ('events_after', '()');
 -- What writes, who may, and the event: with values before where there was something, and after where there is.
 CREATE TEMPORARY TABLE writes (name text, call text, by_whom text, event_type text, has_before boolean, has_after boolean, actor text);
 INSERT INTO writes (name, call, by_whom, event_type, has_before, has_after) VALUES
@@ -67,7 +67,7 @@ INSERT INTO writes (name, call, by_whom, event_type, has_before, has_after) VALU
 UPDATE writes SET actor = CASE WHEN name IN ('plan', 'maintain') THEN name ELSE by_whom END;
 -- What writes without an event: the rows themselves say who and when, or they follow from others.
 CREATE TEMPORARY TABLE silent (name text, tables text[]);
-INSERT INTO silent VALUES ('reserve', ARRAY['reservations']), ('try_reserve', ARRAY['reservations']), ('roll_up', ARRAY['usage_hourly', 'worker_status']), ('rebuild_ledger', '{}'),
+INSERT INTO silent VALUES ('reserve', ARRAY['reservations']), ('try_reserve', ARRAY['reservations']), ('roll_up', ARRAY['usage_changes', 'usage_hourly', 'usage_load', 'worker_status']), ('rebuild_usage', ARRAY['usage_hourly', 'usage_load']), ('rebuild_ledger', '{}'),
     ('install_schedules', '{}'), ('disable_dispatch', '{}');
 GRANT SELECT ON ids, reads, writes, silent TO PUBLIC;
 SELECT set_eq($$SELECT proname::text FROM pg_proc WHERE pronamespace = 'sparkingest'::regnamespace AND prorettype <> 'trigger'::regtype$$,

@@ -6,7 +6,10 @@
 BEGIN;
 SELECT * FROM no_plan();
 CREATE TEMPORARY VIEW relations AS SELECT c.oid, c.relname::text, c.relkind, c.relrowsecurity FROM pg_class AS c
-    WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f');
+    WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition;
+-- Partitions are read through their table: nobody has a right of their own.
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c, unnest(ARRAY['sparkingest_tenant']) AS r WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relispartition AND c.relkind = 'r' AND has_any_column_privilege(r, c.oid, 'SELECT')$$,
+    'tenants read no partition by itself');
 CREATE TEMPORARY VIEW functions AS SELECT p.* FROM pg_proc AS p WHERE p.pronamespace = 'sparkingest'::regnamespace;
 
 -- The manual is in the catalog: everything has a comment, and no two say the same of different things by oversight.
@@ -23,9 +26,9 @@ SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE pronargs > 0 AND
     'every function with arguments says what it raises');
 
 -- Rows of tenants are told apart, or tenants cannot read the table at all.
-SELECT is_empty($$SELECT relname FROM relations AS r WHERE relkind = 'r' AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT') AND relname NOT IN ('namespaces', 'sla_tiers')$$,
+SELECT is_empty($$SELECT relname FROM relations AS r WHERE relkind IN ('r', 'p') AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT') AND relname NOT IN ('namespaces', 'sla_tiers')$$,
     'every table that tenants can read has row security, except the two that are nobody''s');
-SELECT is_empty($$SELECT relname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid AND a.attname = 'tenant_id' AND NOT a.attisdropped WHERE relkind = 'r' AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT')$$,
+SELECT is_empty($$SELECT relname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid AND a.attname = 'tenant_id' AND NOT a.attisdropped WHERE relkind IN ('r', 'p') AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT')$$,
     'no table with tenant_id is open to tenants without row security');
 SELECT is_empty($$SELECT relname FROM relations WHERE relrowsecurity AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relations.oid AND p.polcmd = 'r' AND p.polroles @> ARRAY['sparkingest_tenant'::regrole::oid])$$,
     'row security has a policy for tenants');
@@ -51,7 +54,7 @@ SELECT is_empty($$SELECT relname FROM relations WHERE NOT has_table_privilege('s
 SELECT set_eq($$SELECT proname::text FROM functions WHERE NOT has_function_privilege('sparkingest_operator', oid, 'EXECUTE') AND prorettype <> 'trigger'::regtype$$,
     ARRAY['set_cluster', 'install_schedules'], 'operators call everything but what reaches files and other databases');
 SELECT set_eq($$SELECT proname::text FROM functions WHERE has_function_privilege('sparkingest_tenant', oid, 'EXECUTE')$$,
-    ARRAY['can_see_tenant', 'my_tenants', 'clock', 'usage', 'balance', 'capacity', 'find_slot', 'reserve', 'try_reserve', 'release', 'move_reservation',
+    ARRAY['can_see_tenant', 'my_tenants', 'clock', 'usage', 'tenant_metrics', 'statement', 'balance', 'capacity', 'find_slot', 'reserve', 'try_reserve', 'release', 'move_reservation',
         'create_job', 'alter_job', 'pause_job', 'resume_job', 'drop_job', 'run_job', 'cancel_execution',
           'next_fire_times', 'evaluate_execution', 'promote_job', 'calculate_estimate', 'render_manifest', 'events_after'], 'tenants call what is theirs');
 SELECT set_eq($$SELECT attname::text FROM pg_attribute WHERE attrelid = 'sparkingest.namespaces'::regclass AND attnum > 0 AND has_column_privilege('sparkingest_tenant', attrelid, attnum, 'SELECT')$$,
@@ -78,6 +81,13 @@ INSERT INTO interface VALUES
         'TABLE(execution_id uuid, job_id uuid, tenant_id uuid, planned_start timestamp with time zone, effect text)'),
     ('set_discount', 'resource_type text, time_period text, from_quantity integer, share numeric', 'void'),
     ('usage', 'tenant_id uuid, at timestamp with time zone DEFAULT sparkingest.clock()', 'jsonb'),
+    ('tenant_metrics', 'tenant_id uuid, during tstzrange DEFAULT NULL::tstzrange', 'jsonb'),
+    ('statement', 'tenant_id uuid, month date, OUT line integer, OUT kind text, OUT description text, OUT purchase_id uuid, OUT job_id uuid, OUT namespace text, OUT executions bigint, OUT quantity numeric, OUT unit_price numeric, OUT amount numeric, OUT currency text, OUT used numeric, OUT charged numeric',
+        'SETOF record'),
+    ('rebuild_usage', '', 'bigint'),
+    ('verify_usage', 'OUT book text, OUT tenant_id uuid, OUT execution_id uuid, OUT hour timestamp with time zone, OUT found numeric, OUT expected numeric', 'SETOF record'),
+    ('runaway_executions', 'OUT execution_id uuid, OUT namespace text, OUT object_name text, OUT in_database text, OUT in_cluster text, OUT since timestamp with time zone, OUT listed_at timestamp with time zone, OUT remedy text',
+        'SETOF record'),
     ('balance',
         'tenant_id uuid, at timestamp with time zone DEFAULT sparkingest.clock(), OUT purchase_id uuid, OUT grant_id uuid, OUT period tstzrange, OUT granted numeric, OUT available numeric, OUT held numeric, OUT spent numeric',
         'SETOF record'),
@@ -121,7 +131,7 @@ INSERT INTO interface VALUES
     ('verify_books', 'OUT tenant_id uuid, OUT problem text, OUT detail text', 'SETOF record'),
     ('rebuild_ledger', '', 'void'),
     ('uncommitted_holders', 'OUT pid integer, OUT tenant_id uuid, OUT since timestamp with time zone, OUT reservations integer, OUT cpu_cores numeric, OUT memory_gb numeric', 'SETOF record'),
-    ('reservation_changed', '', 'trigger'), ('grant_changed', '', 'trigger'), ('entry_changed', '', 'trigger'), ('override_changed', '', 'trigger'), ('ledger_outdated', '', 'trigger'), ('cache_outdated', '', 'trigger'),
+    ('reservation_changed', '', 'trigger'), ('grant_changed', '', 'trigger'), ('entry_changed', '', 'trigger'), ('override_changed', '', 'trigger'), ('ledger_outdated', '', 'trigger'), ('cache_outdated', '', 'trigger'), ('usage_changed', '', 'trigger'),
     ('default_restored', '', 'trigger'), ('owner_restored', '', 'trigger'), ('event_restored', '', 'trigger'), ('setting_changed', '', 'trigger'),
     ('events_after', '"position" text DEFAULT NULL::text, n integer DEFAULT 1000, OUT cursor text, OUT at timestamp with time zone, OUT event_type text, OUT tenant_id uuid, OUT job_id uuid, OUT execution_id uuid, OUT actor text, OUT cause text, OUT before jsonb, OUT after jsonb', 'SETOF record'),
     ('health', 'OUT component text, OUT status text, OUT detail text, OUT since timestamp with time zone', 'SETOF record'),
@@ -145,8 +155,8 @@ SELECT is((SELECT array_agg(m[1] ORDER BY m[1]) FROM pg_constraint, regexp_match
     ARRAY['cancelled', 'dispatching', 'failed', 'lost', 'preempted', 'running', 'scheduled', 'submitted', 'succeeded', 'timed_out',
         'waiting'], 'states of executions');
 -- Words are checked by the tables themselves: every column that holds one of a few words has a CHECK with them.
-SELECT is_empty($$SELECT relname, attname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid WHERE relkind = 'r'
-    AND attname ~ '^(status|state|stage|purpose|dispatch|api_status|entry_type|charge_to|resource_type|time_period|started_by|stop_cause|on_no_capacity|overlap_policy|misfire_policy|error_class)$'
+SELECT is_empty($$SELECT relname, attname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid WHERE relkind IN ('r', 'p')
+    AND attname ~ '^(status|state|stage|purpose|dispatch|api_status|entry_type|charge_to|place|object_state|resource_type|time_period|started_by|stop_cause|on_no_capacity|overlap_policy|misfire_policy|error_class)$'
     AND (relname, attname) NOT IN (('job_executions', 'error_class'))
     AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = relations.oid AND c.contype = 'c' AND c.conkey @> ARRAY[a.attnum]
         AND pg_get_constraintdef(c.oid) ~ 'ANY')$$, 'no free-text words');
@@ -157,9 +167,9 @@ SELECT is_empty($$SELECT relname, attname FROM relations JOIN pg_attribute AS a 
     AND relname NOT IN ('estimation_observations', 'job_executions')$$, 'numeric columns have bounds');
 
 -- What users put in goes into dumps, and numbers go on after a restore: every table and sequence is in the configuration.
-SELECT set_eq($$SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'S') AND c.relname <> 'worker_status'$$,
+SELECT set_eq($$SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'S') AND c.relname NOT IN ('worker_status', 'cluster_lists', 'cluster_objects') AND c.relname !~ '^resource_consumption_[0-9]'$$,
     $$SELECT c.relname::text FROM pg_extension AS e, unnest(e.extconfig) AS o JOIN pg_class AS c ON c.oid = o WHERE e.extname = 'sparkingest'$$,
-        'every table and sequence is dumped, except the workers'' state');
+        'every table and sequence is dumped, except the workers'' state and what they last saw of the cluster');
 SELECT is_empty($$SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'v', 'S', 'c') AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = c.oid AND d.deptype IN ('e', 'i'))$$,
     'everything belongs to the extension');
 SELECT is((SELECT extrelocatable FROM pg_extension WHERE extname = 'sparkingest'), false, 'not relocatable');

@@ -171,7 +171,7 @@ SELECT count(*) AS attempts, max(attempt) FROM pg_temp.attempts();
 SELECT state, error_class, exit_code, (SELECT count(*) FROM sparkingest.job_executions WHERE job_id = fixture.job('retry')
     AND state IN ('scheduled', 'waiting')) AS next_attempts FROM (
     SELECT fixture.run(sparkingest.run_job(fixture.job('retry'), sparkingest.clock() - n * '1 hour'::interval), '1 minute', state,
-        exit_code, error_class) AS done, v.* FROM (VALUES (1, 'failed', 'user_code', 1), (2, 'timed_out', NULL, NULL), (3, 'cancelled',
+        exit_code, error_class, error_class IS NOT DISTINCT FROM 'rejected') AS done, v.* FROM (VALUES (1, 'failed', 'user_code', 1), (2, 'timed_out', NULL, NULL), (3, 'cancelled',
         NULL, NULL), (4, 'succeeded', NULL, 0), (5, 'failed', 'rejected', NULL)) AS v (n, state, error_class, exit_code) OFFSET 0) AS s;
 SET sparkingest.clock = '2026-03-02 09:00:00+00';
 

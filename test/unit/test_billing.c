@@ -1,5 +1,5 @@
 /*
- * Costs and payment: M4, M5, M6, M7.
+ * Costs and payment: M4 to M9.
  */
 #include "unit.h"
 
@@ -66,6 +66,74 @@ TEST(M8_cost_is_exact_or_refused)
     assert_true(si_cost(INT64_MAX, 1, &cost));
     assert_int_equal(cost, INT64_MAX);
     assert_false(si_cost(INT64_MAX, 2, &cost));
+}
+
+/* Every account of seconds, cores and memory of a full pool over a century, and a sum over all of its namespaces, fits. */
+TEST(M8_a_century_of_the_full_pool_fits)
+{
+    const int64_t century = INT64_C(36525) * 86400;
+    int64_t amount;
+
+    assert_true(si_cost(2000 * 1000, century, &amount)); /* shared pool, millicores */
+    assert_in_range(amount, 1, INT64_MAX / 1000);
+    assert_true(si_cost(4000 * 1024, century, &amount)); /* MiB */
+    assert_in_range(amount, 1, INT64_MAX / 500);
+    assert_true(si_cost(SI_MAX_CPU_MILLICORES, century, &amount)); /* the largest request there is, run for ever */
+    assert_true(si_cost(SI_MAX_MEMORY_MIB, century, &amount));
+    assert_true(si_cost(si_billable_millicores(SI_MAX_CPU_MILLICORES, SI_MAX_MEMORY_MIB, 2048), century, &amount));
+    assert_int_equal(si_billed_seconds(0, century * SECOND), century);
+}
+
+static SiPayer
+payer(SiState state, bool platform_fault, bool is_draft, SiPurpose purpose, bool draft_fallback, bool borrowed)
+{
+    const SiRunEnd end = {state, platform_fault, is_draft, purpose, draft_fallback, borrowed};
+
+    return si_payer(&end);
+}
+
+TEST(M7_failures_of_the_job_are_charged_those_of_the_platform_are_free)
+{
+    assert_int_equal(payer(SI_SUCCEEDED, false, false, SI_NS_SHARED, false, false), SI_PAYER_VCPU_HOURS);
+    assert_int_equal(payer(SI_FAILED, false, false, SI_NS_SHARED, false, false), SI_PAYER_VCPU_HOURS);
+    assert_int_equal(payer(SI_CANCELLED, false, false, SI_NS_SHARED, false, false), SI_PAYER_VCPU_HOURS);
+    assert_int_equal(payer(SI_TIMED_OUT, false, false, SI_NS_SHARED, false, false), SI_PAYER_VCPU_HOURS);
+    assert_int_equal(payer(SI_FAILED, true, false, SI_NS_SHARED, false, false), SI_PAYER_PLATFORM);
+    assert_int_equal(payer(SI_PREEMPTED, false, false, SI_NS_DEDICATED, false, true), SI_PAYER_PLATFORM);
+    assert_int_equal(payer(SI_LOST, false, false, SI_NS_DEDICATED, false, false), SI_PAYER_PLATFORM);
+}
+
+TEST(M9_who_pays)
+{
+    assert_int_equal(payer(SI_SUCCEEDED, false, true, SI_NS_DRAFT, false, false), SI_PAYER_DRAFT);
+    assert_int_equal(payer(SI_FAILED, false, true, SI_NS_DRAFT, false, false), SI_PAYER_DRAFT);
+    assert_int_equal(payer(SI_FAILED, true, true, SI_NS_DRAFT, false, false), SI_PAYER_PLATFORM);
+    assert_int_equal(payer(SI_SUCCEEDED, false, false, SI_NS_DRAFT, true, false), SI_PAYER_VCPU_HOURS);
+    assert_int_equal(payer(SI_SUCCEEDED, false, false, SI_NS_DEDICATED, false, false), SI_PAYER_DEDICATED);
+    assert_int_equal(payer(SI_SUCCEEDED, false, false, SI_NS_DEDICATED, false, true), SI_PAYER_VCPU_HOURS);
+    assert_int_equal(payer(SI_SUCCEEDED, false, false, SI_NS_DEDICATED, true, false), SI_PAYER_VCPU_HOURS);
+    assert_string_equal(si_payer_name(SI_PAYER_VCPU_HOURS), "vcpu_hours");
+    assert_string_equal(si_payer_name(SI_PAYER_DEDICATED), "dedicated");
+    assert_string_equal(si_payer_name(SI_PAYER_DRAFT), "draft");
+    assert_string_equal(si_payer_name(SI_PAYER_PLATFORM), "platform");
+}
+
+TEST(M9_lender_is_credited_a_share_rounded_down)
+{
+    assert_int_equal(si_lender_credit(0, 50), 0);
+    assert_int_equal(si_lender_credit(1, 50), 0);
+    assert_int_equal(si_lender_credit(3, 50), 1);
+    assert_int_equal(si_lender_credit(199, 1), 1);
+    assert_int_equal(si_lender_credit(250, 33), 82);
+    assert_int_equal(si_lender_credit(INT64_MAX, 100), INT64_MAX);
+    assert_int_equal(si_lender_credit(INT64_MAX, 0), 0);
+    for (int round = 0; round < 2000; round++)
+    {
+        int64_t charged = random_below(random_bool() ? 1000 : INT64_C(1000000000000000));
+        int percent = (int) random_in(0, 100);
+
+        assert_int_equal(si_lender_credit(charged, percent), (int64_t) ((__int128) charged * percent / 100));
+    }
 }
 
 TEST(M5_draws_in_order)
@@ -203,6 +271,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(M6_memory_is_not_free),
     cmocka_unit_test(M6_no_overflow),
     cmocka_unit_test(M8_cost_is_exact_or_refused),
+    cmocka_unit_test(M8_a_century_of_the_full_pool_fits),
+    cmocka_unit_test(M7_failures_of_the_job_are_charged_those_of_the_platform_are_free),
+    cmocka_unit_test(M9_who_pays),
+    cmocka_unit_test(M9_lender_is_credited_a_share_rounded_down),
     cmocka_unit_test(M5_draws_in_order),
     cmocka_unit_test(M5_tells_what_is_not_covered),
     cmocka_unit_test(M5_overdrawn_account_gives_nothing),
