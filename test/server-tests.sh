@@ -55,20 +55,22 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP PIPE
 
-# A PostgreSQL of our own: the installed one by hard links, but for the extension's library, into which the fixture is linked
-# beside the objects of src/: what tests record of a run must go by the same memory as what they test. The server's programs
-# find libraries and files relative to themselves.
+# A PostgreSQL of our own: the installed one by hard links, but for the extension's library, into which the fixtures are linked
+# beside the objects of src/: what tests record of a run must go by the same memory as what they test, and where they stop it
+# (stops.c) the linker comes between. The server's programs find libraries and files relative to themselves.
 build_server() {
     local place private=$work/postgres objects=("$root"/src/*/*.o "$root/src/guc.o" "$root/src/sparkingest.o")
+    local fixtures=("$here"/sql/include/*.c) wrapped
+    wrapped=$(sed -nE 's/^__wrap_(\w+)\(.*/-Wl,--wrap=\1/p' "${fixtures[@]}")
     for place in "$(dirname "$bindir")" "$("$PG_CONFIG" --sharedir)"; do
         mkdir -p "$private$(dirname "$place")"
         cp -al "$place" "$private$place" 2>/dev/null || { rm -rf "${private:?}$place"; cp -a "$place" "$private$place"; }
     done
     rm "$private$pkglibdir/sparkingest.so"
-    # shellcheck disable=SC2046 # options
+    # shellcheck disable=SC2046,SC2086 # options
     ${CC:-gcc} -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -fPIC -shared \
-        -Wl,-Bsymbolic -I"$root/src" -I"$("$PG_CONFIG" --includedir-server)" -o "$private$pkglibdir/sparkingest.so" \
-        "$here/sql/include/fixture.c" "${objects[@]}" -lcurl -lyaml || die "fixture.c does not build"
+        -Wl,-Bsymbolic $wrapped -I"$root/src" -I"$("$PG_CONFIG" --includedir-server)" -o "$private$pkglibdir/sparkingest.so" \
+        "${fixtures[@]}" "${objects[@]}" -lcurl -lyaml || die "the fixtures do not build"
     PG_CONFIG=$private$bindir/pg_config
     bindir=$private$bindir
 }
@@ -80,6 +82,7 @@ make_database() {
     sql -d "$1" -c 'CREATE EXTENSION sparkingest' # its tables must be there when functions name them
     sql -d "$1" -f "$here/pgtap/books.sql"
     sql -d "$1" -f "$here/sql/include/fixture.sql"
+    [ "$1" != test_isolation ] || sql -d "$1" -f "$here/sql/include/races.sql"
 }
 
 # Which tests a part has, or those that were asked for.

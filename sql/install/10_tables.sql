@@ -102,14 +102,23 @@ CREATE TABLE sparkingest.resource_purchases (
     valid_until timestamptz NOT NULL,
     lending_limit integer NOT NULL DEFAULT 0 CHECK (lending_limit >= 0),
     priority integer NOT NULL DEFAULT 100,
+    rollover_share numeric(7, 6) NOT NULL DEFAULT 0 CHECK (rollover_share >= 0 AND rollover_share <= 1),
     unit_price numeric(18, 6) CHECK (unit_price >= 0 AND unit_price < 'Infinity'),
+    discount numeric(7, 6) NOT NULL DEFAULT 0 CHECK (discount >= 0 AND discount <= 1),
     currency text CHECK (currency OPERATOR(pg_catalog.~) '^[A-Z]{3}$'),
     status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'cancelled')),
     created_at timestamptz NOT NULL,
+    cancelled_at timestamptz,
+    cancelled_from timestamptz,
     CHECK (valid_from < valid_until),
-    CHECK ((unit_price IS NULL) = (currency IS NULL))
+    CHECK ((unit_price IS NULL) = (currency IS NULL)),
+    CHECK (rollover_share = 0 OR resource_type = 'vcpu_hours'),
+    CHECK ((status = 'cancelled') = (cancelled_at IS NOT NULL)),
+    CHECK ((cancelled_at IS NULL) = (cancelled_from IS NULL)),
+    CHECK (cancelled_from < valid_until)
 );
 CREATE INDEX ON sparkingest.resource_purchases (tenant_id);
+CREATE INDEX ON sparkingest.resource_purchases (valid_until) WHERE status = 'cancelled';
 COMMENT ON TABLE sparkingest.resource_purchases IS 'What tenants bought: dedicated units (4 vCPU and 8 GiB each) or vCPU-hours, per period';
 COMMENT ON COLUMN sparkingest.resource_purchases.purchase_id IS 'Identifier';
 COMMENT ON COLUMN sparkingest.resource_purchases.tenant_id IS 'Buyer';
@@ -117,13 +126,30 @@ COMMENT ON COLUMN sparkingest.resource_purchases.resource_type IS 'dedicated_uni
 COMMENT ON COLUMN sparkingest.resource_purchases.quantity IS 'Units, or vCPU-hours, per period';
 COMMENT ON COLUMN sparkingest.resource_purchases.time_period IS 'Length of one period in the tenant''s calendar: hourly, daily, monthly, yearly';
 COMMENT ON COLUMN sparkingest.resource_purchases.valid_from IS 'Start of the first period';
-COMMENT ON COLUMN sparkingest.resource_purchases.valid_until IS 'End of the last period';
+COMMENT ON COLUMN sparkingest.resource_purchases.valid_until IS 'End of the last period, as bought';
 COMMENT ON COLUMN sparkingest.resource_purchases.lending_limit IS 'Units that others may borrow while idle; 0 = truly exclusive (C10)';
 COMMENT ON COLUMN sparkingest.resource_purchases.priority IS 'Order of draw-down, lower first (M5)';
-COMMENT ON COLUMN sparkingest.resource_purchases.unit_price IS 'Price of one unit or vCPU-hour per period, in currency';
+COMMENT ON COLUMN sparkingest.resource_purchases.rollover_share IS 'Share of a period''s vCPU-hours up to which its unused rest goes on into the next period, 0 to 1 (M3)';
+COMMENT ON COLUMN sparkingest.resource_purchases.unit_price IS 'List price of one unit or vCPU-hour per whole period, in currency';
+COMMENT ON COLUMN sparkingest.resource_purchases.discount IS 'Share of the list price that a volume discount took off when it was bought (table discounts)';
 COMMENT ON COLUMN sparkingest.resource_purchases.currency IS 'ISO 4217 code';
 COMMENT ON COLUMN sparkingest.resource_purchases.status IS 'active or cancelled';
 COMMENT ON COLUMN sparkingest.resource_purchases.created_at IS 'When it was bought';
+COMMENT ON COLUMN sparkingest.resource_purchases.cancelled_at IS 'When it was cancelled';
+COMMENT ON COLUMN sparkingest.resource_purchases.cancelled_from IS 'From when it supplies nothing any more (cancel_purchase)';
+
+CREATE TABLE sparkingest.discounts (
+    resource_type text NOT NULL CHECK (resource_type IN ('dedicated_units', 'vcpu_hours')),
+    time_period text NOT NULL CHECK (time_period IN ('hourly', 'daily', 'monthly', 'yearly')),
+    from_quantity integer NOT NULL CHECK (from_quantity BETWEEN 1 AND 1000000),
+    share numeric(7, 6) NOT NULL CHECK (share >= 0 AND share <= 1),
+    PRIMARY KEY (resource_type, time_period, from_quantity)
+);
+COMMENT ON TABLE sparkingest.discounts IS 'Volume discounts: of the rows of a purchase''s type and period that its quantity reaches, the one with the largest from_quantity counts, on the day it is bought (set_discount)';
+COMMENT ON COLUMN sparkingest.discounts.resource_type IS 'dedicated_units or vcpu_hours';
+COMMENT ON COLUMN sparkingest.discounts.time_period IS 'hourly, daily, monthly, yearly';
+COMMENT ON COLUMN sparkingest.discounts.from_quantity IS 'Least quantity per period';
+COMMENT ON COLUMN sparkingest.discounts.share IS 'Share of the list price that is taken off, 0 to 1';
 
 CREATE TABLE sparkingest.grants (
     grant_id uuid PRIMARY KEY,
@@ -139,13 +165,20 @@ CREATE TABLE sparkingest.grants (
     held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
     spent bigint NOT NULL DEFAULT 0 CHECK (spent >= 0),
     priority integer NOT NULL,
-    CHECK (starts_at < ends_at),
+    price numeric(26, 6) CHECK (price >= 0 AND price < 'Infinity'),
+    rollover_left bigint NOT NULL DEFAULT 0 CHECK (rollover_left >= 0),
+    rolled_from uuid,
+    account_no integer CHECK (account_no >= 0),
+    CHECK (starts_at <= ends_at),
     CHECK (held + spent <= granted),
-    CHECK ((resource_type = 'dedicated_units') = (namespace IS NOT NULL))
+    CHECK ((resource_type = 'dedicated_units') = (namespace IS NOT NULL)),
+    CHECK ((resource_type = 'vcpu_hours') = (account_no IS NOT NULL)),
+    UNIQUE (tenant_id, account_no)
 );
 CREATE INDEX ON sparkingest.grants (tenant_id, resource_type, ends_at);
 CREATE INDEX ON sparkingest.grants (namespace, ends_at) WHERE resource_type = 'dedicated_units';
 CREATE INDEX ON sparkingest.grants (purchase_id);
+CREATE INDEX ON sparkingest.grants (ends_at) WHERE resource_type = 'vcpu_hours' AND held + spent < granted;
 COMMENT ON TABLE sparkingest.grants IS 'Purchases expanded to dated supply, one row per period (M2). available = granted - held - spent is never negative (M4)';
 COMMENT ON COLUMN sparkingest.grants.grant_id IS 'Identifier';
 COMMENT ON COLUMN sparkingest.grants.purchase_id IS 'Purchase that it comes from';
@@ -153,13 +186,17 @@ COMMENT ON COLUMN sparkingest.grants.tenant_id IS 'Owner';
 COMMENT ON COLUMN sparkingest.grants.resource_type IS 'dedicated_units or vcpu_hours';
 COMMENT ON COLUMN sparkingest.grants.namespace IS 'Namespace of the dedicated units; NULL for vCPU-hours';
 COMMENT ON COLUMN sparkingest.grants.starts_at IS 'Start of the period, inclusive';
-COMMENT ON COLUMN sparkingest.grants.ends_at IS 'End of the period, exclusive';
+COMMENT ON COLUMN sparkingest.grants.ends_at IS 'End of the period, exclusive; cancel_purchase brings it forward, to starts_at where nothing of the period is left';
 COMMENT ON COLUMN sparkingest.grants.cpu_millicores IS 'CPU supplied at every instant of the period, millicores (dedicated units)';
 COMMENT ON COLUMN sparkingest.grants.memory_mib IS 'Memory supplied at every instant of the period, MiB (dedicated units)';
-COMMENT ON COLUMN sparkingest.grants.granted IS 'Millicore-seconds granted (vCPU-hours; 1 vCPU-hour = 3,600,000)';
-COMMENT ON COLUMN sparkingest.grants.held IS 'Millicore-seconds set aside for admitted executions';
-COMMENT ON COLUMN sparkingest.grants.spent IS 'Millicore-seconds charged';
+COMMENT ON COLUMN sparkingest.grants.granted IS 'Millicore-seconds granted (vCPU-hours; 1 vCPU-hour = 3,600,000), less what lapsed';
+COMMENT ON COLUMN sparkingest.grants.held IS 'Millicore-seconds set aside, by the entries that are sealed; grant_balances counts the others too';
+COMMENT ON COLUMN sparkingest.grants.spent IS 'Millicore-seconds charged, by the entries that are sealed';
 COMMENT ON COLUMN sparkingest.grants.priority IS 'Order of draw-down, lower first (M5)';
+COMMENT ON COLUMN sparkingest.grants.price IS 'What it costs, in the currency of its purchase: quantity, unit_price and discount, a partial period by its seconds; NULL = bought without a price';
+COMMENT ON COLUMN sparkingest.grants.rollover_left IS 'Millicore-seconds of it that may still go on into the next period when it is over and they were not used (M3)';
+COMMENT ON COLUMN sparkingest.grants.rolled_from IS 'Grant whose unused rest this one carries over (M3); NULL = bought';
+COMMENT ON COLUMN sparkingest.grants.account_no IS 'Number of the account in the tenant''s part of the ledger, ascending in order of purchase; NULL for dedicated units';
 
 CREATE TABLE sparkingest.pools (
     pool_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -275,6 +312,7 @@ CREATE TABLE sparkingest.reservations (
     created_at timestamptz NOT NULL,
     created_by text NOT NULL,
     released_at timestamptz,
+    held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
     CHECK (starts_at < ends_at),
     CHECK ((status = 'released') = (released_at IS NOT NULL))
 );
@@ -295,6 +333,7 @@ COMMENT ON COLUMN sparkingest.reservations.draft_fallback IS 'Production work pl
 COMMENT ON COLUMN sparkingest.reservations.created_at IS 'When it was made';
 COMMENT ON COLUMN sparkingest.reservations.created_by IS 'Role that made it';
 COMMENT ON COLUMN sparkingest.reservations.released_at IS 'When it was released';
+COMMENT ON COLUMN sparkingest.reservations.held IS 'Millicore-seconds of vCPU-hours held for an application''s reservation; 0 when it is released, and where an execution pays';
 
 CREATE TABLE sparkingest.job_executions (
     execution_id uuid PRIMARY KEY,
@@ -412,22 +451,42 @@ COMMENT ON COLUMN sparkingest.job_executions.created_at IS 'When it was admitted
 CREATE TABLE sparkingest.balance_entries (
     entry_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
-    tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
-    grant_id uuid NOT NULL REFERENCES sparkingest.grants,
-    execution_id uuid REFERENCES sparkingest.job_executions,
-    entry_type text NOT NULL CHECK (entry_type IN ('grant', 'hold', 'release', 'charge')),
-    amount bigint NOT NULL CHECK (amount > 0)
+    tenant_id uuid NOT NULL,
+    grant_id uuid NOT NULL,
+    execution_id uuid,
+    reservation_id uuid,
+    entry_type text NOT NULL CHECK (entry_type IN ('grant', 'hold', 'release', 'charge', 'lapse')),
+    amount bigint NOT NULL CHECK (amount > 0),
+    chain_no bigint,
+    chain_hash bytea,
+    CHECK (pg_catalog.num_nonnulls(execution_id, reservation_id) = CASE WHEN entry_type IN ('grant', 'lapse') THEN 0 ELSE 1 END),
+    CHECK ((chain_no IS NULL) = (chain_hash IS NULL))
 );
-CREATE INDEX ON sparkingest.balance_entries (execution_id);
-CREATE INDEX ON sparkingest.balance_entries (grant_id);
-COMMENT ON TABLE sparkingest.balance_entries IS 'Every movement of vCPU-hours, one line per grant touched (M5); rows are only added';
-COMMENT ON COLUMN sparkingest.balance_entries.entry_id IS 'Order of writing';
+CREATE INDEX ON sparkingest.balance_entries (execution_id) WHERE execution_id IS NOT NULL;
+CREATE INDEX ON sparkingest.balance_entries (reservation_id) WHERE reservation_id IS NOT NULL;
+CREATE INDEX unsealed_entries ON sparkingest.balance_entries (grant_id) WHERE chain_no IS NULL;
+CREATE UNIQUE INDEX ON sparkingest.balance_entries (tenant_id, chain_no) WHERE chain_no IS NOT NULL;
+COMMENT ON TABLE sparkingest.balance_entries IS 'Every movement of vCPU-hours between two accounts, one line per grant touched (M5). Rows are only added; maintain() seals them: gives each its place in the tenant''s hash chain and counts it in grants';
+COMMENT ON COLUMN sparkingest.balance_entries.entry_id IS 'Identifier; roughly the order of writing';
 COMMENT ON COLUMN sparkingest.balance_entries.at IS 'When';
 COMMENT ON COLUMN sparkingest.balance_entries.tenant_id IS 'Tenant';
 COMMENT ON COLUMN sparkingest.balance_entries.grant_id IS 'Grant touched';
-COMMENT ON COLUMN sparkingest.balance_entries.execution_id IS 'Execution that caused it; NULL for grant';
-COMMENT ON COLUMN sparkingest.balance_entries.entry_type IS 'grant: supply added; hold: available to held; release: held to available; charge: held to spent';
+COMMENT ON COLUMN sparkingest.balance_entries.execution_id IS 'Execution that caused it; NULL for grant and lapse, and for what an application reserved';
+COMMENT ON COLUMN sparkingest.balance_entries.reservation_id IS 'Application''s reservation that caused it; else NULL';
+COMMENT ON COLUMN sparkingest.balance_entries.entry_type IS 'grant: supply to available; hold: available to held; release: held to available; charge: held to spent; lapse: available to supply';
 COMMENT ON COLUMN sparkingest.balance_entries.amount IS 'Millicore-seconds, positive';
+COMMENT ON COLUMN sparkingest.balance_entries.chain_no IS 'Place in the tenant''s chain, from 1 without gaps; NULL until it is sealed';
+COMMENT ON COLUMN sparkingest.balance_entries.chain_hash IS 'SHA-256 of the hash before (32 zero bytes before the first) and the text chain_no|tenant_id|at|grant_id|execution_id|reservation_id|entry_type|amount, with at in microseconds since 1970 and nothing for NULL';
+
+CREATE TABLE sparkingest.balance_chains (
+    tenant_id uuid PRIMARY KEY,
+    chain_no bigint NOT NULL,
+    chain_hash bytea NOT NULL
+);
+COMMENT ON TABLE sparkingest.balance_chains IS 'Last link of each tenant''s chain of balance entries';
+COMMENT ON COLUMN sparkingest.balance_chains.tenant_id IS 'Tenant';
+COMMENT ON COLUMN sparkingest.balance_chains.chain_no IS 'Place of the last entry that is sealed';
+COMMENT ON COLUMN sparkingest.balance_chains.chain_hash IS 'Its hash: who keeps a copy elsewhere can prove later that nothing before it was changed';
 
 CREATE TABLE sparkingest.resource_consumption (
     execution_id uuid PRIMARY KEY REFERENCES sparkingest.job_executions,
@@ -589,11 +648,13 @@ SELECT pg_catalog.pg_extension_config_dump('sparkingest.capacity_overrides', '')
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.tenants', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.tenant_roles', 'WHERE role IN (SELECT oid FROM pg_catalog.pg_roles)');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_purchases', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.discounts', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.grants', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.ingestion_jobs', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.reservations', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.job_executions', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_entries', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_chains', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_consumption', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.estimation_observations', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.events', '');

@@ -38,7 +38,18 @@ CREATE FUNCTION sparkingest.purchase(tenant_id uuid, resource_type text, quantit
     valid_from timestamptz DEFAULT NULL, valid_until timestamptz DEFAULT NULL, options jsonb DEFAULT '{}', idempotency_key text DEFAULT NULL)
 RETURNS uuid LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_purchase';
 COMMENT ON FUNCTION sparkingest.purchase IS
-'Buys dedicated_units (4 vCPU and 8 GiB each) or vcpu_hours, quantity (1 to 1,000,000) per period hourly, daily, monthly or yearly in the tenant''s calendar, from valid_from (NULL = now) to valid_until (a whole number of periods; NULL = one), expanded to one grant per period. options: lending_limit (units), priority (lower is drawn first), unit_price with currency (ISO 4217). Raises 22023, 42704, SI001 when units exceed the physical capacity anywhere in the period (M10), SI003, SI004';
+'Buys dedicated_units (4 vCPU and 8 GiB each) or vcpu_hours, quantity (1 to 1,000,000) per period hourly, daily, monthly or yearly, from valid_from (NULL = now) to valid_until (NULL = one period), expanded to one grant per period (M2). valid_until ends a whole number of periods counted from valid_from, or a period of the calendar in the tenant''s zone (whole hour, midnight, first of a month, 1 January): then periods follow the calendar, and the first one, if it is not whole, brings vCPU-hours and costs by its seconds. options: lending_limit (units), priority (lower is drawn first), unit_price per whole period with currency (ISO 4217), rollover_share (vcpu_hours, 0 to 1, step 0.000001: M3). Raises 22023, 42704, SI001 when units exceed the physical capacity anywhere in the period (M10), SI003, SI004';
+
+CREATE FUNCTION sparkingest.cancel_purchase(purchase_id uuid, effective timestamptz DEFAULT NULL)
+RETURNS TABLE (execution_id uuid, job_id uuid, tenant_id uuid, planned_start timestamptz, effect text)
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_cancel_purchase';
+COMMENT ON FUNCTION sparkingest.cancel_purchase IS
+'Ends a purchase at an instant (NULL = now): nothing of it is supplied or may be held from then on. Returns who is affected (C9): of dedicated units the runs that no longer fit, with what happened to each (moved, waiting, or over_committed for what cannot be moved); of vCPU-hours the runs that hold some: of a period that does not begin any more they hold others instead (moved), or wait; else they keep them until they end (keeps_hold). Periods that do not begin any more cost nothing, or what is held of them; the one that is running costs, for units, its seconds. A second call for the same instant, or for now when it has ended, changes nothing. Raises 22023 (in the past, or not before the end), SI003 (cancelled for another instant, or over), 42704, 42501';
+
+CREATE FUNCTION sparkingest.set_discount(resource_type text, time_period text, from_quantity integer, share numeric)
+RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_set_discount';
+COMMENT ON FUNCTION sparkingest.set_discount IS
+'Sets the share of the list price (0 to 1, step 0.000001) that purchases of at least from_quantity (1 to 1,000,000) per period get off from now on; NULL removes the step. What was bought keeps its price. Operators only. Raises 22023';
 
 CREATE FUNCTION sparkingest.usage(tenant_id uuid, at timestamptz DEFAULT sparkingest.clock())
 RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_usage';

@@ -37,9 +37,9 @@ END
 $$;
 GRANT EXECUTE ON FUNCTION sparkingest.can_see_tenant, sparkingest.my_tenants, sparkingest.clock, sparkingest.usage, sparkingest.balance, sparkingest.capacity,
     sparkingest.find_slot, sparkingest.next_fire_times, sparkingest.calculate_estimate, sparkingest.render_manifest, sparkingest.health,
-    sparkingest.verify_ledger, sparkingest.uncommitted_holders, sparkingest.events_after TO sparkingest_reader;
+    sparkingest.verify_ledger, sparkingest.verify_books, sparkingest.uncommitted_holders, sparkingest.events_after TO sparkingest_reader;
 
-GRANT SELECT ON sparkingest.sla_tiers, sparkingest.capacity_slots TO sparkingest_tenant;
+GRANT SELECT ON sparkingest.sla_tiers, sparkingest.capacity_slots, sparkingest.grant_balances TO sparkingest_tenant;
 GRANT SELECT (namespace, purpose, cpu_millicores, memory_mib, slot_minutes, tenant_cpu_millicores, tenant_memory_mib) ON sparkingest.namespaces TO sparkingest_tenant;
 GRANT EXECUTE ON FUNCTION sparkingest.can_see_tenant, sparkingest.my_tenants, sparkingest.usage, sparkingest.balance, sparkingest.capacity, sparkingest.find_slot,
     sparkingest.reserve, sparkingest.try_reserve, sparkingest.release, sparkingest.move_reservation, sparkingest.clock, sparkingest.create_job,
@@ -56,7 +56,7 @@ DECLARE
     seen text;
     quiet text;
 BEGIN
-    FOREACH table_name IN ARRAY ARRAY['tenants', 'resource_purchases', 'grants', 'ingestion_jobs', 'job_executions', 'reservations', 'balance_entries',
+    FOREACH table_name IN ARRAY ARRAY['tenants', 'resource_purchases', 'grants', 'ingestion_jobs', 'job_executions', 'reservations', 'balance_entries', 'balance_chains',
                                       'resource_consumption', 'estimation_observations', 'events', 'usage_hourly']
     LOOP
         SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum),

@@ -10,9 +10,9 @@
 #include "utils/tuplestore.h"
 
 #include "api/arguments.h"
+#include "api/relieved.h"
 #include "domain/types.h"
 #include "flow/access.h"
-#include "flow/relief.h"
 #include "flow/reserve.h"
 #include "flow/supply.h"
 #include "pg/clock.h"
@@ -100,7 +100,7 @@ static Datum
 reserve(FunctionCallInfo fcinfo, bool must)
 {
     /* What applications reserve is production capacity: the draft namespace is not its last resort. */
-    SiNeed need = {.last_step = SI_NO_CAPACITY_WAIT};
+    SiNeed need = {.last_step = SI_NO_CAPACITY_WAIT, .pays = true};
     SiPlacement placement;
     SiCaller caller;
     Datum answer;
@@ -145,8 +145,9 @@ enter_reservation(FunctionCallInfo fcinfo, SiCaller *caller, SiReservation *rese
     si_access_row(caller, "reservation", id, found, &tenant_id);
     reservation->reservation_id = *id;
     si_reservation_lock_owner(reservation);
-    if (!si_reservation_load(id, true, reservation))
-        elog(ERROR, "reservation \"%s\" vanished", si_uuid_text(id));
+    /* A superuser may have deleted it meanwhile. */
+    found = si_reservation_load(id, true, reservation);
+    si_access_row(caller, "reservation", id, found, &reservation->tenant_id);
 }
 
 Datum
@@ -222,21 +223,6 @@ si_capacity(PG_FUNCTION_ARGS)
     return (Datum) 0;
 }
 
-static void
-put_relieved(ReturnSetInfo *result, const SiRelieved *r)
-{
-    Datum values[5];
-    bool nulls[5] = {!r->has_execution, !r->has_execution, false, false, false};
-
-    values[0] = UUIDPGetDatum(&r->e.execution_id);
-    values[1] = UUIDPGetDatum(&r->e.job_id);
-    values[2] = UUIDPGetDatum(&r->reservation.tenant_id);
-    values[3] = TimestampTzGetDatum(r->has_execution ? r->e.planned_start : r->reservation.starts_at);
-    nulls[3] = r->has_execution && r->e.planned_start == SI_NO_TIME;
-    values[4] = CStringGetTextDatum(si_relief_effect_name(r->effect));
-    tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-}
-
 Datum
 si_set_capacity(PG_FUNCTION_ARGS)
 {
@@ -255,8 +241,7 @@ si_set_capacity(PG_FUNCTION_ARGS)
     change.memory_mib = si_arg_quantity(fcinfo, 2, "memory_gb", 1024, true, SI_MAX_MEMORY_MIB);
     si_arg_range(fcinfo, 3, "during", &change.from, &change.until);
     n = si_supply_set(&caller, &namespace, &change, si_now(), &relieved);
-    for (int i = 0; i < n; i++)
-        put_relieved(result, &relieved[i]);
+    si_put_relieved(result, relieved, n);
     si_caller_leave(&caller);
     return (Datum) 0;
 }

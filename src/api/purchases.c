@@ -11,7 +11,10 @@
 #include "utils/typcache.h"
 
 #include "api/arguments.h"
+#include "api/relieved.h"
 #include "flow/access.h"
+#include "flow/cancellation.h"
+#include "flow/discount.h"
 #include "flow/purchase.h"
 #include "flow/usage.h"
 #include "pg/clock.h"
@@ -22,6 +25,8 @@
 #include "store/usage.h"
 
 PG_FUNCTION_INFO_V1(si_purchase);
+PG_FUNCTION_INFO_V1(si_cancel_purchase);
+PG_FUNCTION_INFO_V1(si_set_discount);
 PG_FUNCTION_INFO_V1(si_usage);
 PG_FUNCTION_INFO_V1(si_balance);
 
@@ -47,6 +52,47 @@ si_purchase(PG_FUNCTION_ARGS)
     *answer = si_purchase_make(&caller, &request, si_now());
     si_caller_leave(&caller);
     PG_RETURN_UUID_P(answer);
+}
+
+Datum
+si_cancel_purchase(PG_FUNCTION_ARGS)
+{
+    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+    SiRelieved *relieved;
+    SiPurchase purchase;
+    pg_uuid_t *id;
+    SiCaller caller;
+    bool found;
+    int n;
+
+    InitMaterializedSRF(fcinfo, 0);
+    si_caller_enter(&caller);
+    id = si_arg_uuid(fcinfo, 0, "purchase_id");
+    found = si_purchase_load(id, false, &purchase);
+    si_access_row(&caller, "purchase", id, found, &purchase.tenant_id);
+    n = si_purchase_cancel(&caller, id, si_arg_time_or_none(fcinfo, 1, "effective"), si_now(), &relieved);
+    si_put_relieved(result, relieved, n);
+    si_caller_leave(&caller);
+    return (Datum) 0;
+}
+
+Datum
+si_set_discount(PG_FUNCTION_ARGS)
+{
+    SiDiscount discount;
+    SiCaller caller;
+
+    si_caller_enter(&caller);
+    si_caller_require_operator(&caller, "set_discount");
+    discount.resource_type = si_arg_text(fcinfo, 0, "resource_type");
+    discount.time_period = si_arg_text(fcinfo, 1, "time_period");
+    if (PG_ARGISNULL(2))
+        si_bad_value("from_quantity", (char *) NULL, "must not be null");
+    discount.from_quantity = PG_GETARG_INT32(2);
+    discount.share = PG_ARGISNULL(3) ? -1 : si_arg_quantity(fcinfo, 3, "share", 1000000, true, 1000000);
+    si_discount_set(&caller, &discount);
+    si_caller_leave(&caller);
+    PG_RETURN_VOID();
 }
 
 Datum

@@ -21,6 +21,7 @@
 
 PG_FUNCTION_INFO_V1(si_reservation_changed);
 PG_FUNCTION_INFO_V1(si_grant_changed);
+PG_FUNCTION_INFO_V1(si_entry_changed);
 PG_FUNCTION_INFO_V1(si_override_changed);
 PG_FUNCTION_INFO_V1(si_ledger_outdated);
 PG_FUNCTION_INFO_V1(si_cache_outdated);
@@ -70,7 +71,7 @@ is_restored(const TriggerData *data)
     if (!comes_from_dump(data))
         return false;
     si_ledger_require();
-    si_ledger_seize(false);
+    si_ledger_seize(SI_OUTDATED_SUPPLY);
     return true;
 }
 
@@ -106,17 +107,43 @@ si_grant_changed(PG_FUNCTION_ARGS)
     TupleDesc desc = RelationGetDescr(data->tg_relation);
     SiGrantRow before;
     SiGrantRow after;
-    bool had = old_row(data) && si_grant_from_row(old_row(data), desc, &before);
-    bool has = new_row(data) && si_grant_from_row(new_row(data), desc, &after);
     SiCaller caller;
 
-    if (!had && !has)
-        return PointerGetDatum(NULL); /* vCPU-hours */
-    if (is_restored(data))
+    if (si_book_is_sealing() || is_restored(data))
+        return PointerGetDatum(NULL);
+    if (old_row(data))
+        si_grant_from_row(old_row(data), desc, &before);
+    if (new_row(data))
+        si_grant_from_row(new_row(data), desc, &after);
+    si_ledger_require();
+    si_caller_enter(&caller);
+    si_book_grant(old_row(data) ? &before : NULL, new_row(data) ? &after : NULL,
+                  SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA);
+    si_caller_leave(&caller);
+    return PointerGetDatum(NULL);
+}
+
+Datum
+si_entry_changed(PG_FUNCTION_ARGS)
+{
+    TriggerData *data = trigger_data(fcinfo);
+    TupleDesc desc = RelationGetDescr(data->tg_relation);
+    SiEntryRow before;
+    SiEntryRow after;
+    SiCaller caller;
+
+    if (si_book_is_sealing())
+        return PointerGetDatum(NULL);
+    if (old_row(data))
+        si_entry_from_row(old_row(data), desc, &before);
+    if (new_row(data))
+        si_entry_from_row(new_row(data), desc, &after);
+    if ((new_row(data) && si_book_expected_entry(after.entry_id)) || is_restored(data))
         return PointerGetDatum(NULL);
     si_ledger_require();
     si_caller_enter(&caller);
-    si_book_grant(had ? &before : NULL, has ? &after : NULL);
+    si_book_entry(old_row(data) ? &before : NULL, new_row(data) ? &after : NULL,
+                  SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA);
     si_caller_leave(&caller);
     return PointerGetDatum(NULL);
 }
@@ -223,6 +250,6 @@ si_ledger_outdated(PG_FUNCTION_ARGS)
 {
     (void) trigger_data(fcinfo);
     si_ledger_require();
-    si_ledger_seize(false);
+    si_ledger_seize(SI_OUTDATED_SUPPLY);
     return PointerGetDatum(NULL);
 }

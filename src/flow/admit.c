@@ -15,7 +15,7 @@
 #include "flow/target.h"
 #include "pg/errors.h"
 #include "pg/quantities.h"
-#include "store/balance.h"
+#include "flow/funds.h"
 #include "store/sql.h"
 
 /* When a run may start. */
@@ -112,7 +112,11 @@ take_reason(SiExecution *e, const SiPlacement *placement, const Wish *wish)
 static int64
 hold(const SiExecution *e, const SiPlacement *placement, const Wish *wish, TimestampTz now)
 {
+    SiPayer payer = {e->tenant_id, &e->execution_id, NULL};
     SiNamespace namespace;
+    SiFunds funds;
+    int64 cost;
+    int64 missing;
 
     if (e->held > 0)
         return 0;
@@ -120,16 +124,17 @@ hold(const SiExecution *e, const SiPlacement *placement, const Wish *wish, Times
         return 0;
     if (!si_namespace_load(placement->namespace_name, &namespace))
         elog(ERROR, "namespace \"%s\" of a placement is missing", placement->namespace_name);
-    return si_balance_hold(&e->tenant_id, &e->execution_id,
-                           si_planned_cost(&namespace, e->cpu_millicores, e->memory_mib, wish->planned_usecs),
-                           e->planned_start, now);
+    cost = si_planned_cost(&namespace, e->cpu_millicores, e->memory_mib, wish->planned_usecs);
+    si_funds_find(&e->tenant_id, e->planned_start, e->planned_start, &funds);
+    missing = si_funds_hold(&funds, &payer, cost, e->planned_start, now);
+    if (missing == 0)
+        si_balance_note(&e->execution_id, cost, -1);
+    return missing;
 }
 
 static void
 raise_balance(const SiJob *job, const SiExecution *e, int64 lacking)
 {
-    int64 whole = (lacking + SI_MILLICORE_SECONDS_PER_HOUR - 1) / SI_MILLICORE_SECONDS_PER_HOUR;
-
     ereport(ERROR, (errcode(ERRCODE_SI_BALANCE),
                     errmsg("vCPU-hours do not cover a run of job \"%s\": %s are missing", job->job_name,
                            si_hours_text(lacking)),
@@ -138,7 +143,7 @@ raise_balance(const SiJob *job, const SiExecution *e, int64 lacking)
                               si_quantity_text(e->memory_mib, 1024)),
                     errhint("A purchase of " INT64_FORMAT " vcpu_hours would cover it, or one of " INT64_FORMAT
                             " dedicated_units.",
-                            whole, si_units_for(e->cpu_millicores, e->memory_mib))));
+                            si_hours_whole(lacking), si_units_for(e->cpu_millicores, e->memory_mib))));
 }
 
 static void

@@ -10,6 +10,7 @@
 
 #include "flow/audit.h"
 #include "flow/availability.h"
+#include "flow/funds.h"
 #include "store/sql.h"
 
 /* A commit is on its way for microseconds, unless its backend is held up. */
@@ -30,6 +31,7 @@ differs(const SiChunkCopy *copy, const SiSlots *total, const SiSlots *allocated,
            copy->reserved_cpu[i] != allocated->cpu[i] || copy->reserved_mem[i] != allocated->mem[i];
 }
 
+/* pool and namespace are NULL for a tenant's vCPU-hours. */
 static void
 keep(Audit *audit, const SiPool *pool, const SiNamespace *namespace, const SiChunkCopy *copy, const SiSlots *total,
      const SiSlots *allocated, int i)
@@ -40,10 +42,18 @@ keep(Audit *audit, const SiPool *pool, const SiNamespace *namespace, const SiChu
         audit->found = repalloc_huge(audit->found, sizeof(SiDifference) * (audit->room *= 2));
     d = &audit->found[audit->n++];
     memset(d, 0, sizeof(*d));
-    strlcpy(d->namespace_name, namespace->name, sizeof(d->namespace_name));
-    d->tenant_id = pool->has_tenant ? pool->tenant_id : copy->account.tenant_id;
+    d->tenant_id = copy->account.tenant_id;
+    d->is_funds = pool == NULL;
+    if (d->is_funds)
+        (void) si_balance_grant_of(&d->tenant_id, (int32) copy->first + i, &d->grant_id);
+    else
+    {
+        strlcpy(d->namespace_name, namespace->name, sizeof(d->namespace_name));
+        d->time_slot = si_slot_time(copy->first + i, namespace->step_usecs);
+        if (pool->has_tenant)
+            d->tenant_id = pool->tenant_id;
+    }
     d->has_tenant = !si_uuid_equal(&d->tenant_id, &(pg_uuid_t){{0}});
-    d->time_slot = si_slot_time(copy->first + i, namespace->step_usecs);
     d->broken = i == 0 && (copy->broken || copy->lost);
     d->ledger_cpu = copy->reserved_cpu[i];
     d->table_cpu = allocated->cpu[i];
@@ -78,18 +88,22 @@ audit_chunk(Audit *audit, SiChunkCopy *copy)
     SiNamespace namespace;
     SiSlots total;
     SiSlots allocated;
+    bool is_funds = copy->account.pool_id == SI_FUNDS;
     Snapshot snapshot;
     SiPool pool;
 
-    if (!si_pool_load(copy->account.pool_id, &pool) || !si_namespace_load(pool.namespace_name, &namespace))
+    if (!is_funds && (!si_pool_load(copy->account.pool_id, &pool) || !si_namespace_load(pool.namespace_name, &namespace)))
         return; /* of a transaction that was rolled back: nobody finds it */
     if (!look(copy, &snapshot))
         return;
-    si_account_from_tables(&copy->account, &pool, &namespace, copy->first, SI_CHUNK_SLOTS, snapshot, &total, &allocated);
+    if (is_funds)
+        si_funds_from_tables(&copy->account.tenant_id, copy->first, SI_CHUNK_SLOTS, snapshot, &total, &allocated);
+    else
+        si_account_from_tables(&copy->account, &pool, &namespace, copy->first, SI_CHUNK_SLOTS, snapshot, &total, &allocated);
     UnregisterSnapshot(snapshot);
     for (int i = 0; i < SI_CHUNK_SLOTS; i++)
         if (differs(copy, &total, &allocated, i) || (i == 0 && (copy->broken || copy->lost)))
-            keep(audit, &pool, &namespace, copy, &total, &allocated, i);
+            keep(audit, is_funds ? NULL : &pool, is_funds ? NULL : &namespace, copy, &total, &allocated, i);
 }
 
 int

@@ -8,6 +8,8 @@
 
 typedef struct SiDifference
 {
+    bool is_funds; /* CPU is millicore-seconds of a grant; no namespace and no time */
+    pg_uuid_t grant_id;
     char namespace_name[64];
     bool has_tenant;
     pg_uuid_t tenant_id; /* whose units or share; none = the namespace */

@@ -4,28 +4,15 @@
 #include "postgres.h"
 
 #include "access/xlog.h"
-#include "common/hashfn.h"
-#include "miscadmin.h"
 #include "utils/timestamp.h"
 
 #include "domain/types.h"
 #include "flow/availability.h"
+#include "flow/load.h"
 #include "guc.h"
 #include "pg/errors.h"
-#include "pg/lock.h"
 #include "store/reservations.h"
 #include "store/sql.h"
-
-#define MAX_TRIES 100
-
-static void
-slots_alloc(SiSlots *slots, int64 first, int32 n)
-{
-    slots->first = first;
-    slots->n = n;
-    slots->cpu = palloc0(n * sizeof(int64));
-    slots->mem = palloc0(n * sizeof(int64));
-}
 
 /* Demand holds every slot that it touches (C1). */
 static void
@@ -148,8 +135,8 @@ read_tables(const SiNamespace *namespace, Measure measure, int32 pool_id, const 
     SiAmount *amounts;
     int count;
 
-    slots_alloc(total, first, n);
-    slots_alloc(allocated, first, n);
+    si_slots_make(total, first, n);
+    si_slots_make(allocated, first, n);
     switch (measure)
     {
         case OWN_UNITS:
@@ -171,7 +158,7 @@ read_tables(const SiNamespace *namespace, Measure measure, int32 pool_id, const 
 void
 si_physical_total(const SiNamespace *namespace, int64 first, int32 n, SiSlots *total)
 {
-    slots_alloc(total, first, n);
+    si_slots_make(total, first, n);
     physical_total(namespace, total);
 }
 
@@ -234,46 +221,24 @@ si_claim_make(const SiNamespace *namespace, const pg_uuid_t *tenant_id, int64 cp
     out->memory_mib = memory_mib;
 }
 
-uint32
-si_account_key(const SiAccount *account)
+/* What is read of an account. */
+typedef struct Reading
 {
-    return hash_bytes(account->tenant_id.data, UUID_LEN);
-}
+    const SiNamespace *namespace;
+    Measure measure;
+    int32 pool_id;
+    const pg_uuid_t *tenant_id;
+} Reading;
 
-/*
- * Brings what is missing of an account into memory. Changes of its supply that others have not committed are waited for;
- * the tables are read as committed, without this transaction's own changes, which the ledger knows already.
- */
 static void
-load(const SiNamespace *namespace, Measure measure, const pg_uuid_t *tenant_id, const SiAccount *account, int64 first, int32 n)
+read_account(const void *what, int64 first, int32 n, SiSlots *total, SiSlots *allocated)
 {
-    uint32 key2 = si_account_key(account);
-    int64 from;
-    int32 count;
+    const Reading *r = what;
 
-    if (!si_ledger_missing(account, first, n, &from, &count))
-        return;
-    /* Nobody makes the ledger anew meanwhile. */
-    si_lock_transaction_shared(SI_LOCK_LEDGER, 0, 0);
-    si_lock_transaction_shared(SI_LOCK_SUPPLY, (uint32) account->pool_id, key2);
-    si_lock_transaction(SI_LOCK_LOAD, (uint32) account->pool_id, key2);
-    if (si_ledger_missing(account, first, n, &from, &count))
-    {
-        SiSlots total;
-        SiSlots allocated;
-
-        read_committed(namespace, measure, account->pool_id, tenant_id, from, count, NULL, &total, &allocated);
-        si_ledger_load(account, &total, &allocated);
-    }
-    si_lock_release(SI_LOCK_LOAD, (uint32) account->pool_id, key2, false);
-    si_lock_release(SI_LOCK_SUPPLY, (uint32) account->pool_id, key2, true);
-    si_lock_release(SI_LOCK_LEDGER, 0, 0, true);
+    read_committed(r->namespace, r->measure, r->pool_id, r->tenant_id, first, n, NULL, total, allocated);
 }
 
-/*
- * Brings what is missing of the accounts into the ledger. To be called again while it has left it meanwhile, but not for
- * ever: memory that does not hold one claim is too small.
- */
+/* Brings what is missing of the accounts into the ledger. */
 static void
 load_claim(const SiNamespace *namespace, const SiClaim *claim, int64 first, int32 n, int *tries)
 {
@@ -282,12 +247,13 @@ load_claim(const SiNamespace *namespace, const SiClaim *claim, int64 first, int3
     int count = measures_of(namespace, has_tenant, measures);
 
     Assert(count == claim->n_accounts && !RecoveryInProgress());
-    CHECK_FOR_INTERRUPTS();
-    if ((*tries)++ >= MAX_TRIES)
-        ereport(ERROR, (errcode(ERRCODE_SI_LEDGER), errmsg("the capacity ledger is full"),
-                        errhint("Raise sparkingest.ledger_memory and restart the server.")));
+    si_account_try(tries);
     for (int i = 0; i < count; i++)
-        load(namespace, measures[i], &claim->tenant_id, &claim->accounts[i], first, n);
+    {
+        Reading reading = {namespace, measures[i], claim->accounts[i].pool_id, &claim->tenant_id};
+
+        si_account_bring(&claim->accounts[i], first, n, read_account, &reading);
+    }
 }
 
 bool
@@ -319,7 +285,7 @@ find_in_tables(const SiPoolRef *pool, const SiClaim *claim, int32 length, int64 
     int32 n = (int32) (latest - earliest + length);
     SiSlots least;
 
-    slots_alloc(&least, earliest, n);
+    si_slots_make(&least, earliest, n);
     si_slots_fill(&least, PG_INT64_MAX, PG_INT64_MAX);
     for (int m = 0; m < count; m++)
     {
@@ -373,8 +339,8 @@ si_occupancy(const SiPoolRef *pool, int64 first, int32 n, SiSlots *total, SiSlot
         return;
     }
     si_ledger_require();
-    slots_alloc(total, first, n);
-    slots_alloc(allocated, first, n);
+    si_slots_make(total, first, n);
+    si_slots_make(allocated, first, n);
     si_claim_make(&pool->namespace, own_units ? pool->tenant_id : NULL, 1, 1, &claim);
     if (claim.n_accounts == 0)
         return;

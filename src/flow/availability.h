@@ -23,9 +23,6 @@ typedef struct SiPoolRef
 extern void si_claim_make(const SiNamespace *namespace, const pg_uuid_t *tenant_id, int64 cpu_millicores, int64 memory_mib,
                           SiClaim *out);
 
-/* Second key of the account's locks SI_LOCK_LOAD and SI_LOCK_SUPPLY; the first is its pool. */
-extern uint32 si_account_key(const SiAccount *account);
-
 /*
  * Takes, or gives back, what is claimed in [first, first + n); see ledger.h. What is missing of the accounts is brought into
  * the ledger. Whether it fits. Raises SI005 when the ledger is full.

@@ -10,6 +10,8 @@
 
 #include "flow/availability.h"
 #include "flow/book.h"
+#include "flow/funds.h"
+#include "flow/load.h"
 #include "pg/clock.h"
 #include "pg/errors.h"
 #include "pg/lock.h"
@@ -17,9 +19,6 @@
 
 /* Reservations begin within the horizon and are at most as long: further away than this there is nothing in memory. */
 #define SPAN_DAYS 802
-
-/* How often what is needed may leave memory before that counts as too small. */
-#define MAX_TRIES 100
 
 /* Days gone by leave memory after this time. */
 #define PAST_DAYS 2
@@ -46,6 +45,47 @@ si_book_expected(const pg_uuid_t *reservation_id)
     if (yes)
         expected_in = InvalidLocalTransactionId;
     return yes;
+}
+
+static LocalTransactionId sealing_in = InvalidLocalTransactionId;
+static SubTransactionId sealing_by = InvalidSubTransactionId;
+
+void
+si_book_sealing(bool on)
+{
+    sealing_in = on ? MyProc->lxid : InvalidLocalTransactionId;
+    sealing_by = GetCurrentSubTransactionId();
+}
+
+bool
+si_book_is_sealing(void)
+{
+    return sealing_in != InvalidLocalTransactionId && sealing_in == MyProc->lxid && sealing_by == GetCurrentSubTransactionId();
+}
+
+static pg_uuid_t
+uuid_of_entry(int64 entry_id)
+{
+    pg_uuid_t id = {{0}};
+
+    memcpy(id.data, &entry_id, sizeof(entry_id));
+    return id;
+}
+
+void
+si_book_expect_entry(int64 entry_id)
+{
+    pg_uuid_t id = uuid_of_entry(entry_id);
+
+    si_book_expect(&id);
+}
+
+bool
+si_book_expected_entry(int64 entry_id)
+{
+    pg_uuid_t id = uuid_of_entry(entry_id);
+
+    return si_book_expected(&id);
 }
 
 /*
@@ -98,7 +138,7 @@ book(const SiReservation *r, bool give, bool force)
         /* Replicated before its pool, or a wrong row that somebody corrects: what it counts in is read anew. */
         if (force || give)
         {
-            si_ledger_seize(false);
+            si_ledger_seize(SI_OUTDATED_DEMAND);
             return;
         }
         ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
@@ -132,19 +172,24 @@ si_book_reservation(const SiReservation *before, const SiReservation *after, boo
 }
 
 static void
-book_units(const SiGrantRow *grant, int sign)
+book_units(const SiGrantRow *grant, int sign, bool follow)
 {
     SiNamespace namespace;
     SiAccount account = {0};
     SiSlots change;
 
-    if (grant == NULL)
-        return;
     si_ledger_begin();
     load_namespace(grant->namespace_name, &namespace);
     if (!slots_of(&namespace, grant->starts_at, grant->ends_at, true, &change.first, &change.n))
         return;
-    account.pool_id = si_pool_get(grant->namespace_name, &grant->tenant_id);
+    account.pool_id = follow ? si_pool_find(grant->namespace_name, &grant->tenant_id)
+                             : si_pool_get(grant->namespace_name, &grant->tenant_id);
+    if (account.pool_id == 0)
+    {
+        /* Replicated before its pool, which comes with the number that it has there: one made here would be in its way. */
+        si_ledger_seize(SI_OUTDATED_SUPPLY);
+        return;
+    }
     /* Until we end, nobody brings what we change into memory. */
     si_lock_to_end(SI_LOCK_SUPPLY, (uint32) account.pool_id, si_account_key(&account), false);
     change.cpu = palloc(sizeof(int64) * change.n);
@@ -155,16 +200,65 @@ book_units(const SiGrantRow *grant, int sign)
     pfree(change.mem);
 }
 
-void
-si_book_grant(const SiGrantRow *before, const SiGrantRow *after)
+static void
+book_grant(const SiGrantRow *grant, int sign, bool follow)
 {
-    if (before && after && si_uuid_equal(&before->tenant_id, &after->tenant_id) &&
+    if (grant == NULL)
+        return;
+    if (grant->has_account)
+        si_funds_book(&grant->tenant_id, grant->account_no, sign * grant->granted, sign * grant->used, true);
+    else
+        book_units(grant, sign, follow);
+}
+
+void
+si_book_grant(const SiGrantRow *before, const SiGrantRow *after, bool follow)
+{
+    if (before && after && si_uuid_equal(&before->tenant_id, &after->tenant_id) && before->has_account == after->has_account &&
+        before->account_no == after->account_no && before->granted == after->granted && before->used == after->used &&
         strcmp(before->namespace_name, after->namespace_name) == 0 && before->starts_at == after->starts_at &&
         before->ends_at == after->ends_at && before->cpu_millicores == after->cpu_millicores &&
         before->memory_mib == after->memory_mib)
         return;
-    book_units(before, -1);
-    book_units(after, 1);
+    if (before && after && before->has_account && after->has_account && before->account_no == after->account_no &&
+        si_uuid_equal(&before->tenant_id, &after->tenant_id))
+    {
+        si_funds_book(&after->tenant_id, after->account_no, after->granted - before->granted, after->used - before->used, true);
+        return;
+    }
+    if (after && after->has_account && follow)
+    {
+        /* Its entries may have come before it. */
+        si_ledger_begin();
+        si_ledger_seize(SI_OUTDATED_SUPPLY);
+        return;
+    }
+    /* In this order less is missing meanwhile only as far as there is less in the end. */
+    book_grant(after, 1, follow);
+    book_grant(before, -1, follow);
+}
+
+static void
+book_entry(const SiEntryRow *entry, int sign, bool force)
+{
+    pg_uuid_t tenant_id;
+    int32 account_no;
+
+    if (entry == NULL || entry->used == 0)
+        return;
+    if (si_balance_account(&entry->grant_id, &tenant_id, &account_no))
+        si_funds_book(&tenant_id, account_no, 0, sign * entry->used, force);
+    else
+        si_ledger_seize(SI_OUTDATED_DEMAND); /* replicated before its grant, or of none */
+}
+
+void
+si_book_entry(const SiEntryRow *before, const SiEntryRow *after, bool force)
+{
+    if (before && after && si_uuid_equal(&before->grant_id, &after->grant_id) && before->used == after->used)
+        return;
+    book_entry(before, -1, true);
+    book_entry(after, 1, force);
 }
 
 void
@@ -194,10 +288,7 @@ si_book_override(const char *namespace_name, TimestampTz from, TimestampTz until
     si_lock_transaction(SI_LOCK_SUPPLY, (uint32) claim.accounts[0].pool_id, key2);
     do
     {
-        CHECK_FOR_INTERRUPTS();
-        if (tries++ >= MAX_TRIES)
-            ereport(ERROR, (errcode(ERRCODE_SI_LEDGER), errmsg("the capacity ledger is full"),
-                            errhint("Raise sparkingest.ledger_memory and restart the server.")));
+        si_account_try(&tries);
         /* Where memory is short, a part of the interval may have left it again. */
         si_occupancy(&pool, first, n, &now_total, &allocated);
         si_physical_total(&pool.namespace, first, n, &total);
@@ -217,6 +308,8 @@ is_over(const SiChunkName *chunk, TimestampTz now)
     SiNamespace namespace;
     SiPool pool;
 
+    if (chunk->account.pool_id == SI_FUNDS)
+        return false;
     if (!si_pool_load(chunk->account.pool_id, &pool) || !si_namespace_load(pool.namespace_name, &namespace))
         return true; /* of a transaction that was rolled back */
     return si_slot_time(chunk->first + SI_CHUNK_SLOTS, namespace.step_usecs) < now - PAST_DAYS * USECS_PER_DAY;

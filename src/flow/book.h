@@ -6,6 +6,7 @@
 
 #include "store/purchases.h"
 #include "store/reservations.h"
+#include "store/rows.h"
 
 /* The next change of this reservation's row is in the ledger already: its trigger has nothing to do. */
 extern void si_book_expect(const pg_uuid_t *reservation_id);
@@ -19,8 +20,22 @@ extern bool si_book_expected(const pg_uuid_t *reservation_id);
  */
 extern void si_book_reservation(const SiReservation *before, const SiReservation *after, bool force);
 
-/* Dedicated units came, changed or went. */
-extern void si_book_grant(const SiGrantRow *before, const SiGrantRow *after);
+/* What follows, until it is called with false, moves amounts of entries into their grants: nothing that the ledger counts. */
+extern void si_book_sealing(bool on);
+extern bool si_book_is_sealing(void);
+
+/* The first two for an entry of the books. */
+extern void si_book_expect_entry(int64 entry_id);
+extern bool si_book_expected_entry(int64 entry_id);
+
+/*
+ * A grant came, changed or went. Of dedicated units the owner's pool is made when it is missing, but not with `follow`: then it
+ * comes from another server, as the grant does.
+ */
+extern void si_book_grant(const SiGrantRow *before, const SiGrantRow *after, bool follow);
+
+/* An entry came, changed or went; raises SI002 when its grant has not so much, unless `force`. */
+extern void si_book_entry(const SiEntryRow *before, const SiEntryRow *after, bool force);
 
 /* Chunks of days that nobody can ask for any more leave memory. */
 extern void si_book_forget_past(TimestampTz now);

@@ -8,6 +8,7 @@
 #include "flow/admit.h"
 #include "flow/evaluate.h"
 #include "flow/finish.h"
+#include "flow/funds.h"
 #include "flow/metrics.h"
 #include "flow/options.h"
 #include "flow/overlap.h"
@@ -20,7 +21,6 @@
 #include "pg/clock.h"
 #include "pg/errors.h"
 #include "pg/json.h"
-#include "store/balance.h"
 #include "store/events.h"
 #include "store/metering.h"
 #include "store/sql.h"
@@ -131,10 +131,10 @@ settle(End *end)
                      consumption.billed_seconds, &cost))
             ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("cost of an execution is out of range")));
     }
-    si_balance_settle(&end->e.execution_id, cost, end->now);
+    consumption.charged = si_funds_settle(&(SiPayer){end->e.tenant_id, &end->e.execution_id, NULL}, cost, end->now);
+    si_balance_note(&end->e.execution_id, 0, consumption.charged);
     if (!did_run(end))
         return;
-    consumption.charged = si_execution_charged(&end->e.execution_id);
     si_consumption_insert(&end->e, &consumption);
 }
 

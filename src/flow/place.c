@@ -10,9 +10,9 @@
 #include "domain/quantity.h"
 #include "domain/types.h"
 #include "flow/book.h"
+#include "flow/funds.h"
 #include "flow/place.h"
 #include "pg/errors.h"
-#include "store/balance.h"
 #include "store/sql.h"
 
 /* Where a search looks: slots of one pool. */
@@ -88,9 +88,33 @@ si_planned_cost(const SiNamespace *namespace, int64 cpu_millicores, int64 memory
     return cost;
 }
 
+/* What a place costs, and what pays for it. */
+typedef struct Price
+{
+    int64 amount; /* millicore-seconds; 0 = nothing */
+    SiFunds funds;
+} Price;
+
+/* Holds what an application's own reservation costs; whether it is covered. */
+static bool
+pay(const Price *cost, SiReservation *reservation, TimestampTz now, SiPlacement *out)
+{
+    SiPayer payer = {reservation->tenant_id, NULL, &reservation->reservation_id};
+    int64 missing = si_funds_hold(&cost->funds, &payer, cost->amount, Max(reservation->starts_at, now), now);
+
+    if (missing > 0)
+    {
+        out->lacks_balance = true;
+        out->lacking = missing;
+        return false;
+    }
+    reservation->held = cost->amount;
+    return true;
+}
+
 /* Tries one namespace; fills out when it takes a place. */
 static bool
-take(SiPoolRef *pool, const SiNeed *need, TimestampTz now, bool fallback, SiPlacement *out)
+take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bool fallback, SiPlacement *out)
 {
     TimestampTz latest = need->not_before + need->window_usecs;
     int64 step = pool->namespace.step_usecs;
@@ -117,6 +141,11 @@ take(SiPoolRef *pool, const SiNeed *need, TimestampTz now, bool fallback, SiPlac
     reservation.starts_at = si_slot_time(start, step);
     reservation.ends_at = si_slot_time(start + length, step);
     reservation.draft_fallback = fallback;
+    if (need->pays && cost->amount > 0 && !pay(cost, &reservation, now, out))
+    {
+        si_claim_give(&pool->namespace, &claim, start, length);
+        return false;
+    }
     if (!si_reservation_append(&reservation, need->actor, now))
     {
         si_book_expect(&reservation.reservation_id);
@@ -225,6 +254,23 @@ has_supply(const SiPoolRef *pool, const SiNeed *need)
     return false;
 }
 
+/* Whether the tenant's vCPU-hours cover the need where they pay for it. */
+static bool
+is_covered(const SiNamespace *namespace, const SiNeed *need, TimestampTz now, Price *cost, SiPlacement *out)
+{
+    TimestampTz from = Max(need->not_before, now);
+    int64 available;
+
+    cost->amount = si_planned_cost(namespace, need->cpu_millicores, need->memory_mib, need->duration_usecs);
+    si_funds_find(&need->tenant_id, from, need->not_before + need->window_usecs, &cost->funds);
+    available = si_funds_available(&cost->funds, from);
+    if (cost->amount <= available)
+        return true;
+    out->lacks_balance = true;
+    out->lacking = cost->amount - available;
+    return false;
+}
+
 void
 si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
 {
@@ -245,20 +291,12 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
     open_to = palloc0((n + 1) * sizeof(bool));
     for (int i = 0; i < n; i++)
     {
-        if (costs[i])
-        {
-            int64 cost = si_planned_cost(&pools[i].namespace, need->cpu_millicores, need->memory_mib, need->duration_usecs);
-            int64 available = si_balance_available(&need->tenant_id, Max(need->not_before, now));
+        Price cost = {0};
 
-            if (cost > available)
-            {
-                out->lacks_balance = true;
-                out->lacking = cost - available;
-                continue;
-            }
-        }
+        if (costs[i] && !is_covered(&pools[i].namespace, need, now, &cost, out))
+            continue;
         open_to[i] = true;
-        if (take(&pools[i], need, now, fallback[i], out))
+        if (take(&pools[i], need, &cost, now, fallback[i], out))
             return;
         if (has_supply(&pools[i], need))
             appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", pools[i].namespace.name);

@@ -17,6 +17,7 @@ typedef struct SiNeed
     int64 window_usecs;         /* latest start = not_before + window */
     const char *namespace_name; /* NULL = spillover order */
     bool draft_job;             /* only the draft namespace */
+    bool pays;                  /* an application's own: vCPU-hours are held for it where they pay */
     bool same_length;           /* a reservation that moves: a late start in the present slot takes no slot more */
     SiOnNoCapacity last_step;
     const char *actor;

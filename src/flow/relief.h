@@ -4,14 +4,16 @@
 #ifndef SI_FLOW_RELIEF_H
 #define SI_FLOW_RELIEF_H
 
+#include "flow/availability.h"
 #include "store/executions.h"
 #include "store/reservations.h"
 
 typedef enum SiReliefEffect
 {
-    SI_RELIEF_MOVED,         /* has another place or time */
-    SI_RELIEF_WAITING,       /* has none yet */
-    SI_RELIEF_OVER_COMMITTED /* cannot be moved: it runs, is held by its tenant, or is being changed by somebody */
+    SI_RELIEF_MOVED,          /* has another place or time */
+    SI_RELIEF_WAITING,        /* has none yet */
+    SI_RELIEF_OVER_COMMITTED, /* cannot be moved: it runs, is held by its tenant, or is being changed by somebody */
+    SI_RELIEF_KEEPS_HOLD      /* its place is not concerned, its vCPU-hours are: it keeps what it holds */
 } SiReliefEffect;
 
 typedef struct SiRelieved
@@ -25,11 +27,20 @@ typedef struct SiRelieved
 extern const char *si_relief_effect_name(SiReliefEffect effect);
 
 /*
- * Looks at a namespace over an interval and moves reservations off its over-committed slots: not started first, low
- * priority before high, late before early. Every victim that is moved gets an event with the cause; what cannot be moved is
- * told by an event when `tell`. Returns who was affected, palloc'd. Waits for nobody's job or execution.
+ * Plans a run anew, if it has not started and nobody is at it: r->e.execution_id is set, the rest of r->e is filled. With
+ * `pays_anew` what it holds of vCPU-hours is given back first, and it holds others, or waits. Whether it could; r->effect.
  */
-extern int si_relieve(const SiNamespace *namespace, TimestampTz from, TimestampTz until, const char *actor, const char *cause,
+extern bool si_relieve_run(SiRelieved *r, bool pays_anew, const char *actor, const char *cause, TimestampTz now);
+
+/* The object {"reservation_id": ...} for events, palloc'd. */
+extern char *si_relief_name(const SiReservation *reservation);
+
+/*
+ * Looks at a namespace, or at a tenant's units in it, over an interval and moves reservations off over-committed slots: not
+ * started first, low priority before high, late before early. Every victim that is moved gets an event with the cause; what
+ * cannot be moved is told by an event when `tell`. Returns who was affected, palloc'd. Waits for nobody's job or execution.
+ */
+extern int si_relieve(const SiPoolRef *pool, TimestampTz from, TimestampTz until, const char *actor, const char *cause,
                       bool tell, TimestampTz now, SiRelieved **out);
 
 #endif

@@ -5,6 +5,9 @@
 
 #include "utils/timestamp.h"
 
+#include "domain/billing.h"
+#include "domain/quantity.h"
+#include "flow/funds.h"
 #include "flow/reserve.h"
 #include "guc.h"
 #include "pg/errors.h"
@@ -46,7 +49,8 @@ si_reserve_refuse(const SiNeed *need, const SiPlacement *placement)
     if (placement->lacks_balance && placement->earliest == SI_NO_TIME)
         ereport(ERROR, (errcode(ERRCODE_SI_BALANCE), errmsg("no capacity that the tenant may use: %s", placement->reason),
                         errdetail("%s vCPU-hours are missing.", si_hours_text(placement->lacking)),
-                        errhint("Purchase vcpu_hours or dedicated_units.")));
+                        errhint("A purchase of " INT64_FORMAT " vcpu_hours would cover it, or one of " INT64_FORMAT " dedicated_units.",
+                                si_hours_whole(placement->lacking), si_units_for(need->cpu_millicores, need->memory_mib))));
     ereport(ERROR, (errcode(ERRCODE_SI_CAPACITY), errmsg("%s", placement->reason),
                     placement->earliest == SI_NO_TIME ? errdetail("Nothing fits within the horizon.")
                                                       : errdetail("The earliest start is %s, the earliest finish %s.",
@@ -70,6 +74,46 @@ si_reservation_lock_owner(const SiReservation *reservation)
         elog(ERROR, "owner of a reservation is missing");
 }
 
+/*
+ * Ends what is held for an application's reservation: the time that it kept capacity from others is charged, used or not, as
+ * runs are (M6, M7); nothing when it is given up before it begins.
+ */
+static void
+settle(const SiReservation *r, TimestampTz now)
+{
+    SiPayer payer = {r->tenant_id, NULL, &r->reservation_id};
+    SiNamespace namespace;
+    int64 cost = 0;
+
+    if (r->held == 0)
+        return;
+    if (!si_namespace_load(r->namespace_name, &namespace))
+        elog(ERROR, "namespace \"%s\" of a reservation is missing", r->namespace_name);
+    if (now > r->starts_at &&
+        !si_cost(si_billable_millicores(r->cpu_millicores, r->memory_mib, namespace.memory_mib_per_core),
+                 si_billed_seconds(r->starts_at, Min(now, r->ends_at)), &cost))
+        cost = r->held;
+    (void) si_funds_settle(&payer, Min(cost, r->held), now);
+}
+
+int64
+si_release_over(TimestampTz now)
+{
+    pg_uuid_t *ids;
+    int n = si_reservations_over(now, &ids);
+
+    for (int i = 0; i < n; i++)
+    {
+        SiReservation reservation;
+
+        if (!si_reservation_load(&ids[i], false, &reservation))
+            elog(ERROR, "reservation \"%s\" vanished", si_uuid_text(&ids[i]));
+        settle(&reservation, now);
+        (void) si_unplace(&ids[i], now);
+    }
+    return n + si_reservations_expire(now);
+}
+
 bool
 si_release_now(const SiCaller *caller, const SiReservation *reservation, TimestampTz now)
 {
@@ -79,6 +123,7 @@ si_release_now(const SiCaller *caller, const SiReservation *reservation, Timesta
         ereport(ERROR, (errcode(ERRCODE_SI_STATE),
                         errmsg("reservation \"%s\" belongs to an execution", si_uuid_text(&reservation->reservation_id)),
                         errhint("sparkingest.cancel_execution() releases it.")));
+    settle(reservation, now);
     if (!si_unplace(&reservation->reservation_id, now))
         return false;
     si_event("reservation.released", &reservation->tenant_id, NULL, NULL, caller->name, NULL, describe(reservation), NULL);
@@ -106,6 +151,24 @@ move_execution(const SiReservation *reservation)
     si_wake_at_commit();
 }
 
+/* Grants of the new time pay for it. */
+static void
+hold_again(SiReservation *r, TimestampTz now)
+{
+    SiPayer payer = {r->tenant_id, NULL, &r->reservation_id};
+    TimestampTz at = Max(r->starts_at, now);
+    SiFunds funds;
+    int64 missing;
+
+    (void) si_funds_settle(&payer, 0, now);
+    si_funds_find(&r->tenant_id, at, at, &funds);
+    missing = si_funds_hold(&funds, &payer, r->held, at, now);
+    if (missing > 0)
+        ereport(ERROR, (errcode(ERRCODE_SI_BALANCE),
+                        errmsg("vCPU-hours do not cover the reservation at %s: %s are missing", timestamptz_to_str(at), si_hours_text(missing)),
+                        errhint("A purchase of " INT64_FORMAT " vcpu_hours for that time would cover it.", si_hours_whole(missing))));
+}
+
 void
 si_move_now(const SiCaller *caller, SiReservation *reservation, TimestampTz starts_at, TimestampTz now)
 {
@@ -123,5 +186,7 @@ si_move_now(const SiCaller *caller, SiReservation *reservation, TimestampTz star
                         errhint("sparkingest.find_slot() tells the earliest start that fits.")));
     if (reservation->has_execution)
         move_execution(reservation);
+    else if (reservation->held > 0)
+        hold_again(reservation, now);
     si_event("reservation.moved", &reservation->tenant_id, NULL, NULL, caller->name, NULL, before, describe(reservation));
 }

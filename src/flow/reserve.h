@@ -25,4 +25,7 @@ extern bool si_release_now(const SiCaller *caller, const SiReservation *reservat
  */
 extern void si_move_now(const SiCaller *caller, SiReservation *reservation, TimestampTz starts_at, TimestampTz now);
 
+/* Ends reservations of applications that are over; returns how many. */
+extern int64 si_release_over(TimestampTz now);
+
 #endif

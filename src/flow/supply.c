@@ -60,6 +60,7 @@ int
 si_supply_set(const SiCaller *caller, const SiNamespace *namespace, const SiSupplyChange *change, TimestampTz now,
               SiRelieved **out)
 {
+    SiPoolRef pool = {*namespace, NULL};
     StringInfoData after;
     char *before;
 
@@ -84,7 +85,7 @@ si_supply_set(const SiCaller *caller, const SiNamespace *namespace, const SiSupp
     si_json_put_raw(&after, "until", si_time_json(change->until));
     appendStringInfoChar(&after, '}');
     si_event("capacity.set", NULL, NULL, NULL, caller->name, NULL, before, after.data);
-    return si_relieve(namespace, Max(change->from, now), change->until, caller->name,
+    return si_relieve(&pool, Max(change->from, now), change->until, caller->name,
                       psprintf("capacity of namespace \"%s\" was set to %s cores and %s GiB by %s", namespace->name,
                                si_quantity_text(change->cpu_millicores, 1000), si_quantity_text(change->memory_mib, 1024),
                                caller->name),

@@ -9,10 +9,13 @@
 #include "flow/admit.h"
 #include "flow/availability.h"
 #include "flow/book.h"
+#include "flow/books.h"
 #include "flow/fires.h"
 #include "flow/overlap.h"
 #include "flow/owner.h"
 #include "flow/relief.h"
+#include "flow/reserve.h"
+#include "flow/rollover.h"
 #include "flow/tenant.h"
 #include "flow/ticks.h"
 #include "guc.h"
@@ -22,7 +25,7 @@
 #include "store/clusters.h"
 #include "store/events.h"
 #include "store/metering.h"
-#include "store/reservations.h"
+#include "store/purchases.h"
 #include "store/sql.h"
 #include "store/upkeep.h"
 
@@ -41,7 +44,7 @@ enum
 typedef struct Row
 {
     pg_uuid_t id;
-    const SiNamespace *namespace;
+    const SiPoolRef *pool;
     const char *actor;
     TimestampTz now;
     int handled;
@@ -119,18 +122,31 @@ relieve(void *arg)
 {
     Row *row = arg;
     SiRelieved *relieved;
-    int n = si_relieve(row->namespace, row->now, si_horizon(row->now), row->actor,
-                       "the namespace has less capacity than was promised", false, row->now, &relieved);
+    int n = si_relieve(row->pool, row->now, si_horizon(row->now), row->actor,
+                       row->pool->tenant_id ? "the tenant has fewer dedicated units than were promised"
+                                            : "the namespace has less capacity than was promised",
+                       false, row->now, &relieved);
 
     /* What cannot be moved was told when it was found; only what was moved is work of this tick. */
     for (int i = 0; i < n; i++)
         row->handled += relieved[i].effect != SI_RELIEF_OVER_COMMITTED;
 }
 
-/* Work that somebody had in hand when the capacity shrank is moved by a later tick (C9). */
+static int
+relieve_pool(const SiNamespace *namespace, const pg_uuid_t *tenant_id, const char *actor, TimestampTz now)
+{
+    SiPoolRef pool = {*namespace, tenant_id};
+    Row row = {{{0}}, &pool, actor, now, 0};
+
+    return si_attempt(relieve, &row) == NULL ? row.handled : 0;
+}
+
+/* Work that somebody had in hand when the capacity shrank, or units were cancelled, is moved by a later tick (C9). */
 static int
 relieve_all(const char *actor, TimestampTz now)
 {
+    SiPool *cut;
+    int n_cut = si_pools_cut(now, si_horizon(now), &cut);
     int handled = 0;
 
     for (int purpose = SI_NS_DEDICATED; purpose <= SI_NS_DRAFT; purpose++)
@@ -141,10 +157,12 @@ relieve_all(const char *actor, TimestampTz now)
         for (int i = 0; i < n; i++)
         {
             SiAmount *overrides;
-            Row row = {{{0}}, &namespaces[i], actor, now, 0};
 
-            if (si_overrides(namespaces[i].name, now, si_horizon(now), &overrides) > 0 && si_attempt(relieve, &row) == NULL)
-                handled += row.handled;
+            if (si_overrides(namespaces[i].name, now, si_horizon(now), &overrides) > 0)
+                handled += relieve_pool(&namespaces[i], NULL, actor, now);
+            for (int k = 0; k < n_cut; k++)
+                if (strcmp(cut[k].namespace_name, namespaces[i].name) == 0)
+                    handled += relieve_pool(&namespaces[i], &cut[k].tenant_id, actor, now);
         }
     }
     return handled;
@@ -178,7 +196,9 @@ si_tick_maintain(const char *actor)
     handled = si_orphans_block(actor, now) + si_tenant_forget_roles(actor);
     if (si_guc_event_days > 0)
         handled += si_events_expire(now - si_guc_event_days * USECS_PER_DAY, MOST_EVENTS_REMOVED);
-    handled += si_reservations_expire(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY);
+    handled += si_release_over(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY);
+    handled += si_books_seal();
+    handled += si_roll_over(actor, now);
     si_worker_beat("maintain", MyProcPid, NULL, now);
     return (int) Min(handled, PG_INT32_MAX);
 }

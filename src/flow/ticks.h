@@ -10,7 +10,7 @@
 /* Fires, waiting work, over-committed namespaces. Returns the rows handled. */
 extern int si_tick_plan(const char *actor);
 
-/* Ended reservations without an execution, old idempotency keys. Returns the rows handled. */
+/* Ended reservations without an execution, old idempotency keys, what is rolled over (M3). Returns the rows handled. */
 extern int si_tick_maintain(const char *actor);
 
 /* usage_hourly. Returns the rows written or removed. */

@@ -33,7 +33,7 @@ on_access(ObjectAccessType access, Oid class, Oid object, int sub, void *argumen
     if (access != OAT_DROP || sub != 0)
         return;
     if (class == DatabaseRelationId)
-        si_transaction_evict_at_commit(object, InvalidOid);
+        si_transaction_evict_at_commit(object, InvalidOid, false);
     else if (class == RelationRelationId && is_ours(object))
     {
         /* Whoever else took anything from it has ended: it held a lock on the table. */
@@ -41,7 +41,7 @@ on_access(ObjectAccessType access, Oid class, Oid object, int sub, void *argumen
             ereport(ERROR, (errcode(ERRCODE_SI_STATE),
                             errmsg("the ledger cannot be dropped in a transaction that reserved or released capacity"),
                             errhint("Commit first.")));
-        si_transaction_evict_at_commit(MyDatabaseId, object);
+        si_transaction_evict_at_commit(MyDatabaseId, object, false);
     }
 }
 

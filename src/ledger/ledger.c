@@ -23,6 +23,8 @@
 #include "pg/errors.h"
 #include "pg/lock.h"
 
+#define POLITE_TRIES 10
+
 /* What became of an attempt under the locks. */
 typedef enum Result
 {
@@ -452,11 +454,12 @@ try_take(const SiClaim *claim, SiPosition *const *positions, int64 first, int32 
 
     acquire(&locks, LW_EXCLUSIVE);
     result = prepare(claim, positions, first, n, force);
-    if (result == DONE && !si_holder_add(&claim->tenant_id, claim->cpu_millicores, claim->memory_mib, force ? 0 : most, now))
+    if (result == DONE && !claim->uncounted &&
+        !si_holder_add(&claim->tenant_id, claim->cpu_millicores, claim->memory_mib, force ? 0 : most, now))
         result = TOO_MUCH;
     for (int a = 0; a < claim->n_accounts && result == DONE; a++)
     {
-        op.counted = a == 0;
+        op.counted = a == 0 && !claim->uncounted;
         apply(positions[a], &op);
     }
     release(&locks);
@@ -469,6 +472,10 @@ si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force)
     SiPosition *positions[SI_MAX_ACCOUNTS];
     Result result;
 
+    if (!force && si_transaction_supply_is_outdated())
+        ereport(ERROR, (errcode(ERRCODE_SI_STATE),
+                        errmsg("capacity cannot be reserved in a transaction that changed a namespace or truncated what it has"),
+                        errhint("Commit first.")));
     si_ledger_begin();
     for (int a = 0; a < claim->n_accounts; a++)
         positions[a] = si_position_open(&claim->accounts[a], first, n);
@@ -639,17 +646,29 @@ si_ledger_read(const SiAccount *account, SiSlots *total, SiSlots *allocated)
 }
 
 void
-si_ledger_seize(bool now)
+si_ledger_seize(SiOutdated what)
 {
+    bool now = what == SI_OUTDATED_ALL;
+    bool seized = false;
+
     if (now && si_transaction_is_open())
         ereport(ERROR, (errcode(ERRCODE_SI_STATE),
                         errmsg("the ledger cannot be made anew in a transaction that reserved or released capacity"),
                         errhint("Commit first.")));
     PreventCommandDuringRecovery("a rebuild of the ledger");
-    /* First without a place in the queue, so that nobody waits behind us for a transaction that goes on for long (C6). */
-    si_lock_wait_for_holders(SI_LOCK_LEDGER, 0, 0);
-    si_lock_to_end(SI_LOCK_LEDGER, 0, 0, false);
+    /*
+     * Without a place in the queue, so that nobody waits behind us for a transaction that goes on for long (C6). Where others
+     * come all the time there is no moment without any: then in the queue after all, behind transactions that are short.
+     */
+    for (int i = 0; i < POLITE_TRIES && !seized; i++)
+    {
+        CHECK_FOR_INTERRUPTS();
+        si_lock_wait_for_holders(SI_LOCK_LEDGER, 0, 0);
+        seized = si_lock_to_end_try(SI_LOCK_LEDGER, 0, 0);
+    }
+    if (!seized)
+        si_lock_to_end(SI_LOCK_LEDGER, 0, 0, false);
     if (now)
         (void) si_chunks_remove(MyDatabaseId, si_ledger_relation());
-    si_transaction_evict_at_commit(MyDatabaseId, si_ledger_relation());
+    si_transaction_evict_at_commit(MyDatabaseId, si_ledger_relation(), what == SI_OUTDATED_SUPPLY);
 }

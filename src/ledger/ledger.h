@@ -20,7 +20,10 @@
 
 #define SI_CHUNK_SLOTS 288 /* a day of five-minute slots */
 
-/* A pool, or, with a tenant, that tenant's share of a common pool. */
+/* Instead of a pool: the tenant's vCPU-hours. Its slots are account numbers of grants, CPU is millicore-seconds. */
+#define SI_FUNDS (-1)
+
+/* A pool, or, with a tenant, that tenant's share of a common pool; or a tenant's vCPU-hours. */
 typedef struct SiAccount
 {
     int32 pool_id;
@@ -59,6 +62,7 @@ typedef struct SiClaim
     pg_uuid_t tenant_id; /* for whom: who holds how much uncommitted */
     int64 cpu_millicores;
     int64 memory_mib;
+    bool uncounted; /* no capacity: not in uncommitted_holders(), nor under its limit */
 } SiClaim;
 
 /* Slots that were in memory may have left it since: then they are to be loaded, and the question is to be asked again. */
@@ -77,7 +81,8 @@ extern SiLedgerAnswer si_ledger_find(const SiClaim *claim, int32 length, int64 e
 
 /*
  * Takes [first, first + n) in all accounts, or nothing; no: it does not fit. With `force` it fits always, and the account may
- * become over-committed. Raises SI005 when memory is full, or when an account is broken.
+ * become over-committed. Raises SI005 when memory is full, or when an account is broken; SI003, but for `force`, after
+ * SI_OUTDATED_SUPPLY.
  */
 extern SiLedgerAnswer si_ledger_take(const SiClaim *claim, int64 first, int32 n, bool force);
 
@@ -138,11 +143,15 @@ extern void si_ledger_usage(SiLedgerUsage *out);
 /* Removes a chunk from memory, unless a transaction that has not ended changed it. Whether it is gone. */
 extern bool si_ledger_evict(const SiAccount *account, int64 first);
 
-/*
- * Holds the whole ledger until the transaction ends: waits for all transactions that took or gave anything. When it
- * commits, all chunks of the database leave memory; `now` = at once, which raises SI003 when this transaction itself took or
- * gave anything.
- */
-extern void si_ledger_seize(bool now);
+/* Why all chunks of the database are to leave memory. */
+typedef enum SiOutdated
+{
+    SI_OUTDATED_ALL,    /* at once; raises SI003 when this transaction itself took or gave anything */
+    SI_OUTDATED_DEMAND, /* when this transaction commits */
+    SI_OUTDATED_SUPPLY  /* the same; until then it takes nothing more, for there may be less than memory says (C3) */
+} SiOutdated;
+
+/* Holds the whole ledger until the transaction ends: waits for all transactions that took or gave anything. */
+extern void si_ledger_seize(SiOutdated what);
 
 #endif

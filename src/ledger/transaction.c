@@ -20,6 +20,7 @@ typedef struct Eviction
     SubTransactionId sub;
     Oid database;
     Oid relation;
+    bool supply;
 } Eviction;
 
 static SiPosition **positions = NULL; /* pointers stay valid while the array grows */
@@ -418,16 +419,25 @@ si_position_open(const SiAccount *account, int64 first, int32 n)
 }
 
 void
-si_transaction_evict_at_commit(Oid database, Oid relation)
+si_transaction_evict_at_commit(Oid database, Oid relation, bool supply)
 {
     Eviction *e;
 
     /* What is listed already belongs to a subtransaction that holds this one. */
     for (e = evictions; e; e = e->next)
-        if (e->database == database && e->relation == relation)
+        if (e->database == database && e->relation == relation && (e->supply || !supply))
             return;
     register_callbacks();
     e = MemoryContextAlloc(TopTransactionContext, sizeof(Eviction));
-    *e = (Eviction){evictions, GetCurrentSubTransactionId(), database, relation};
+    *e = (Eviction){evictions, GetCurrentSubTransactionId(), database, relation, supply};
     evictions = e;
+}
+
+bool
+si_transaction_supply_is_outdated(void)
+{
+    for (Eviction *e = evictions; e; e = e->next)
+        if (e->supply)
+            return true;
+    return false;
 }

@@ -65,7 +65,8 @@ extern bool si_transaction_is_open(void);
 extern void si_transaction_begin(void);
 extern bool si_transaction_is_begun(void);
 
-/* When this transaction commits, the database's chunks leave memory. */
-extern void si_transaction_evict_at_commit(Oid database, Oid relation);
+/* When this transaction commits, the database's chunks leave memory; supply: what there is in total is not what they say. */
+extern void si_transaction_evict_at_commit(Oid database, Oid relation, bool supply);
+extern bool si_transaction_supply_is_outdated(void);
 
 #endif

@@ -31,15 +31,29 @@ si_lock_transaction_shared(SiLockKind kind, uint32 key1, uint32 key2)
     (void) take(kind, key1, key2, ShareLock, false, true);
 }
 
-void
-si_lock_to_end(SiLockKind kind, uint32 key1, uint32 key2, bool shared)
+static bool
+take_to_end(SiLockKind kind, uint32 key1, uint32 key2, LOCKMODE mode, bool wait)
 {
     ResourceOwner owner = CurrentResourceOwner;
+    bool taken;
 
     /* After an error, the abort sets the owner. */
     CurrentResourceOwner = TopTransactionResourceOwner;
-    (void) take(kind, key1, key2, shared ? ShareLock : ExclusiveLock, false, true);
+    taken = take(kind, key1, key2, mode, false, wait);
     CurrentResourceOwner = owner;
+    return taken;
+}
+
+void
+si_lock_to_end(SiLockKind kind, uint32 key1, uint32 key2, bool shared)
+{
+    (void) take_to_end(kind, key1, key2, shared ? ShareLock : ExclusiveLock, true);
+}
+
+bool
+si_lock_to_end_try(SiLockKind kind, uint32 key1, uint32 key2)
+{
+    return take_to_end(kind, key1, key2, ExclusiveLock, false);
 }
 
 void

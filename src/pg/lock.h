@@ -15,6 +15,8 @@ typedef enum SiLockKind
     SI_LOCK_LOAD,            /* key1 = pool id, key2 = hash of the tenant: who brings its slots into memory */
     SI_LOCK_SUPPLY,          /* the same keys; shared: who loads; else: who changes what it has in total */
     SI_LOCK_CHANGE,          /* keys 0: who waits for holders; else as SUPPLY: who changes what it has, one at a time */
+    SI_LOCK_BOOKS,           /* who seals entries */
+    SI_LOCK_ACCOUNTS,        /* key1 = hash of the tenant: who gives numbers to its accounts */
     SI_LOCK_LIMIT            /* key1 = hash of the tenant: who counts what it has */
 } SiLockKind;
 
@@ -29,6 +31,9 @@ extern void si_lock_transaction_shared(SiLockKind kind, uint32 key1, uint32 key2
  * that asked for it: for what protects more than the savepoint's own work.
  */
 extern void si_lock_to_end(SiLockKind kind, uint32 key1, uint32 key2, bool shared);
+
+/* The exclusive one of these, without waiting: whether it was taken. */
+extern bool si_lock_to_end_try(SiLockKind kind, uint32 key1, uint32 key2);
 
 /*
  * Waits until all transactions have ended that now hold a lock in any mode. Takes nothing: who comes meanwhile does not wait

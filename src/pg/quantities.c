@@ -6,6 +6,7 @@
 #include "utils/fmgrprotos.h"
 
 #include "domain/quantity.h"
+#include "domain/types.h"
 #include "pg/quantities.h"
 
 char *
@@ -35,4 +36,10 @@ char *
 si_hours_text(int64 millicore_seconds)
 {
     return si_quantity_text(si_hours_millionths(millicore_seconds), 1000000);
+}
+
+int64
+si_hours_whole(int64 millicore_seconds)
+{
+    return millicore_seconds / SI_MILLICORE_SECONDS_PER_HOUR + (millicore_seconds % SI_MILLICORE_SECONDS_PER_HOUR != 0);
 }

@@ -16,4 +16,7 @@ extern int64 si_hours_millionths(int64 millicore_seconds);
 /* vCPU-hours of millicore-seconds, rounded up to a millionth, palloc'd. */
 extern char *si_hours_text(int64 millicore_seconds);
 
+/* vCPU-hours that cover an amount: rounded up to whole ones. */
+extern int64 si_hours_whole(int64 millicore_seconds);
+
 #endif

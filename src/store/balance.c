@@ -1,173 +1,199 @@
 /*
- * balance.c: vCPU-hours of tenants.
+ * balance.c: rows of balance_entries, and grants of vCPU-hours.
  */
 #include "postgres.h"
 
-#include "common/int.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "commands/sequence.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
-#include "domain/billing.h"
+#include "store/append.h"
 #include "store/balance.h"
 #include "store/sql.h"
 
-/* A grant that a hold or settlement may touch. */
-typedef struct Account
-{
-    pg_uuid_t grant_id;
-    pg_uuid_t tenant_id;
-} Account;
+#define TABLE "balance_entries"
 
-static void
-enter(const Account *account, const pg_uuid_t *execution_id, const char *entry_type, int64 amount, TimestampTz now)
+/* Columns of an SiFundsGrant. */
+static int
+take_grants(uint64 n, MemoryContext context, SiFundsGrant **out)
 {
-    static SiStatement insert = {"INSERT INTO sparkingest.balance_entries (at, tenant_id, grant_id, execution_id, entry_type, amount) "
-                                 "VALUES ($1, $2, $3, $4, $5, $6)",
-                                 6,
-                                 {TIMESTAMPTZOID, UUIDOID, UUIDOID, UUIDOID, TEXTOID, INT8OID}};
-    Datum values[] = {TimestampTzGetDatum(now), UUIDPGetDatum(&account->tenant_id), UUIDPGetDatum(&account->grant_id),
-                      UUIDPGetDatum(execution_id), si_text_datum(entry_type), Int64GetDatum(amount)};
-
-    if (amount > 0)
-        si_sql_run(&insert, values, NULL);
+    *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiFundsGrant));
+    for (uint64 i = 0; i < n; i++)
+        (*out)[i] = (SiFundsGrant){si_sql_uuid(i, 1, NULL), si_sql_int4(i, 2), si_sql_time(i, 3), si_sql_time(i, 4), si_sql_int8(i, 5)};
+    return (int) n;
 }
 
-static void
-change(const Account *account, int64 held, int64 spent)
+int
+si_balance_grants(const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz until, SiFundsGrant **out)
 {
-    static SiStatement update = {"UPDATE sparkingest.grants SET held = held + $2, spent = spent + $3 WHERE grant_id = $1",
-                                 3,
-                                 {UUIDOID, INT8OID, INT8OID}};
-    Datum values[] = {UUIDPGetDatum(&account->grant_id), Int64GetDatum(held), Int64GetDatum(spent)};
+    static SiStatement find = {"SELECT grant_id, account_no, starts_at, ends_at, 0::bigint FROM sparkingest.grants "
+                               "WHERE tenant_id = $1 AND resource_type = 'vcpu_hours' AND starts_at <= $3 AND ends_at > $2 "
+                               "ORDER BY priority, ends_at, account_no",
+                               3,
+                               {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+    Datum values[] = {UUIDPGetDatum(tenant_id), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};
+    MemoryContext context = CurrentMemoryContext;
+    int n;
 
-    if (held != 0 || spent != 0)
-        si_sql_run(&update, values, NULL);
+    si_sql_open();
+    n = take_grants(si_sql_run(&find, values, NULL), context, out);
+    si_sql_close();
+    return n;
 }
 
-int64
-si_balance_available(const pg_uuid_t *tenant_id, TimestampTz at)
+#define SELECT_HELD \
+    "SELECT g.grant_id, g.account_no, g.starts_at, g.ends_at, b.held FROM (SELECT grant_id, " \
+    "pg_catalog.sum(CASE entry_type WHEN 'hold' THEN amount ELSE -amount END)::bigint AS held " \
+    "FROM sparkingest.balance_entries WHERE "
+#define FROM_HELD \
+    " = $1 GROUP BY grant_id) AS b JOIN sparkingest.grants AS g USING (grant_id) WHERE b.held > 0 " \
+    "ORDER BY g.priority, g.ends_at, g.account_no"
+
+int
+si_balance_held(const SiPayer *payer, SiFundsGrant **out)
 {
-    /* Added up here: the server needs longer to set up an aggregate than to find these few rows. */
-    static SiStatement find = {"SELECT granted - held - spent FROM sparkingest.grants "
-                               "WHERE tenant_id = $1 AND resource_type = 'vcpu_hours' AND starts_at <= $2 AND ends_at > $2",
-                               2,
-                               {UUIDOID, TIMESTAMPTZOID}};
-    Datum values[] = {UUIDPGetDatum(tenant_id), TimestampTzGetDatum(at)};
-    int64 available = 0;
+    static SiStatement by_execution = {SELECT_HELD "execution_id" FROM_HELD, 1, {UUIDOID}};
+    static SiStatement by_reservation = {SELECT_HELD "reservation_id" FROM_HELD, 1, {UUIDOID}};
+    Datum values[] = {UUIDPGetDatum(payer->execution_id ? payer->execution_id : payer->reservation_id)};
+    MemoryContext context = CurrentMemoryContext;
+    int n;
+
+    si_sql_open();
+    n = take_grants(si_sql_run_latest(payer->execution_id ? &by_execution : &by_reservation, values, NULL), context, out);
+    si_sql_close();
+    return n;
+}
+
+void
+si_balance_read(const pg_uuid_t *tenant_id, SiSlots *granted, SiSlots *used)
+{
+    static SiStatement find = {
+        "SELECT account_no, granted, g.held + g.spent + COALESCE((SELECT pg_catalog.sum(CASE b.entry_type WHEN 'hold' "
+        "THEN b.amount ELSE -b.amount END) FROM sparkingest.balance_entries AS b WHERE b.grant_id = g.grant_id "
+        "AND b.chain_no IS NULL AND b.entry_type IN ('hold', 'release')), 0)::bigint FROM sparkingest.grants AS g "
+        "WHERE g.tenant_id = $1 AND g.account_no >= $2 AND g.account_no < $3",
+        3,
+        {UUIDOID, INT8OID, INT8OID}};
+    Datum values[] = {UUIDPGetDatum(tenant_id), Int64GetDatum(granted->first), Int64GetDatum(granted->first + granted->n)};
     uint64 n;
 
     si_sql_open();
-    n = si_sql_run(&find, values, NULL);
+    n = si_sql_run_latest(&find, values, NULL);
     for (uint64 i = 0; i < n; i++)
-        if (pg_add_s64_overflow(available, si_sql_int8(i, 1), &available))
-            ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("a balance cannot be counted")));
+    {
+        int64 at = si_sql_int4(i, 1) - granted->first;
+
+        granted->cpu[at] = si_sql_int8(i, 2);
+        used->cpu[at] = si_sql_int8(i, 3);
+    }
     si_sql_close();
-    return available;
 }
 
 int64
-si_balance_hold(const pg_uuid_t *tenant_id, const pg_uuid_t *execution_id, int64 amount, TimestampTz at, TimestampTz now)
+si_balance_next_id(void)
 {
-    static SiStatement grants = {"SELECT g.grant_id, g.granted - g.held - g.spent FROM sparkingest.grants AS g "
-                                 "JOIN sparkingest.resource_purchases AS p USING (purchase_id) "
-                                 "WHERE g.tenant_id = $1 AND g.resource_type = 'vcpu_hours' AND g.starts_at <= $2 AND g.ends_at > $2 "
-                                 "ORDER BY g.priority, g.ends_at, p.created_at, g.grant_id FOR UPDATE OF g",
-                                 2,
-                                 {UUIDOID, TIMESTAMPTZOID}};
-    static SiStatement note = {"UPDATE sparkingest.job_executions SET held = held + $2 WHERE execution_id = $1", 2, {UUIDOID, INT8OID}};
-    Datum values[] = {UUIDPGetDatum(tenant_id), TimestampTzGetDatum(at)};
-    Datum note_values[] = {UUIDPGetDatum(execution_id), Int64GetDatum(amount)};
-    Account *accounts;
-    int64 *available;
-    int64 *take;
-    int64 missing;
-    int n;
+    Oid table = get_relname_relid(TABLE, get_namespace_oid("sparkingest", false));
 
-    si_sql_open();
-    n = (int) si_sql_run(&grants, values, NULL);
-    accounts = palloc((n + 1) * sizeof(Account));
-    available = palloc((n + 1) * sizeof(int64));
-    take = palloc0((n + 1) * sizeof(int64));
-    for (int i = 0; i < n; i++)
-    {
-        accounts[i] = (Account){si_sql_uuid(i, 1, NULL), *tenant_id};
-        available[i] = si_sql_int8(i, 2);
-    }
-    missing = si_draw(available, n, amount, take);
-    if (missing == 0)
-    {
-        for (int i = 0; i < n; i++)
-        {
-            change(&accounts[i], take[i], 0);
-            enter(&accounts[i], execution_id, "hold", take[i], now);
-        }
-        si_sql_run(&note, note_values, NULL);
-    }
-    si_sql_close();
-    return missing;
+    return nextval_internal(getIdentitySequence(table, get_attnum(table, "entry_id"), false), false);
 }
 
-/* Grants that a settlement may touch, in the order of drawing down. $1 execution, $2 now, $3 whether it costs. */
-#define TOUCHED_GRANTS \
-    "FROM sparkingest.grants AS g JOIN sparkingest.resource_purchases AS p USING (purchase_id) WHERE g.grant_id IN " \
-    "(SELECT grant_id FROM sparkingest.balance_entries WHERE execution_id = $1) OR ($3 AND g.resource_type = 'vcpu_hours' " \
-    "AND g.starts_at <= $2 AND g.ends_at > $2 AND g.tenant_id = " \
-    "(SELECT tenant_id FROM sparkingest.job_executions WHERE execution_id = $1)) " \
-    "ORDER BY g.priority, g.ends_at, p.created_at, g.grant_id"
+bool
+si_balance_append(const SiEntry *e)
+{
+    const Datum values[] = {Int64GetDatum(e->entry_id),
+                            TimestampTzGetDatum(e->at),
+                            UUIDPGetDatum(&e->payer.tenant_id),
+                            UUIDPGetDatum(&e->grant_id),
+                            UUIDPGetDatum(e->payer.execution_id),
+                            UUIDPGetDatum(e->payer.reservation_id),
+                            si_text_datum(e->entry_type),
+                            Int64GetDatum(e->amount),
+                            (Datum) 0,
+                            (Datum) 0};
+    const bool nulls[lengthof(values)] = {
+        [4] = e->payer.execution_id == NULL, [5] = e->payer.reservation_id == NULL, [8] = true, [9] = true};
+
+    return si_append(TABLE, values, nulls, lengthof(values), 4, "ledger");
+}
 
 void
-si_balance_settle(const pg_uuid_t *execution_id, int64 actual, TimestampTz now)
+si_balance_insert(const SiEntry *e)
 {
-    /*
-     * What is held = holds so far less releases and charges; an execution settles once, so holds are all there is. What
-     * goes beyond them is drawn as a hold is: from every grant of the day, locked in the same order (M5).
-     */
-    static SiStatement lock = {"SELECT " TOUCHED_GRANTS " FOR UPDATE OF g", 3, {UUIDOID, TIMESTAMPTZOID, BOOLOID}};
-    static SiStatement holds = {"SELECT g.grant_id, g.tenant_id, "
-                                "COALESCE((SELECT pg_catalog.sum(b.amount) FROM sparkingest.balance_entries AS b "
-                                "WHERE b.execution_id = $1 AND b.grant_id = g.grant_id AND b.entry_type = 'hold'), 0)::bigint, "
-                                "g.granted - g.held - g.spent " TOUCHED_GRANTS,
-                                3,
-                                {UUIDOID, TIMESTAMPTZOID, BOOLOID}};
-    static SiStatement note = {"UPDATE sparkingest.job_executions SET held = 0, charged = $2 WHERE execution_id = $1",
-                               2,
-                               {UUIDOID, INT8OID}};
-    Datum values[] = {UUIDPGetDatum(execution_id), TimestampTzGetDatum(now), BoolGetDatum(actual > 0)};
-    Datum note_values[] = {UUIDPGetDatum(execution_id), 0};
-    Account *accounts;
-    int64 *held;
-    int64 *available;
-    int64 *from_held;
-    int64 *from_available;
-    int64 uncovered;
-    int n;
+    static SiStatement insert = {"INSERT INTO sparkingest.balance_entries (entry_id, at, tenant_id, grant_id, execution_id, "
+                                 "reservation_id, entry_type, amount) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                                 8,
+                                 {INT8OID, TIMESTAMPTZOID, UUIDOID, UUIDOID, UUIDOID, UUIDOID, TEXTOID, INT8OID}};
+    Datum values[] = {Int64GetDatum(e->entry_id), TimestampTzGetDatum(e->at),
+                      UUIDPGetDatum(&e->payer.tenant_id), UUIDPGetDatum(&e->grant_id),
+                      UUIDPGetDatum(e->payer.execution_id), UUIDPGetDatum(e->payer.reservation_id),
+                      si_text_datum(e->entry_type), Int64GetDatum(e->amount)};
+    char nulls[] = "        ";
+
+    nulls[4] = e->payer.execution_id ? ' ' : 'n';
+    nulls[5] = e->payer.reservation_id ? ' ' : 'n';
+    si_sql_open();
+    si_sql_run(&insert, values, nulls);
+    si_sql_close();
+}
+
+void
+si_balance_note(const pg_uuid_t *execution_id, int64 held, int64 charged)
+{
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET held = $2, charged = COALESCE($3, charged) WHERE execution_id = $1",
+                                 3,
+                                 {UUIDOID, INT8OID, INT8OID}};
+    Datum values[] = {UUIDPGetDatum(execution_id), Int64GetDatum(held), Int64GetDatum(charged)};
 
     si_sql_open();
-    si_sql_run(&lock, values, NULL);
-    n = (int) si_sql_run(&holds, values, NULL);
-    accounts = palloc((n + 1) * sizeof(Account));
-    held = palloc((n + 1) * sizeof(int64));
-    available = palloc((n + 1) * sizeof(int64));
-    from_held = palloc0((n + 1) * sizeof(int64));
-    from_available = palloc0((n + 1) * sizeof(int64));
-    for (int i = 0; i < n; i++)
-    {
-        accounts[i] = (Account){si_sql_uuid(i, 1, NULL), si_sql_uuid(i, 2, NULL)};
-        held[i] = si_sql_int8(i, 3);
-        available[i] = si_sql_int8(i, 4);
-    }
-    uncovered = si_settle(held, available, n, actual, from_held, from_available);
-    for (int i = 0; i < n; i++)
-    {
-        int64 charge = from_held[i] + from_available[i];
-
-        change(&accounts[i], -held[i], charge);
-        /* A charge takes what was held, so that the entries of a grant add up to it. */
-        enter(&accounts[i], execution_id, "hold", from_available[i], now);
-        enter(&accounts[i], execution_id, "charge", charge, now);
-        enter(&accounts[i], execution_id, "release", held[i] - from_held[i], now);
-    }
-    note_values[1] = Int64GetDatum(actual - uncovered);
-    si_sql_run(&note, note_values, NULL);
+    si_sql_run(&update, values, charged < 0 ? "  n" : NULL);
     si_sql_close();
+}
+
+void
+si_balance_lower(const pg_uuid_t *grant_id, int64 by)
+{
+    static SiStatement update = {"UPDATE sparkingest.grants SET granted = granted - $2 WHERE grant_id = $1", 2, {UUIDOID, INT8OID}};
+    Datum values[] = {UUIDPGetDatum(grant_id), Int64GetDatum(by)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
+}
+
+bool
+si_balance_account(const pg_uuid_t *grant_id, pg_uuid_t *tenant_id, int32 *account_no)
+{
+    static SiStatement find = {"SELECT tenant_id, account_no FROM sparkingest.grants WHERE grant_id = $1 AND account_no IS NOT NULL",
+                               1,
+                               {UUIDOID}};
+    Datum values[] = {UUIDPGetDatum(grant_id)};
+    bool found;
+
+    si_sql_open();
+    found = si_sql_run_latest(&find, values, NULL) > 0;
+    if (found)
+    {
+        *tenant_id = si_sql_uuid(0, 1, NULL);
+        *account_no = si_sql_int4(0, 2);
+    }
+    si_sql_close();
+    return found;
+}
+
+bool
+si_balance_grant_of(const pg_uuid_t *tenant_id, int32 account_no, pg_uuid_t *grant_id)
+{
+    static SiStatement find = {"SELECT grant_id FROM sparkingest.grants WHERE tenant_id = $1 AND account_no = $2", 2, {UUIDOID, INT4OID}};
+    Datum values[] = {UUIDPGetDatum(tenant_id), Int32GetDatum(account_no)};
+    bool found;
+
+    si_sql_open();
+    found = si_sql_run_latest(&find, values, NULL) > 0;
+    if (found)
+        *grant_id = si_sql_uuid(0, 1, NULL);
+    si_sql_close();
+    return found;
 }

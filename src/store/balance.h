@@ -1,6 +1,6 @@
 /*
- * balance.h: vCPU-hours of tenants, in millicore-seconds (1 vCPU-hour = 3,600,000). Every movement writes one
- * balance_entries row per grant touched (M5) and keeps available + held + spent = granted (M4).
+ * balance.h: rows of balance_entries, and grants of vCPU-hours, in millicore-seconds (1 vCPU-hour = 3,600,000). What a grant
+ * has left is in the ledger (flow/funds.h); these rows are what it is made from.
  */
 #ifndef SI_STORE_BALANCE_H
 #define SI_STORE_BALANCE_H
@@ -8,20 +8,64 @@
 #include "datatype/timestamp.h"
 #include "utils/uuid.h"
 
-/* Available at an instant: over grants whose period contains it. Takes no lock. */
-extern int64 si_balance_available(const pg_uuid_t *tenant_id, TimestampTz at);
+#include "domain/slots.h"
+
+typedef struct SiFundsGrant
+{
+    pg_uuid_t grant_id;
+    int32 account_no;
+    TimestampTz starts_at;
+    TimestampTz ends_at;
+    int64 held; /* of one payer: si_balance_held only */
+} SiFundsGrant;
 
 /*
- * Sets amount aside for an execution from the grants valid at `at`, in draw-down order: priority, earliest expiry,
- * oldest. Returns the part that is not covered: 0 = all is held, above 0 = nothing was changed. Locks the grant rows.
+ * The tenant's grants that are valid at some instant of [from, until], palloc'd, in the order of drawing down: priority,
+ * earliest expiry, oldest (M5). Returns how many.
  */
-extern int64 si_balance_hold(const pg_uuid_t *tenant_id, const pg_uuid_t *execution_id, int64 amount, TimestampTz at,
-                             TimestampTz now);
+extern int si_balance_grants(const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz until, SiFundsGrant **out);
 
-/*
- * Ends an execution's hold: charges actual, from what is held first and then from what its grants still have, and
- * returns the rest. Sets held = 0 and charged of the execution. Call once.
- */
-extern void si_balance_settle(const pg_uuid_t *execution_id, int64 actual, TimestampTz now);
+/* Who pays, or is held for: an execution, or an application's reservation; the other one is NULL. */
+typedef struct SiPayer
+{
+    pg_uuid_t tenant_id;
+    const pg_uuid_t *execution_id;
+    const pg_uuid_t *reservation_id;
+} SiPayer;
+
+/* The grants of which something is held for a payer, and how much, palloc'd, in the order of drawing down. Newest state. */
+extern int si_balance_held(const SiPayer *payer, SiFundsGrant **out);
+
+/* Granted, and held or spent, of the tenant's accounts [first, first + n); accounts that are none have 0. Newest state. */
+extern void si_balance_read(const pg_uuid_t *tenant_id, SiSlots *granted, SiSlots *used);
+
+typedef struct SiEntry
+{
+    int64 entry_id;
+    TimestampTz at;
+    SiPayer payer;
+    pg_uuid_t grant_id;
+    const char *entry_type; /* see the table */
+    int64 amount;
+} SiEntry;
+
+/* The id of an entry to come. */
+extern int64 si_balance_next_id(void);
+
+/* Adds an entry without a statement, so that the table's triggers do not hear of it; false = it takes one (append.h). */
+extern bool si_balance_append(const SiEntry *entry);
+extern void si_balance_insert(const SiEntry *entry);
+
+/* Notes on an execution what is held for it; `charged` at its end, else -1. */
+extern void si_balance_note(const pg_uuid_t *execution_id, int64 held, int64 charged);
+
+/* Less is granted of a grant. */
+extern void si_balance_lower(const pg_uuid_t *grant_id, int64 by);
+
+/* A grant's account; false when there is no such grant of vCPU-hours. Newest state. */
+extern bool si_balance_account(const pg_uuid_t *grant_id, pg_uuid_t *tenant_id, int32 *account_no);
+
+/* The grant of an account; false when there is none. */
+extern bool si_balance_grant_of(const pg_uuid_t *tenant_id, int32 account_no, pg_uuid_t *grant_id);
 
 #endif

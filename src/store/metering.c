@@ -36,20 +36,6 @@ si_consumption_insert(const SiExecution *e, const SiConsumption *consumption)
     si_sql_close();
 }
 
-int64
-si_execution_charged(const pg_uuid_t *execution_id)
-{
-    static SiStatement find = {"SELECT COALESCE(charged, 0) FROM sparkingest.job_executions WHERE execution_id = $1", 1, {UUIDOID}};
-    Datum values[] = {UUIDPGetDatum(execution_id)};
-    int64 charged;
-
-    si_sql_open();
-    si_sql_run(&find, values, NULL);
-    charged = si_sql_int8(0, 1);
-    si_sql_close();
-    return charged;
-}
-
 void
 si_observation_insert(const SiExecution *e, const SiObservation *observation)
 {

@@ -18,9 +18,6 @@ typedef struct SiConsumption
 /* One row per execution that ran (M7, M8). */
 extern void si_consumption_insert(const SiExecution *execution, const SiConsumption *consumption);
 
-/* What was settled (store/balance.h), 0 when nothing. */
-extern int64 si_execution_charged(const pg_uuid_t *execution_id);
-
 typedef struct SiObservation
 {
     const char *source_type;

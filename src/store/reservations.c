@@ -12,7 +12,7 @@
 
 #define SELECT_RESERVATION \
     "SELECT r.pool_id, r.namespace, r.tenant_id, r.cpu_millicores, r.memory_mib, r.starts_at, r.ends_at, " \
-    "r.status = 'active', r.borrowed, r.draft_fallback, " \
+    "r.status = 'active', r.borrowed, r.draft_fallback, r.held, " \
     "EXISTS (SELECT FROM sparkingest.job_executions AS e WHERE e.reservation_id = r.reservation_id) " \
     "FROM sparkingest.reservations AS r WHERE r.reservation_id = $1"
 
@@ -54,7 +54,8 @@ si_reservation_load(const pg_uuid_t *reservation_id, bool for_update, SiReservat
         out->active = si_sql_bool(0, 8);
         out->borrowed = si_sql_bool(0, 9);
         out->draft_fallback = si_sql_bool(0, 10);
-        out->has_execution = si_sql_bool(0, 11);
+        out->held = si_sql_int8(0, 11);
+        out->has_execution = si_sql_bool(0, 12);
     }
     si_sql_close();
     return found;
@@ -76,27 +77,28 @@ si_reservation_append(const SiReservation *reservation, const char *actor, Times
                             BoolGetDatum(reservation->draft_fallback),
                             TimestampTzGetDatum(now),
                             si_text_datum(actor),
-                            (Datum) 0};
-    const bool nulls[lengthof(values)] = {[lengthof(values) - 1] = true}; /* released_at */
+                            (Datum) 0, /* released_at */
+                            Int64GetDatum(reservation->held)};
+    const bool nulls[lengthof(values)] = {[lengthof(values) - 2] = true};
 
-    return si_append("reservations", values, nulls, lengthof(values), 5, "ledger");
+    return si_append("reservations", values, nulls, lengthof(values), 6, "ledger");
 }
 
 void
 si_reservation_insert(const SiReservation *reservation, const char *actor, TimestampTz now)
 {
     static SiStatement insert = {"INSERT INTO sparkingest.reservations (reservation_id, pool_id, namespace, tenant_id, cpu_millicores, "
-                                 "memory_mib, starts_at, ends_at, borrowed, draft_fallback, created_at, created_by) "
-                                 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-                                 12,
+                                 "memory_mib, starts_at, ends_at, borrowed, draft_fallback, created_at, created_by, held) "
+                                 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                                 13,
                                  {UUIDOID, INT4OID, TEXTOID, UUIDOID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID,
-                                  BOOLOID, TIMESTAMPTZOID, TEXTOID}};
+                                  BOOLOID, TIMESTAMPTZOID, TEXTOID, INT8OID}};
     Datum values[] = {UUIDPGetDatum(&reservation->reservation_id), Int32GetDatum(reservation->pool_id),
                       si_text_datum(reservation->namespace_name), UUIDPGetDatum(&reservation->tenant_id),
                       Int64GetDatum(reservation->cpu_millicores), Int64GetDatum(reservation->memory_mib),
                       TimestampTzGetDatum(reservation->starts_at), TimestampTzGetDatum(reservation->ends_at),
                       BoolGetDatum(reservation->borrowed), BoolGetDatum(reservation->draft_fallback),
-                      TimestampTzGetDatum(now), si_text_datum(actor)};
+                      TimestampTzGetDatum(now), si_text_datum(actor), Int64GetDatum(reservation->held)};
 
     si_sql_open();
     si_sql_run(&insert, values, NULL);
@@ -119,7 +121,7 @@ si_reservation_move(const pg_uuid_t *reservation_id, TimestampTz starts_at, Time
 bool
 si_reservation_release(const pg_uuid_t *reservation_id, TimestampTz now)
 {
-    static SiStatement update = {"UPDATE sparkingest.reservations SET status = 'released', released_at = $2 "
+    static SiStatement update = {"UPDATE sparkingest.reservations SET status = 'released', released_at = $2, held = 0 "
                                  "WHERE reservation_id = $1 AND status = 'active'",
                                  2,
                                  {UUIDOID, TIMESTAMPTZOID}};
@@ -164,11 +166,42 @@ si_demand(int32 pool_id, const char *namespace_name, const pg_uuid_t *tenant_id,
     return (int) n;
 }
 
+int
+si_reservations_over(TimestampTz now, pg_uuid_t **out)
+{
+    static SiStatement find = {"SELECT reservation_id FROM sparkingest.reservations WHERE status = 'active' AND ends_at <= $1 AND held > 0 "
+                               "FOR UPDATE SKIP LOCKED",
+                               1,
+                               {TIMESTAMPTZOID}};
+    Datum values[] = {TimestampTzGetDatum(now)};
+    MemoryContext context = CurrentMemoryContext;
+    uint64 n;
+
+    si_sql_open();
+    n = si_sql_run(&find, values, NULL);
+    *out = MemoryContextAlloc(context, (n + 1) * sizeof(pg_uuid_t));
+    for (uint64 i = 0; i < n; i++)
+        (*out)[i] = si_sql_uuid(i, 1, NULL);
+    si_sql_close();
+    return (int) n;
+}
+
+void
+si_reservation_hold(const pg_uuid_t *reservation_id, int64 held)
+{
+    static SiStatement update = {"UPDATE sparkingest.reservations SET held = $2 WHERE reservation_id = $1", 2, {UUIDOID, INT8OID}};
+    Datum values[] = {UUIDPGetDatum(reservation_id), Int64GetDatum(held)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
+}
+
 int64
 si_reservations_expire(TimestampTz now)
 {
     static SiStatement update = {"UPDATE sparkingest.reservations AS r SET status = 'released', released_at = $1 "
-                                 "WHERE status = 'active' AND ends_at <= $1 AND NOT EXISTS "
+                                 "WHERE status = 'active' AND ends_at <= $1 AND held = 0 AND NOT EXISTS "
                                  "(SELECT FROM sparkingest.job_executions AS e WHERE e.reservation_id = r.reservation_id)",
                                  1,
                                  {TIMESTAMPTZOID}};

@@ -19,6 +19,7 @@ typedef struct SiReservation
     bool active;
     bool borrowed;
     bool draft_fallback;
+    int64 held;         /* vCPU-hours of an application's own, millicore-seconds */
     bool has_execution; /* loaded only */
 } SiReservation;
 
@@ -44,7 +45,13 @@ extern bool si_reservation_release(const pg_uuid_t *reservation_id, TimestampTz 
 extern int si_demand(int32 pool_id, const char *namespace_name, const pg_uuid_t *tenant_id, const pg_uuid_t *except,
                      TimestampTz from, TimestampTz until, SiAmount **out);
 
-/* Releases reservations that no execution owns and that ended before now; returns how many. */
+/* Active reservations that ended before now and hold vCPU-hours, locked, palloc'd; those that somebody is at are left out. */
+extern int si_reservations_over(TimestampTz now, pg_uuid_t **out);
+
+/* Notes what is held for an application's reservation. */
+extern void si_reservation_hold(const pg_uuid_t *reservation_id, int64 held);
+
+/* Releases the others that no execution owns and that ended before now; returns how many. */
 extern int64 si_reservations_expire(TimestampTz now);
 
 #endif

@@ -68,19 +68,41 @@ si_reservation_from_row(HeapTuple row, TupleDesc desc, SiReservation *out)
     out->draft_fallback = DatumGetBool(value(row, desc, "draft_fallback"));
 }
 
-bool
+void
 si_grant_from_row(HeapTuple row, TupleDesc desc, SiGrantRow *out)
 {
-    if (strcmp(text_of(row, desc, "resource_type"), "dedicated_units") != 0)
-        return false;
     memset(out, 0, sizeof(*out));
     out->tenant_id = *DatumGetUUIDP(value(row, desc, "tenant_id"));
+    out->has_account = strcmp(text_of(row, desc, "resource_type"), "vcpu_hours") == 0;
+    if (out->has_account)
+    {
+        out->account_no = DatumGetInt32(value(row, desc, "account_no"));
+        out->granted = DatumGetInt64(value(row, desc, "granted"));
+        out->used = DatumGetInt64(value(row, desc, "held")) + DatumGetInt64(value(row, desc, "spent"));
+        return;
+    }
     strlcpy(out->namespace_name, text_of(row, desc, "namespace"), sizeof(out->namespace_name));
     out->starts_at = DatumGetTimestampTz(value(row, desc, "starts_at"));
     out->ends_at = DatumGetTimestampTz(value(row, desc, "ends_at"));
     out->cpu_millicores = DatumGetInt64(value(row, desc, "cpu_millicores"));
     out->memory_mib = DatumGetInt64(value(row, desc, "memory_mib"));
-    return true;
+}
+
+void
+si_entry_from_row(HeapTuple row, TupleDesc desc, SiEntryRow *out)
+{
+    char *entry_type = text_of(row, desc, "entry_type");
+    int64 amount = DatumGetInt64(value(row, desc, "amount"));
+    bool unsealed;
+
+    (void) column(row, desc, "chain_no", &unsealed);
+    out->entry_id = DatumGetInt64(value(row, desc, "entry_id"));
+    out->grant_id = *DatumGetUUIDP(value(row, desc, "grant_id"));
+    out->used = 0;
+    if (unsealed && strcmp(entry_type, "hold") == 0)
+        out->used = amount;
+    else if (unsealed && strcmp(entry_type, "release") == 0)
+        out->used = -amount;
 }
 
 char *

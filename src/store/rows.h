@@ -15,8 +15,17 @@ extern const pg_uuid_t *si_reservation_id_of_row(HeapTuple row, TupleDesc desc);
 /* has_execution stays unknown: false. */
 extern void si_reservation_from_row(HeapTuple row, TupleDesc desc, SiReservation *out);
 
-/* False for vCPU-hours. */
-extern bool si_grant_from_row(HeapTuple row, TupleDesc desc, SiGrantRow *out);
+extern void si_grant_from_row(HeapTuple row, TupleDesc desc, SiGrantRow *out);
+
+/* What an entry means to the ledger. */
+typedef struct SiEntryRow
+{
+    int64 entry_id;
+    pg_uuid_t grant_id;
+    int64 used; /* millicore-seconds that it takes from what its grant has left; 0 once it is sealed, the grant counts it then */
+} SiEntryRow;
+
+extern void si_entry_from_row(HeapTuple row, TupleDesc desc, SiEntryRow *out);
 
 /* The namespace of a capacity_overrides row and its interval; unbounded ends are DT_NOBEGIN and DT_NOEND. */
 extern char *si_override_from_row(HeapTuple row, TupleDesc desc, TimestampTz *from, TimestampTz *until);

@@ -11,10 +11,9 @@
 int
 si_grant_balances(const pg_uuid_t *tenant_id, TimestampTz at, SiGrantBalance **out)
 {
-    static SiStatement find = {"SELECT g.purchase_id, g.grant_id, g.starts_at, g.ends_at, g.granted, g.held, g.spent "
-                               "FROM sparkingest.grants AS g JOIN sparkingest.resource_purchases AS p USING (purchase_id) "
-                               "WHERE g.tenant_id = $1 AND g.resource_type = 'vcpu_hours' AND g.starts_at <= $2 AND g.ends_at > $2 "
-                               "ORDER BY g.priority, g.ends_at, p.created_at, g.grant_id",
+    static SiStatement find = {"SELECT purchase_id, grant_id, starts_at, ends_at, granted, held, spent "
+                               "FROM sparkingest.grant_balances WHERE tenant_id = $1 AND starts_at <= $2 AND ends_at > $2 "
+                               "ORDER BY priority, ends_at, account_no",
                                2,
                                {UUIDOID, TIMESTAMPTZOID}};
     MemoryContext context = CurrentMemoryContext;

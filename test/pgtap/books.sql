@@ -1,7 +1,7 @@
 -- books.sql: independent checks of what the tables say together. Every test ends with
 --     SELECT * FROM books.differences();
 -- and no row means that the books are right. Loaded once into each test database by test/server-tests.sh. Nothing here
--- uses functions of the extension, which would only agree with itself, but verify_ledger(), which holds its memory against its tables.
+-- uses functions of the extension, which would only agree with itself, but verify_ledger() and verify_books(), which hold it against its tables.
 \set ON_ERROR_STOP on
 CREATE SCHEMA books;
 
@@ -74,8 +74,9 @@ SELECT 'reservation off its grid, or in another pool than it says', r.reservatio
 UNION ALL
 -- M4: available + held + spent = granted, and each is what the entries add up to.
 SELECT 'grant and its entries', format('%s: granted %s, held %s, spent %s; entries %s, %s, %s', g.grant_id, g.granted, g.held, g.spent, e.granted, e.held, e.spent)
-  FROM sparkingest.grants AS g LEFT JOIN LATERAL (
-       SELECT COALESCE(sum(b.amount) FILTER (WHERE b.entry_type = 'grant'), 0) AS granted,
+  FROM (SELECT grant_id, granted, held, spent FROM sparkingest.grant_balances
+        UNION ALL SELECT grant_id, granted, held, spent FROM sparkingest.grants WHERE resource_type <> 'vcpu_hours') AS g LEFT JOIN LATERAL (
+       SELECT COALESCE(sum(CASE b.entry_type WHEN 'grant' THEN b.amount WHEN 'lapse' THEN -b.amount END), 0) AS granted,
               COALESCE(sum(CASE b.entry_type WHEN 'hold' THEN b.amount WHEN 'release' THEN -b.amount WHEN 'charge' THEN -b.amount END), 0) AS held,
               COALESCE(sum(b.amount) FILTER (WHERE b.entry_type = 'charge'), 0) AS spent
          FROM sparkingest.balance_entries AS b WHERE b.grant_id = g.grant_id) AS e ON true
@@ -129,6 +130,8 @@ SELECT 'execution and its metering', e.execution_id::text
     OR (c.tenant_id, c.job_id, c.namespace, c.charged, c.cpu_millicore_seconds, c.memory_mib_seconds)
        <> (e.tenant_id, e.job_id, e.namespace, e.charged, e.cpu_millicores * c.billed_seconds, e.memory_mib * c.billed_seconds)
     OR (c.charged > 0 AND c.charge_to <> 'vcpu_hours')
+UNION ALL
+SELECT 'verify_books', format('%s: %s, %s', v.tenant_id, v.problem, v.detail) FROM sparkingest.verify_books() AS v
 UNION ALL
 SELECT 'job that fires though it should not, or has no place', j.job_name
   FROM sparkingest.ingestion_jobs AS j

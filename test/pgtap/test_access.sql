@@ -56,6 +56,7 @@ BEGIN
     RETURN n;
 END
 $$;
+SELECT sparkingest.maintain(); -- seals entries, which gives balance_chains rows
 CREATE TEMPORARY TABLE expected AS SELECT name, (SELECT tenant_id FROM ids WHERE tenant = 'A') AS a, pg_temp.rows_of(name, (SELECT tenant_id
     FROM ids WHERE tenant = 'A')) AS of_a, pg_temp.rows_of(name, (SELECT tenant_id FROM ids WHERE tenant = 'B')) AS of_b,
     pg_temp.rows_of(name, NULL) AS of_nobody
@@ -133,7 +134,8 @@ SELECT isnt(pg_temp.scans(pg_temp.called('pause_job(@job_id)', 'B')), NULL, 'whi
 SELECT is((fixture.refusal('SELECT sparkingest.' || call)).code, '42501', 'not a tenant''s: ' || call)
     FROM unnest(ARRAY['create_tenant(''x'')', 'set_tenant_status(gen_random_uuid(), ''active'')', 'set_tenant_limits(gen_random_uuid(), ''{}'')',
     'grant_tenant(gen_random_uuid(), ''regress_a'')', 'revoke_tenant(gen_random_uuid(), ''regress_b'')',
-    'purchase(gen_random_uuid(), ''vcpu_hours'', 1)',
+    'purchase(gen_random_uuid(), ''vcpu_hours'', 1)', 'cancel_purchase(gen_random_uuid())',
+        'set_discount(''vcpu_hours'', ''daily'', 1, 0.1)',
     'set_capacity(''vcpu-hours-ns'', 1, 1, ''[2026-03-03,2026-03-04)'')', 'plan()', 'maintain()', 'roll_up()', 'health()',
         'set_namespace(''vcpu-hours-ns'', ''{}'')', 'set_cluster(''default'', ''/x'')', 'enable_dispatch()', 'disable_dispatch()',
         'install_schedules()']) AS call;

@@ -59,6 +59,7 @@ function cache_outdated(): nobody
 function calculate_estimate(request jsonb): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function can_see_tenant(tenant_id uuid): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function cancel_execution(execution_id uuid, reason text): operator EXECUTE, tenant EXECUTE
+function cancel_purchase(purchase_id uuid, effective timestamp with time zone): operator EXECUTE
 function capacity(namespace text, during tstzrange, tenant_id uuid): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function clock(): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function create_job(tenant_id uuid, job_name text, source_type text, source_config jsonb, destination_config jsonb, resource_requirements jsonb, schedule_cron text, sla_requirements jsonb, time_zone text, options jsonb, idempotency_key text): operator EXECUTE, tenant EXECUTE
@@ -67,6 +68,7 @@ function default_restored(): nobody
 function disable_dispatch(cluster text): operator EXECUTE
 function drop_job(job_id uuid): operator EXECUTE, tenant EXECUTE
 function enable_dispatch(cluster text): operator EXECUTE
+function entry_changed(): nobody
 function evaluate_execution(execution_id uuid): operator EXECUTE, tenant EXECUTE
 function event_restored(): nobody
 function events_after("position" text, n integer, OUT cursor text, OUT at timestamp with time zone, OUT event_type text, OUT tenant_id uuid, OUT job_id uuid, OUT execution_id uuid, OUT actor text, OUT cause text, OUT before jsonb, OUT after jsonb): operator EXECUTE, reader EXECUTE, tenant EXECUTE
@@ -97,6 +99,7 @@ function roll_up(): operator EXECUTE
 function run_job(job_id uuid, at timestamp with time zone, idempotency_key text): operator EXECUTE, tenant EXECUTE
 function set_capacity(namespace text, cpu_cores numeric, memory_gb numeric, during tstzrange): operator EXECUTE
 function set_cluster(cluster text, kubeconfig text, kube_context text): nobody
+function set_discount(resource_type text, time_period text, from_quantity integer, share numeric): operator EXECUTE
 function set_namespace(namespace text, changes jsonb): operator EXECUTE
 function set_tenant_limits(tenant_id uuid, limits jsonb): operator EXECUTE
 function set_tenant_status(tenant_id uuid, status text): operator EXECUTE
@@ -104,7 +107,9 @@ function setting_changed(): nobody
 function try_reserve(tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone, sla_window interval, namespace text): operator EXECUTE, tenant EXECUTE
 function uncommitted_holders(OUT pid integer, OUT tenant_id uuid, OUT since timestamp with time zone, OUT reservations integer, OUT cpu_cores numeric, OUT memory_gb numeric): operator EXECUTE, reader EXECUTE
 function usage(tenant_id uuid, at timestamp with time zone): operator EXECUTE, reader EXECUTE, tenant EXECUTE
-function verify_ledger(OUT namespace text, OUT tenant_id uuid, OUT time_slot timestamp with time zone, OUT resource text, OUT in_ledger numeric, OUT in_tables numeric): operator EXECUTE, reader EXECUTE
+function verify_books(OUT tenant_id uuid, OUT problem text, OUT detail text): operator EXECUTE, reader EXECUTE
+function verify_ledger(OUT namespace text, OUT tenant_id uuid, OUT time_slot timestamp with time zone, OUT resource text, OUT in_ledger numeric, OUT in_tables numeric, OUT grant_id uuid): operator EXECUTE, reader EXECUTE
+policy all_rows on sparkingest.balance_chains
 policy all_rows on sparkingest.balance_entries
 policy all_rows on sparkingest.estimation_observations
 policy all_rows on sparkingest.events
@@ -116,6 +121,7 @@ policy all_rows on sparkingest.resource_consumption
 policy all_rows on sparkingest.resource_purchases
 policy all_rows on sparkingest.tenants
 policy all_rows on sparkingest.usage_hourly
+policy own_rows on sparkingest.balance_chains
 policy own_rows on sparkingest.balance_entries
 policy own_rows on sparkingest.estimation_observations
 policy own_rows on sparkingest.events
@@ -135,20 +141,22 @@ sequence balance_entries_entry_id_seq: nobody
 sequence capacity_overrides_override_id_seq: nobody
 sequence events_event_id_seq: nobody
 sequence pools_pool_id_seq: nobody
-table balance_entries: operator SELECT, reader SELECT, tenant SELECT (at tenant_id grant_id execution_id entry_type amount); row security
+table balance_chains: operator SELECT, reader SELECT, tenant SELECT (tenant_id chain_no chain_hash); row security
+table balance_entries: operator SELECT, reader SELECT, tenant SELECT (at tenant_id grant_id execution_id reservation_id entry_type amount chain_no chain_hash); row security
 table capacity_overrides: operator SELECT, reader SELECT
 table clusters: operator SELECT, reader SELECT
+table discounts: operator SELECT, reader SELECT
 table estimation_observations: operator SELECT, reader SELECT, tenant SELECT (execution_id tenant_id source_type cpu_millicores memory_mib rows_read bytes_out estimated_runtime_minutes actual_runtime_seconds peak_memory_mib cpu_seconds observed_at); row security
 table events: operator SELECT, reader SELECT, tenant SELECT (at event_type tenant_id job_id execution_id actor cause before after); row security
-table grants: operator SELECT, reader SELECT, tenant SELECT (grant_id purchase_id tenant_id resource_type namespace starts_at ends_at cpu_millicores memory_mib granted held spent priority); row security
+table grants: operator SELECT, reader SELECT, tenant SELECT (grant_id purchase_id tenant_id resource_type namespace starts_at ends_at cpu_millicores memory_mib granted held spent priority price rollover_left rolled_from account_no); row security
 table idempotency_keys: operator SELECT, reader SELECT
 table ingestion_jobs: operator SELECT, reader SELECT, tenant SELECT (job_id tenant_id job_name stage status version source_type source_config destination_config cpu_millicores memory_mib executors estimated_runtime_minutes schedule_cron time_zone next_fire_at sla_requirements tier priority sla_window_hours max_runtime_minutes on_no_capacity overlap_policy misfire_policy catchup_window options watermark target_namespace owner_oid blocked_reason created_at updated_at owner_name); row security
 table job_executions: operator SELECT, reader SELECT, tenant SELECT (execution_id job_id tenant_id job_version attempt run_id state started_by is_draft draft_fallback namespace scheduled_for planned_start planned_end reservation_id cpu_millicores memory_mib executors estimated_runtime_minutes hard_minutes waiting_reason object_name manifest manifest_sha256 object_uid claimed_at posted_at submitted_at started_at finished_at posted_cpu_millicores posted_memory_mib tries next_try_at last_error stop_requested_at stop_cause stop_reason exit_code error_class error_message rows_read bytes_out files_written cursor_value metrics sla_met evaluation held charged created_at); row security
 table namespaces: operator SELECT, reader SELECT, tenant SELECT (namespace purpose cpu_millicores memory_mib tenant_cpu_millicores tenant_memory_mib slot_minutes)
 table pools: operator SELECT, reader SELECT
-table reservations: operator SELECT, reader SELECT, tenant SELECT (reservation_id namespace tenant_id cpu_millicores memory_mib starts_at ends_at status borrowed draft_fallback created_at created_by released_at); row security
+table reservations: operator SELECT, reader SELECT, tenant SELECT (reservation_id namespace tenant_id cpu_millicores memory_mib starts_at ends_at status borrowed draft_fallback created_at created_by released_at held); row security
 table resource_consumption: operator SELECT, reader SELECT, tenant SELECT (execution_id tenant_id job_id namespace started_at ended_at billed_seconds cpu_millicore_seconds memory_mib_seconds charge_to charged); row security
-table resource_purchases: operator SELECT, reader SELECT, tenant SELECT (purchase_id tenant_id resource_type quantity time_period valid_from valid_until lending_limit priority unit_price currency status created_at); row security
+table resource_purchases: operator SELECT, reader SELECT, tenant SELECT (purchase_id tenant_id resource_type quantity time_period valid_from valid_until lending_limit priority rollover_share unit_price discount currency status created_at cancelled_at cancelled_from); row security
 table sla_tiers: operator SELECT, reader SELECT, tenant SELECT
 table tenant_roles: operator SELECT, reader SELECT
 table tenants: operator SELECT, reader SELECT, tenant SELECT (tenant_id tenant_name time_zone status created_at max_jobs max_schedules calls_per_second); row security
@@ -160,10 +168,12 @@ trigger cache on sparkingest.tenants: sparkingest.cache_outdated
 trigger cache_truncated on sparkingest.namespaces: sparkingest.cache_outdated
 trigger cache_truncated on sparkingest.pools: sparkingest.cache_outdated
 trigger cache_truncated on sparkingest.tenants: sparkingest.cache_outdated
+trigger ledger on sparkingest.balance_entries: sparkingest.entry_changed
 trigger ledger on sparkingest.capacity_overrides: sparkingest.override_changed
 trigger ledger on sparkingest.grants: sparkingest.grant_changed
 trigger ledger on sparkingest.namespaces: sparkingest.ledger_outdated
 trigger ledger on sparkingest.reservations: sparkingest.reservation_changed
+trigger ledger_truncated on sparkingest.balance_entries: sparkingest.ledger_outdated
 trigger ledger_truncated on sparkingest.capacity_overrides: sparkingest.ledger_outdated
 trigger ledger_truncated on sparkingest.grants: sparkingest.ledger_outdated
 trigger ledger_truncated on sparkingest.reservations: sparkingest.ledger_outdated
@@ -179,6 +189,7 @@ trigger told on sparkingest.tenants: sparkingest.setting_changed (not always)
 type capacity_slot: operator USAGE, reader USAGE, tenant USAGE
 type placement: operator USAGE, reader USAGE, tenant USAGE
 view capacity_slots: operator SELECT, reader SELECT, tenant SELECT
+view grant_balances: operator SELECT, reader SELECT, tenant SELECT
 $list$, chr(10)) AS line WHERE btrim(line) <> '';
 SELECT is_empty('SELECT line FROM found EXCEPT SELECT line FROM allowed', 'what is there is on the list');
 SELECT is_empty('SELECT line FROM allowed EXCEPT SELECT line FROM found', 'what is on the list is there');

@@ -16,6 +16,10 @@ SELECT sparkingest.create_tenant('Acme', 'Europe/Berlin', 'k') AS acme \gset
 SELECT sparkingest.grant_tenant(:'acme', 'regress_dump') IS NULL;
 SELECT sparkingest.purchase(:'acme', 'vcpu_hours', 1000, idempotency_key => 'k') IS NULL;
 SELECT sparkingest.purchase(:'acme', 'dedicated_units', 5, 'daily', '2026-03-02 09:00+00', '2026-03-12 09:00+00') IS NULL;
+SELECT sparkingest.set_discount('vcpu_hours', 'monthly', 10, 0.125) IS NULL;
+SELECT sparkingest.purchase(:'acme', 'vcpu_hours', 10, 'monthly', '2026-03-05 09:00+00', '2026-07-01 00:00+02',
+    '{"unit_price": 1, "currency": "EUR"}') AS part \gset
+SELECT count(*) IS NULL FROM sparkingest.cancel_purchase(:'part', '2026-04-17 00:00+02');
 SELECT fixture.production_job('Acme', 'nightly', cron => '0 2 * * *') IS NULL;
 SELECT sparkingest.plan() IS NULL;
 SELECT fixture.run(sparkingest.run_job(fixture.job('nightly')), '10 minutes', metrics => '{"rows": 5, "cursor": "c"}') IS NULL;

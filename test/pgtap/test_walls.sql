@@ -28,7 +28,7 @@ BEGIN
     PERFORM fixture.run(sparkingest.run_job(job), '10 minutes', metrics => '{"rows": 5, "cursor": "c"}');
     PERFORM sparkingest.run_job(job, '2026-03-02 20:00+00', 'k');
     PERFORM sparkingest.reserve(id, 1, 1, '5 minutes', '2026-03-02 15:00+00', namespace => ns) FROM unnest(ARRAY['vcpu-hours-ns', 'dedicated-cpu-ns']) AS ns;
-    PERFORM sparkingest.roll_up();
+    PERFORM sparkingest.roll_up(), sparkingest.maintain();
 END
 $$;
 -- B does all that A does and more, under the same names and with the same keys, but takes no capacity of the days that A asks about:

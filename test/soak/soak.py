@@ -280,7 +280,8 @@ def main():
     tenants = []
     for i in range(options.sessions):
         tenant = db.execute("SELECT sparkingest.create_tenant(%s)", (f"soak {options.seed} {i}",)).fetchone()[0]
-        db.execute("SELECT sparkingest.purchase(%s, 'vcpu_hours', 1000000)", (tenant,))
+        # Some have more hours than they can use, others are short of them all the time.
+        db.execute("SELECT sparkingest.purchase(%s, 'vcpu_hours', %s)", (tenant, 4 + 4 * i))
         tenants.append(tenant)
     db.close()
     began = time.monotonic()
@@ -312,6 +313,16 @@ def main():
     differ = [(slot, shown.get(slot), use) for slot, use in oracle.items() if shown.get(slot) != use]
     differ += [(slot, use, None) for slot, use in shown.items() if slot not in oracle]
     checks.append(("capacity() shows what sessions were told", not differ, differ[:5]))
+    hours = [sum(cores * (ends - starts) / datetime.timedelta(hours=1) for cores, _, starts, ends in told.values()) for told, _, _ in results]
+    books = [db.execute("SELECT sum(held), sum(spent), sum(granted) - sum(available) FROM sparkingest.balance(%s)", (tenant,)).fetchone()
+             for tenant in tenants]
+    differ = [(i, books[i], hours[i]) for i in range(options.sessions)
+              if abs(float(books[i][0]) - hours[i]) > 0.001 or books[i][1] != 0 or books[i][2] != books[i][0]]
+    checks.append(("balance() holds what sessions were told, and nothing else", not differ, differ[:5]))
+    short = sum(1 for i, book in enumerate(books) if 4 + 4 * i - book[0] < 4)
+    checks.append(("some tenants used up their hours", short > 0, [books]))
+    left = db.execute("SELECT * FROM sparkingest.verify_books()").fetchall()
+    checks.append(("verify_books() is empty", not left, left[:5]))
     left = db.execute("SELECT * FROM sparkingest.verify_ledger()").fetchall()
     checks.append(("verify_ledger() is empty", not left, left[:5]))
     fullest = max((use[0] for use in oracle.values()), default=0) * 100 // CORES

@@ -13,7 +13,8 @@ SELECT DISTINCT value FROM (
                             '0.9999999999999999999999999999', '1.0000000000000000000000000001', '99.9999999999999999999999',
                             '1000000.0000000000000001', '1048576.0009765625', '1048576.5',
                         '1.75', '2000', '2000.001', '4000', '4000.0009765625', '840', '840.001', '50400', '50401', '65535', '65536', '8.0',
-                            '12.345', '1e2', '1.0e3', '100', '101'])::numeric
+                            '12.345', '1e2', '1.0e3', '100', '101', '-0', '1e308', '-1e308', '0.30000000000000004',
+                            '0.1000000000000000055511151231257827', '0.999999', '0.9999995', '1.000001', '4.9406564584124654e-324'])::numeric
     UNION ALL SELECT v.sign * (v.delta + 10::numeric ^ k) FROM generate_series(-12, 20) AS k, (VALUES (1, 0::numeric), (1, 0.001), (1,
         -0.001), (-1, 0)) AS v (sign, delta)
     UNION ALL SELECT v.sign * (2::numeric ^ k + v.delta) FROM unnest(ARRAY[7, 8, 15, 16, 31, 32, 53, 63, 64, 127]) AS k, (VALUES (1, -1),
@@ -98,6 +99,13 @@ SELECT p.* FROM (VALUES
     (12, 'options.unit_price',
         'SELECT sparkingest.purchase(fixture.tenant(''Acme''), ''vcpu_hours'', 1, ''daily'', options => ''{"unit_price": %s, "currency": "EUR"}'')',
         'SELECT unit_price FROM sparkingest.resource_purchases WHERE time_period = ''daily''', 0, 999999999999, 0.000001, false),
+    (13, 'options.rollover_share',
+        'SELECT sparkingest.purchase(fixture.tenant(''Acme''), ''vcpu_hours'', 1, ''daily'', options => ''{"rollover_share": %s}'')',
+        'SELECT rollover_share FROM sparkingest.resource_purchases WHERE time_period = ''daily''', 0, 1, 0.000001, false),
+    (14, 'share', 'SELECT sparkingest.set_discount(''vcpu_hours'', ''daily'', 1, ''%s'')', 'SELECT share FROM sparkingest.discounts', 0, 1,
+        0.000001, false),
+    (15, 'from_quantity', 'SELECT sparkingest.set_discount(''vcpu_hours'', ''daily'', ''%s''::numeric::int, 0.5)',
+        'SELECT from_quantity FROM sparkingest.discounts', 1, 1000000, 1, false),
     (20, 'source_config.port', pg_temp.job('source_config', '"port": %s'),
         'SELECT (source_config ->> ''port'')::numeric FROM sparkingest.ingestion_jobs', 1, 65535, 1, false),
     (21, 'source_config.fetchsize', pg_temp.job('source_config', '"fetchsize": %s'),

@@ -6,6 +6,7 @@ use warnings FATAL => 'all';
 use Carp;
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils ();
 use Sparkingest::Wait;
 use Test::More;
 
@@ -173,6 +174,7 @@ sub history
 	return $self->sql("SELECT string_agg(after ->> 'state', ' ' ORDER BY event_id) FROM sparkingest.events WHERE execution_id = '$id' AND event_type = 'execution.state'");
 }
 
+sub postmaster { my ($self) = @_; return (split /\n/, PostgreSQL::Test::Utils::slurp_file($self->{node}->data_dir . '/postmaster.pid'))[0] }
 sub dispatcher { my ($self) = @_; return $self->sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'sparkingest dispatcher'") }
 
 # kill -9 of the dispatcher, and what PostgreSQL does then: crash recovery. Tests that it did.
