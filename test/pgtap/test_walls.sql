@@ -166,7 +166,7 @@ BEGIN
         END IF;
     END LOOP;
     -- What is hashed has ids in it.
-    RETURN regexp_replace(line, '[0-9a-f]{64}', '<hash>', 'g');
+    RETURN CASE WHEN exact THEN line ELSE regexp_replace(line, '[0-9a-f]{64}', '<hash>', 'g') END;
 END
 $$;
 -- Every id that A had before the calls.
