@@ -193,15 +193,17 @@ Datum
 si_default_restored(PG_FUNCTION_ARGS)
 {
     TriggerData *data = trigger_data(fcinfo);
+    HeapTuple row = data->tg_trigtuple;
     SiCaller caller;
     bool was_there;
 
     if (!comes_from_dump(data))
-        return PointerGetDatum(data->tg_trigtuple);
+        return PointerGetDatum(row);
+    row = si_restore_fenced(data->tg_relation, row);
     si_caller_enter(&caller);
-    was_there = si_restore_over(data->tg_relation, data->tg_trigtuple);
+    was_there = si_restore_over(data->tg_relation, row);
     si_caller_leave(&caller);
-    return PointerGetDatum(was_there ? NULL : data->tg_trigtuple);
+    return PointerGetDatum(was_there ? NULL : row);
 }
 
 /* Numbers of roles mean nothing in another server: owner_name says who it was. */

@@ -89,16 +89,17 @@ si_book_expected_entry(int64 entry_id)
 }
 
 /*
- * The slots of an interval; false when there are none. Demand touches slots, supply covers them. All of them count, whatever
+ * The slots of an interval; false when there are none. Demand begins in the slot that it touches first, supply
+ * in the next; both end rounded up (C2). All of them count, whatever
  * the time: what is told of a change must be what was told of the change that it undoes, perhaps days ago. Only what goes on
  * for years is cut, where nothing is in memory.
  */
 static bool
-slots_of(const SiNamespace *namespace, TimestampTz from, TimestampTz until, bool whole, int64 *first, int32 *n)
+slots_of(const SiNamespace *namespace, TimestampTz from, TimestampTz until, bool up, int64 *first, int32 *n)
 {
     TimestampTz now = si_now();
     int64 step = namespace->step_usecs;
-    int64 begin = whole ? si_slot_ceil(from, step) : si_slot_floor(from, step);
+    int64 begin = up ? si_slot_ceil(from, step) : si_slot_floor(from, step);
     int64 end = si_slot_ceil(until, step);
 
     if (end - begin > SPAN_DAYS * USECS_PER_DAY / step)

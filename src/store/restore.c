@@ -78,3 +78,19 @@ si_restore_event(Relation relation, HeapTuple row)
 
     return heap_modify_tuple_by_cols(row, desc, 1, &column, &xact, &null);
 }
+
+HeapTuple
+si_restore_fenced(Relation relation, HeapTuple row)
+{
+    TupleDesc desc = RelationGetDescr(relation);
+    int columns[] = {SPI_fnumber(desc, "dispatch"), SPI_fnumber(desc, "dispatch_reason")};
+    bool nulls[] = {false, false};
+    char *dispatch = columns[0] > 0 ? SPI_getvalue(row, desc, columns[0]) : NULL;
+    Datum values[2];
+
+    if (dispatch == NULL || strcmp(dispatch, "enabled") != 0)
+        return row;
+    values[0] = si_text_datum("fenced");
+    values[1] = si_text_datum("restored from a dump: see to it that no other server posts there");
+    return heap_modify_tuple_by_cols(row, desc, lengthof(columns), columns, values, nulls);
+}

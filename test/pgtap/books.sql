@@ -15,11 +15,18 @@ SELECT COALESCE(o.cpu_millicores, n.cpu_millicores), COALESCE(o.memory_mib, n.me
  WHERE n.namespace = of_namespace
 $$;
 
+-- Units of grants, whose ends both round up to the grid (C2).
+CREATE FUNCTION books.units() RETURNS TABLE (namespace text, tenant_id uuid, cpu_millicores bigint, memory_mib bigint, starts_at timestamptz, ends_at timestamptz) LANGUAGE sql STABLE AS $$
+SELECT g.namespace, g.tenant_id, g.cpu_millicores, g.memory_mib, to_timestamp(ceil(extract(epoch FROM g.starts_at) / (n.slot_minutes * 60)) * n.slot_minutes * 60),
+       to_timestamp(ceil(extract(epoch FROM g.ends_at) / (n.slot_minutes * 60)) * n.slot_minutes * 60)
+  FROM sparkingest.grants AS g JOIN sparkingest.namespaces AS n USING (namespace)
+$$;
+
 -- Demand rises only where a reservation starts, supply falls only where a grant or an override begins or ends.
 CREATE FUNCTION books.instants() RETURNS TABLE (namespace text, at timestamptz) LANGUAGE sql STABLE AS $$
 SELECT r.namespace, r.starts_at FROM sparkingest.reservations AS r WHERE r.status = 'active'
-UNION SELECT g.namespace, g.starts_at FROM sparkingest.grants AS g WHERE g.namespace IS NOT NULL
-UNION SELECT g.namespace, g.ends_at FROM sparkingest.grants AS g WHERE g.namespace IS NOT NULL
+UNION SELECT g.namespace, g.starts_at FROM books.units() AS g
+UNION SELECT g.namespace, g.ends_at FROM books.units() AS g
 UNION SELECT o.namespace, lower(o.during) FROM sparkingest.capacity_overrides AS o
 UNION SELECT o.namespace, upper(o.during) FROM sparkingest.capacity_overrides AS o
 $$;
@@ -38,7 +45,7 @@ UNION ALL
 SELECT 'units of ' || t.tenant_name || ' in ' || h.namespace, h.at, h.cpu::bigint, h.memory::bigint
   FROM held AS h JOIN sparkingest.namespaces AS n ON n.namespace = h.namespace AND n.purpose = 'dedicated'
   JOIN sparkingest.tenants AS t ON t.tenant_id = h.tenant_id
-  LEFT JOIN LATERAL (SELECT sum(g.cpu_millicores) AS cpu, sum(g.memory_mib) AS memory FROM sparkingest.grants AS g
+  LEFT JOIN LATERAL (SELECT sum(g.cpu_millicores) AS cpu, sum(g.memory_mib) AS memory FROM books.units() AS g
                       WHERE g.namespace = h.namespace AND g.tenant_id = h.tenant_id AND g.starts_at <= h.at AND g.ends_at > h.at) AS s ON true
  WHERE h.cpu > COALESCE(s.cpu, 0) OR h.memory > COALESCE(s.memory, 0)
 UNION ALL
@@ -49,7 +56,7 @@ SELECT 'cap of ' || t.tenant_name || ' in ' || h.namespace, h.at, h.cpu::bigint,
 UNION ALL
 SELECT 'units sold in ' || i.namespace, i.at, sum(g.cpu_millicores)::bigint, sum(g.memory_mib)::bigint
   FROM books.instants() AS i JOIN sparkingest.namespaces AS n USING (namespace)
-  JOIN sparkingest.grants AS g ON g.namespace = i.namespace AND g.starts_at <= i.at AND g.ends_at > i.at
+  JOIN books.units() AS g ON g.namespace = i.namespace AND g.starts_at <= i.at AND g.ends_at > i.at
  GROUP BY i.namespace, i.at, n.cpu_millicores, n.memory_mib
 HAVING sum(g.cpu_millicores) > n.cpu_millicores OR sum(g.memory_mib) > n.memory_mib
 $$;

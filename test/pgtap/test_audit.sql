@@ -160,6 +160,7 @@ $$;
 SELECT is(pg_temp.told($$UPDATE sparkingest.sla_tiers SET high_ratio = 1.25 WHERE tier = 'standard'$$), 'setting.changed postgres sla_tiers: 1.2 -> 1.25', 'a change of a tier');
 SELECT is(pg_temp.told($$INSERT INTO sparkingest.sla_tiers VALUES ('own', 1, 2, 1, 1, 1)$$), 'setting.changed postgres sla_tiers:  -> 1', 'a new one');
 SELECT is(pg_temp.told($$DELETE FROM sparkingest.sla_tiers WHERE tier = 'strict'$$), 'setting.changed postgres sla_tiers: 1.1 -> ', 'one that goes');
+SELECT is(pg_temp.told($$INSERT INTO sparkingest.discounts VALUES ('vcpu_hours', 'monthly', 5, 0.1)$$), 'setting.changed postgres discounts:  -> ', 'a discount');
 SELECT is(pg_temp.told($$UPDATE sparkingest.namespaces SET spark_profile = '{}' WHERE purpose = 'draft'$$), 'setting.changed postgres namespaces:  -> ', 'a namespace');
 SELECT is(pg_temp.told($$UPDATE sparkingest.tenants SET tenant_name = 'Acme!' WHERE tenant_name = 'Acme'$$), 'setting.changed postgres tenants:  -> ', 'a tenant');
 SELECT is(pg_temp.told($$DELETE FROM sparkingest.tenant_roles WHERE role = 'regress_acme'::regrole$$), 'setting.changed postgres tenant_roles:  -> ', 'who acts for it');

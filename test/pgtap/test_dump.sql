@@ -27,7 +27,7 @@ SELECT (sparkingest.reserve(:'acme', 1, 1, '5 min', '2026-03-03 12:00+00', names
 SELECT (sparkingest.reserve(:'acme', 1, 1, '5 min', '2026-03-03 12:00+00', namespace => 'vcpu-hours-ns')).starts_at IS NULL;
 SELECT sparkingest.set_capacity('vcpu-hours-ns', 500, 1000, '[2026-03-04, 2026-03-05)');
 SELECT sparkingest.set_namespace('draft-ingestion-ns', '{"tenant_cpu_cores": 7, "spark_profile": {"image": "example.com/spark:7"}}') IS NULL;
-SELECT sparkingest.set_cluster('default', '/etc/hostname', 'admin') IS NULL;
+SELECT sparkingest.set_cluster('default', '/etc/hostname', 'admin') IS NULL, sparkingest.enable_dispatch() IS NULL;
 UPDATE sparkingest.sla_tiers SET high_ratio = 1.25 WHERE tier = 'standard';
 INSERT INTO sparkingest.sla_tiers VALUES ('own', 1, 2, 1, 1, 1);
 SELECT sparkingest.maintain() IS NULL; -- makes partitions, which are no members of the extension
@@ -53,8 +53,11 @@ SELECT is((SELECT array_agg(e.event_type) FROM sparkingest.events_after() AS e),
 SELECT is((SELECT count(*) FROM sparkingest.usage_changes), 1::bigint, 'what roll_up has not seen yet is noted still, and nothing else is');
 SELECT is_empty('SELECT * FROM sparkingest.verify_usage()', 'what was metered is right');
 SELECT is((SELECT count(*) FROM sparkingest.resource_consumption_2026_03), 3::bigint, 'months are where they were');
-SELECT is_empty($$SELECT table_name FROM digests WHERE NOT the_same AND table_name IN ('clusters', 'namespaces', 'sla_tiers')$$,
+SELECT is_empty($$SELECT table_name FROM digests WHERE NOT the_same AND table_name IN ('namespaces', 'sla_tiers')$$,
     'and what operators changed of the rows that are there from the beginning');
+SELECT results_eq('SELECT kubeconfig, kube_context, dispatch, dispatch_reason FROM sparkingest.clusters', $$VALUES ('/etc/hostname', 'admin', 'fenced',
+    'restored from a dump: see to it that no other server posts there')$$, 'but nothing is posted from here until somebody says so');
+SELECT matches((SELECT detail FROM sparkingest.health() WHERE component = 'cluster default'), '^dispatch is fenced, restored from a dump.*: call sparkingest.enable_dispatch\(\)$', 'as health() tells');
 SELECT is_empty('SELECT * FROM books.differences()', 'the books are right');
 SET sparkingest.clock = '2026-03-02 09:30:00+00';
 SELECT lives_ok(call, call) FROM unnest(ARRAY[$$SELECT sparkingest.purchase(fixture.tenant('Acme'), 'vcpu_hours', 1)$$,

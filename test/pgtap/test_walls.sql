@@ -107,6 +107,7 @@ BEGIN
         WHEN 'request' THEN ARRAY['''{"source_type": "postgres"}''', '''{}''']
         WHEN 'idempotency_key' THEN ARRAY['NULL', '''k''', '''new''']
         WHEN 'reason' THEN ARRAY['''enough''', 'NULL']
+        WHEN 'month' THEN ARRAY['''2026-03-01''', '''2026-03-15''', 'NULL']
         WHEN 'n' THEN ARRAY['5', '0']
         WHEN 'position' THEN ARRAY['NULL', '''x''', '''5.2''']
         WHEN 'duration' THEN ARRAY['''30 min''', '''0''', '''30 days''']
@@ -166,7 +167,7 @@ BEGIN
         END IF;
     END LOOP;
     -- What is hashed has ids in it.
-    RETURN regexp_replace(line, '[0-9a-f]{64}', '<hash>', 'g');
+    RETURN CASE WHEN exact THEN line ELSE regexp_replace(line, '[0-9a-f]{64}', '<hash>', 'g') END;
 END
 $$;
 -- Every id that A had before the calls.
