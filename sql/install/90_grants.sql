@@ -10,7 +10,7 @@ GRANT SELECT ON sparkingest.tenants, sparkingest.resource_purchases, sparkingest
     sparkingest.reservations, sparkingest.balance_entries, sparkingest.resource_consumption, sparkingest.estimation_observations, sparkingest.events,
     sparkingest.usage_hourly, sparkingest.usage_load, sparkingest.sla_tiers TO sparkingest_tenant;
 GRANT SELECT (namespace, purpose, cpu_millicores, memory_mib, slot_minutes, tenant_cpu_millicores, tenant_memory_mib) ON sparkingest.namespaces TO sparkingest_tenant;
-GRANT SELECT ON sparkingest.capacity_slots TO sparkingest_tenant;
+GRANT SELECT ON sparkingest.capacity_slots, sparkingest.consumption_seconds TO sparkingest_tenant;
 GRANT EXECUTE ON FUNCTION sparkingest.can_see_tenant, sparkingest.usage, sparkingest.tenant_metrics, sparkingest.statement, sparkingest.balance, sparkingest.capacity, sparkingest.find_slot,
     sparkingest.reserve, sparkingest.try_reserve, sparkingest.release, sparkingest.move_reservation, sparkingest.clock, sparkingest.create_job,
     sparkingest.alter_job, sparkingest.pause_job, sparkingest.resume_job, sparkingest.drop_job, sparkingest.run_job, sparkingest.cancel_execution,
