@@ -1,5 +1,23 @@
 -- What was used, summed by the hour, and what the cluster was last seen to have.
 
+CREATE VIEW sparkingest.consumption_seconds WITH (security_invoker = true) AS
+SELECT c.execution_id, c.tenant_id, c.job_id, c.namespace, c.started_at, c.ended_at, c.billed_seconds,
+       c.cpu_millicore_seconds OPERATOR(pg_catalog./) 1000::numeric AS cpu_core_seconds, c.memory_mib_seconds OPERATOR(pg_catalog./) 1024::numeric AS memory_gb_seconds,
+       c.charge_to, c.charged OPERATOR(pg_catalog./) 3600000::numeric AS charged_vcpu_hours
+  FROM sparkingest.resource_consumption AS c;
+COMMENT ON VIEW sparkingest.consumption_seconds IS 'resource_consumption in cores, GiB and vCPU-hours (M8)';
+COMMENT ON COLUMN sparkingest.consumption_seconds.execution_id IS 'Execution';
+COMMENT ON COLUMN sparkingest.consumption_seconds.tenant_id IS 'Tenant';
+COMMENT ON COLUMN sparkingest.consumption_seconds.job_id IS 'Job';
+COMMENT ON COLUMN sparkingest.consumption_seconds.namespace IS 'Namespace';
+COMMENT ON COLUMN sparkingest.consumption_seconds.started_at IS 'Driver running';
+COMMENT ON COLUMN sparkingest.consumption_seconds.ended_at IS 'Last pod gone';
+COMMENT ON COLUMN sparkingest.consumption_seconds.billed_seconds IS 'Seconds metered, rounded up, at least 60';
+COMMENT ON COLUMN sparkingest.consumption_seconds.cpu_core_seconds IS 'Cores requested times billed_seconds';
+COMMENT ON COLUMN sparkingest.consumption_seconds.memory_gb_seconds IS 'GiB requested times billed_seconds';
+COMMENT ON COLUMN sparkingest.consumption_seconds.charge_to IS 'Who pays: vcpu_hours, dedicated, draft or platform';
+COMMENT ON COLUMN sparkingest.consumption_seconds.charged_vcpu_hours IS 'vCPU-hours taken from the balance';
+
 CREATE TABLE sparkingest.lending_credits (
     execution_id uuid PRIMARY KEY REFERENCES sparkingest.job_executions,
     tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,

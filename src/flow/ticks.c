@@ -208,22 +208,24 @@ drop_months(void *arg)
         si_event("history.dropped", NULL, NULL, NULL, month->actor, dropped, NULL, NULL);
 }
 
-/* Partitions are made and dropped when nobody is in the way: the next tick is soon. */
-static void
+/* Partitions are made and dropped when nobody is in the way: the next tick is soon. Returns what went wrong; NULL = nothing. */
+static const char *
 keep_history(const char *actor, TimestampTz now)
 {
     TimestampTz *months;
     int n = si_history_missing(now, MONTHS_AHEAD, &months);
     Month oldest = {si_history_begin(now, si_guc_history_months), actor};
+    ErrorData *error = NULL;
 
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n && error == NULL; i++)
     {
         Month month = {months[i], actor};
 
-        (void) si_attempt(make_month, &month);
+        error = si_attempt(make_month, &month);
     }
-    if (si_guc_history_months > 0)
-        (void) si_attempt(drop_months, &oldest);
+    if (si_guc_history_months > 0 && error == NULL)
+        error = si_attempt(drop_months, &oldest);
+    return error ? error->message : NULL;
 }
 
 int
@@ -236,14 +238,14 @@ si_tick_maintain(const char *actor)
         return 0;
     si_ledger_require();
     si_book_forget_past(now);
-    keep_history(actor, now);
     handled = si_orphans_block(actor, now) + si_tenant_forget_roles(actor);
     if (si_guc_event_days > 0)
         handled += si_events_expire(now - si_guc_event_days * USECS_PER_DAY, MOST_EVENTS_REMOVED);
     handled += si_release_over(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY);
     handled += si_books_seal();
     handled += si_roll_over(actor, now);
-    si_worker_beat("maintain", MyProcPid, NULL, now);
+    /* Last: it locks what everybody reads until the tick commits. */
+    si_worker_beat("maintain", MyProcPid, keep_history(actor, now), now);
     return (int) Min(handled, PG_INT32_MAX);
 }
 

@@ -70,6 +70,7 @@ SELECT is_empty($$SELECT name FROM expected WHERE pg_temp.rows_of(name, a) <> of
 SELECT is_empty($$SELECT name FROM expected WHERE pg_temp.rows_of(name, (SELECT tenant_id FROM ids WHERE tenant = 'B')) <> 0$$, 'and none of another''s');
 SELECT is_empty($$SELECT name FROM expected WHERE pg_temp.rows_of(name, NULL) <> 0$$, 'nor what concerns the service');
 SELECT is((SELECT count(*) FROM sparkingest.tenants), 1::bigint, 'it does not know who else there is');
+SELECT is((SELECT count(DISTINCT tenant_id) FROM sparkingest.consumption_seconds), 1::bigint, 'nor by a view');
 SELECT throws_ok(format('SELECT count(*) FROM %s', name), '42501', NULL, 'a tenant cannot read ' || name) FROM tables WHERE NOT readable
     AND name <> 'sparkingest.namespaces' ORDER BY name;
 SELECT throws_ok('SELECT spark_profile FROM sparkingest.namespaces', '42501', NULL, 'nor how a namespace is run');

@@ -209,6 +209,7 @@ trigger usage on sparkingest.resource_consumption_rest: sparkingest.usage_change
 type capacity_slot: operator USAGE, reader USAGE, tenant USAGE
 type placement: operator USAGE, reader USAGE, tenant USAGE
 view capacity_slots: operator SELECT, reader SELECT, tenant SELECT
+view consumption_seconds: operator SELECT, reader SELECT, tenant SELECT
 view grant_balances: operator SELECT, reader SELECT, tenant SELECT
 $list$, chr(10)) AS line WHERE btrim(line) <> '';
 SELECT is_empty('SELECT line FROM found EXCEPT SELECT line FROM allowed', 'what is there is on the list');

@@ -60,6 +60,8 @@ SELECT set_eq($$SELECT proname::text FROM functions WHERE has_function_privilege
 SELECT set_eq($$SELECT attname::text FROM pg_attribute WHERE attrelid = 'sparkingest.namespaces'::regclass AND attnum > 0 AND has_column_privilege('sparkingest_tenant', attrelid, attnum, 'SELECT')$$,
     ARRAY['namespace', 'purpose', 'cpu_millicores', 'memory_mib', 'slot_minutes', 'tenant_cpu_millicores', 'tenant_memory_mib'],
         'tenants do not see how namespaces are run');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind = 'v' AND c.relname <> 'capacity_slots' AND NOT COALESCE(c.reloptions, '{}') @> '{security_invoker=true}'$$,
+    'views show what the caller may see');
 SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE prosecdef$$, 'no function is SECURITY DEFINER');
 SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c') OR probin <> '$libdir/sparkingest' OR proisstrict OR proleakproof OR proconfig IS NOT NULL$$,
     'functions are C, of this library, and see NULLs');

@@ -29,6 +29,9 @@ SELECT j.job_name, c.namespace, c.charge_to, c.billed_seconds, c.cpu_millicore_s
     c.memory_mib_seconds / 1024 AS gib_seconds, c.charged / 1000 AS charged_core_seconds FROM sparkingest.resource_consumption AS c
     JOIN sparkingest.ingestion_jobs AS j USING (job_id) ORDER BY 1, 3;
 
+SELECT j.job_name, c.cpu_core_seconds::float8, c.memory_gb_seconds::float8, round(c.charged_vcpu_hours, 6) AS hours FROM sparkingest.consumption_seconds AS c
+    JOIN sparkingest.ingestion_jobs AS j USING (job_id) WHERE c.charge_to = 'vcpu_hours';
+
 -- roll_up: the hour in which a run ended, per tenant and namespace, and the hours in which it was used; again is no more; what
 -- is recorded late is added.
 SELECT sparkingest.roll_up();
