@@ -16,6 +16,7 @@ typedef struct SiFundsGrant
     int32 account_no;
     TimestampTz starts_at;
     TimestampTz ends_at;
+    int32 priority;
     int64 held; /* of one payer: si_balance_held only */
 } SiFundsGrant;
 
