@@ -60,25 +60,36 @@ si_balance_grants(const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz unti
 }
 
 #define SELECT_HELD \
-    "SELECT g.grant_id, g.account_no, g.starts_at, g.ends_at, g.priority, b.held FROM (SELECT grant_id, " \
-    "pg_catalog.sum(CASE entry_type WHEN 'hold' THEN amount ELSE -amount END)::bigint AS held " \
-    "FROM sparkingest.balance_entries WHERE "
-#define FROM_HELD \
-    " = $1 GROUP BY grant_id) AS b JOIN sparkingest.grants AS g USING (grant_id) WHERE b.held > 0"
+    "SELECT g.grant_id, g.account_no, g.starts_at, g.ends_at, g.priority, " \
+    "CASE b.entry_type WHEN 'hold' THEN b.amount ELSE -b.amount END FROM sparkingest.balance_entries AS b " \
+    "JOIN sparkingest.grants AS g USING (grant_id) WHERE b."
 
 int
 si_balance_held(const SiDebtor *payer, SiFundsGrant **out)
 {
-    static SiStatement by_execution = {SELECT_HELD "execution_id" FROM_HELD, 1, {UUIDOID}};
-    static SiStatement by_reservation = {SELECT_HELD "reservation_id" FROM_HELD, 1, {UUIDOID}};
+    static SiStatement by_execution = {SELECT_HELD "execution_id = $1", 1, {UUIDOID}};
+    static SiStatement by_reservation = {SELECT_HELD "reservation_id = $1", 1, {UUIDOID}};
     Datum values[] = {UUIDPGetDatum(payer->execution_id ? payer->execution_id : payer->reservation_id)};
     MemoryContext context = CurrentMemoryContext;
+    SiFundsGrant *g;
     int n;
+    int kept = 0;
 
     si_sql_open();
     n = take_grants(si_sql_run_latest(payer->execution_id ? &by_execution : &by_reservation, values, NULL), context, out);
     si_sql_close();
-    return n;
+    /* Entries of one grant stand together. */
+    g = *out;
+    for (int i = 0; i < n; i++)
+    {
+        if (kept > 0 && g[kept - 1].account_no == g[i].account_no)
+            g[kept - 1].held += g[i].held;
+        else
+            g[kept++] = g[i];
+        if (g[kept - 1].held == 0 && (i + 1 == n || g[i + 1].account_no != g[kept - 1].account_no))
+            kept--;
+    }
+    return kept;
 }
 
 void
