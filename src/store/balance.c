@@ -48,7 +48,8 @@ si_balance_grants(const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz unti
     static SiStatement find = {"SELECT grant_id, account_no, starts_at, ends_at, priority, 0::bigint FROM sparkingest.grants "
                                "WHERE tenant_id = $1 AND resource_type = 'vcpu_hours' AND starts_at <= $3 AND ends_at > $2",
                                3,
-                               {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+                               {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+                               .by_index = true};
     Datum values[] = {UUIDPGetDatum(tenant_id), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};
     MemoryContext context = CurrentMemoryContext;
     int n;
@@ -67,8 +68,8 @@ si_balance_grants(const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz unti
 int
 si_balance_held(const SiDebtor *payer, SiFundsGrant **out)
 {
-    static SiStatement by_execution = {SELECT_HELD "execution_id = $1", 1, {UUIDOID}};
-    static SiStatement by_reservation = {SELECT_HELD "reservation_id = $1", 1, {UUIDOID}};
+    static SiStatement by_execution = {SELECT_HELD "execution_id = $1", 1, {UUIDOID}, .by_index = true};
+    static SiStatement by_reservation = {SELECT_HELD "reservation_id = $1", 1, {UUIDOID}, .by_index = true};
     Datum values[] = {UUIDPGetDatum(payer->execution_id ? payer->execution_id : payer->reservation_id)};
     MemoryContext context = CurrentMemoryContext;
     SiFundsGrant *g;
@@ -101,7 +102,8 @@ si_balance_read(const pg_uuid_t *tenant_id, SiSlots *granted, SiSlots *used)
         "AND b.chain_no IS NULL AND b.entry_type IN ('hold', 'release')), 0)::bigint FROM sparkingest.grants AS g "
         "WHERE g.tenant_id = $1 AND g.account_no >= $2 AND g.account_no < $3",
         3,
-        {UUIDOID, INT8OID, INT8OID}};
+        {UUIDOID, INT8OID, INT8OID},
+        .by_index = true};
     Datum values[] = {UUIDPGetDatum(tenant_id), Int64GetDatum(granted->first), Int64GetDatum(granted->first + granted->n)};
     uint64 n;
 
@@ -171,7 +173,8 @@ si_balance_note(const pg_uuid_t *execution_id, int64 held, int64 charged)
 {
     static SiStatement update = {"UPDATE sparkingest.job_executions SET held = $2, charged = COALESCE($3, charged) WHERE execution_id = $1",
                                  3,
-                                 {UUIDOID, INT8OID, INT8OID}};
+                                 {UUIDOID, INT8OID, INT8OID},
+                                 .by_index = true};
     Datum values[] = {UUIDPGetDatum(execution_id), Int64GetDatum(held), Int64GetDatum(charged)};
 
     si_sql_open();
@@ -182,7 +185,7 @@ si_balance_note(const pg_uuid_t *execution_id, int64 held, int64 charged)
 void
 si_balance_lower(const pg_uuid_t *grant_id, int64 by)
 {
-    static SiStatement update = {"UPDATE sparkingest.grants SET granted = granted - $2 WHERE grant_id = $1", 2, {UUIDOID, INT8OID}};
+    static SiStatement update = {"UPDATE sparkingest.grants SET granted = granted - $2 WHERE grant_id = $1", 2, {UUIDOID, INT8OID}, .by_index = true};
     Datum values[] = {UUIDPGetDatum(grant_id), Int64GetDatum(by)};
 
     si_sql_open();
@@ -195,7 +198,8 @@ si_balance_account(const pg_uuid_t *grant_id, pg_uuid_t *tenant_id, int32 *accou
 {
     static SiStatement find = {"SELECT tenant_id, account_no FROM sparkingest.grants WHERE grant_id = $1 AND account_no IS NOT NULL",
                                1,
-                               {UUIDOID}};
+                               {UUIDOID},
+                               .by_index = true};
     Datum values[] = {UUIDPGetDatum(grant_id)};
     bool found;
 
@@ -213,7 +217,7 @@ si_balance_account(const pg_uuid_t *grant_id, pg_uuid_t *tenant_id, int32 *accou
 bool
 si_balance_grant_of(const pg_uuid_t *tenant_id, int32 account_no, pg_uuid_t *grant_id)
 {
-    static SiStatement find = {"SELECT grant_id FROM sparkingest.grants WHERE tenant_id = $1 AND account_no = $2", 2, {UUIDOID, INT4OID}};
+    static SiStatement find = {"SELECT grant_id FROM sparkingest.grants WHERE tenant_id = $1 AND account_no = $2", 2, {UUIDOID, INT4OID}, .by_index = true};
     Datum values[] = {UUIDPGetDatum(tenant_id), Int32GetDatum(account_no)};
     bool found;
 

@@ -103,7 +103,7 @@ load(SiStatement *statement, const pg_uuid_t *execution_id, SiExecution *out)
 bool
 si_execution_owner(const pg_uuid_t *execution_id, pg_uuid_t *tenant_id, pg_uuid_t *job_id)
 {
-    static SiStatement find = {"SELECT tenant_id, job_id FROM sparkingest.job_executions WHERE execution_id = $1", 1, {UUIDOID}};
+    static SiStatement find = {"SELECT tenant_id, job_id FROM sparkingest.job_executions WHERE execution_id = $1", 1, {UUIDOID}, .by_index = true};
     Datum values[] = {UUIDPGetDatum(execution_id)};
     bool found;
 
@@ -121,8 +121,8 @@ si_execution_owner(const pg_uuid_t *execution_id, pg_uuid_t *tenant_id, pg_uuid_
 bool
 si_execution_load(const pg_uuid_t *execution_id, bool for_update, SiExecution *out)
 {
-    static SiStatement find = {SELECT_EXECUTION, 1, {UUIDOID}};
-    static SiStatement find_locked = {SELECT_EXECUTION " FOR NO KEY UPDATE", 1, {UUIDOID}};
+    static SiStatement find = {SELECT_EXECUTION, 1, {UUIDOID}, .by_index = true};
+    static SiStatement find_locked = {SELECT_EXECUTION " FOR NO KEY UPDATE", 1, {UUIDOID}, .by_index = true};
 
     return load(for_update ? &find_locked : &find, execution_id, out);
 }
@@ -130,7 +130,7 @@ si_execution_load(const pg_uuid_t *execution_id, bool for_update, SiExecution *o
 bool
 si_execution_load_if_free(const pg_uuid_t *execution_id, SiExecution *out)
 {
-    static SiStatement find_free = {SELECT_EXECUTION " FOR NO KEY UPDATE SKIP LOCKED", 1, {UUIDOID}};
+    static SiStatement find_free = {SELECT_EXECUTION " FOR NO KEY UPDATE SKIP LOCKED", 1, {UUIDOID}, .by_index = true};
 
     return load(&find_free, execution_id, out);
 }
@@ -186,7 +186,8 @@ si_execution_next_attempt(const pg_uuid_t *job_id, TimestampTz scheduled_for)
     static SiStatement find = {"SELECT COALESCE(pg_catalog.max(attempt), 0) + 1 FROM sparkingest.job_executions "
                                "WHERE job_id = $1 AND scheduled_for = $2 AND started_by = 'schedule'",
                                2,
-                               {UUIDOID, TIMESTAMPTZOID}};
+                               {UUIDOID, TIMESTAMPTZOID},
+                               .by_index = true};
     Datum values[] = {UUIDPGetDatum(job_id), TimestampTzGetDatum(scheduled_for)};
     int32 attempt;
 
@@ -203,7 +204,8 @@ si_executions_failed(const pg_uuid_t *job_id, TimestampTz scheduled_for)
     static SiStatement find = {"SELECT FROM sparkingest.job_executions WHERE job_id = $1 AND scheduled_for = $2 "
                                "AND NOT is_draft AND state IN ('failed', 'timed_out', 'lost')",
                                2,
-                               {UUIDOID, TIMESTAMPTZOID}};
+                               {UUIDOID, TIMESTAMPTZOID},
+                               .by_index = true};
     Datum values[] = {UUIDPGetDatum(job_id), TimestampTzGetDatum(scheduled_for)};
     int n;
 
@@ -218,7 +220,8 @@ si_execution_set_state(const pg_uuid_t *execution_id, SiState from, SiState to)
 {
     static SiStatement update = {"UPDATE sparkingest.job_executions SET state = $3 WHERE execution_id = $1 AND state = $2",
                                  3,
-                                 {UUIDOID, TEXTOID, TEXTOID}};
+                                 {UUIDOID, TEXTOID, TEXTOID},
+                                 .by_index = true};
     Datum values[] = {UUIDPGetDatum(execution_id), si_text_datum(si_state_name(from)), si_text_datum(si_state_name(to))};
     bool moved;
 
@@ -234,7 +237,8 @@ si_execution_set_plan(const SiExecution *e)
     static SiStatement update = {"UPDATE sparkingest.job_executions SET namespace = $2, draft_fallback = $3, planned_start = $4, "
                                  "planned_end = $5, reservation_id = $6, waiting_reason = $7 WHERE execution_id = $1",
                                  7,
-                                 {UUIDOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, TEXTOID}};
+                                 {UUIDOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, TEXTOID},
+                                 .by_index = true};
     char nulls[] = "       ";
     Datum values[] = {UUIDPGetDatum(&e->execution_id),
                       si_text_datum(e->namespace_name),
@@ -258,7 +262,8 @@ si_execution_set_ending(const pg_uuid_t *execution_id, const SiEnding *ending)
                                  "cursor_value = $10, metrics = $11, sla_met = $12, waiting_reason = NULL WHERE execution_id = $1",
                                  12,
                                  {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, TEXTOID,
-                                  JSONBOID, BOOLOID}};
+                                  JSONBOID, BOOLOID},
+                                 .by_index = true};
     char nulls[] = "            ";
     Datum values[12] = {UUIDPGetDatum(execution_id),
                         si_time_or_null(ending->started_at, &nulls[1]),
@@ -287,7 +292,8 @@ si_execution_set_stop(const pg_uuid_t *execution_id, const char *cause, const ch
     static SiStatement update = {"UPDATE sparkingest.job_executions SET stop_requested_at = $2, stop_cause = $3, stop_reason = $4 "
                                  "WHERE execution_id = $1",
                                  4,
-                                 {UUIDOID, TIMESTAMPTZOID, TEXTOID, TEXTOID}};
+                                 {UUIDOID, TIMESTAMPTZOID, TEXTOID, TEXTOID},
+                                 .by_index = true};
     char nulls[] = "    ";
     Datum values[] = {UUIDPGetDatum(execution_id), TimestampTzGetDatum(at), si_text_datum(cause),
                       si_text_or_null(reason, &nulls[3])};
@@ -300,7 +306,7 @@ si_execution_set_stop(const pg_uuid_t *execution_id, const char *cause, const ch
 void
 si_execution_set_stop_reason(const pg_uuid_t *execution_id, const char *reason)
 {
-    static SiStatement update = {"UPDATE sparkingest.job_executions SET stop_reason = $2 WHERE execution_id = $1", 2, {UUIDOID, TEXTOID}};
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET stop_reason = $2 WHERE execution_id = $1", 2, {UUIDOID, TEXTOID}, .by_index = true};
     Datum values[] = {UUIDPGetDatum(execution_id), si_text_datum(reason)};
 
     si_sql_open();
@@ -311,7 +317,7 @@ si_execution_set_stop_reason(const pg_uuid_t *execution_id, const char *reason)
 void
 si_execution_set_evaluation(const pg_uuid_t *execution_id, Jsonb *evaluation)
 {
-    static SiStatement update = {"UPDATE sparkingest.job_executions SET evaluation = $2 WHERE execution_id = $1", 2, {UUIDOID, JSONBOID}};
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET evaluation = $2 WHERE execution_id = $1", 2, {UUIDOID, JSONBOID}, .by_index = true};
     Datum values[] = {UUIDPGetDatum(execution_id), JsonbPGetDatum(evaluation)};
 
     si_sql_open();
@@ -362,7 +368,8 @@ si_executions_count(const pg_uuid_t *job_id, const pg_uuid_t *except, int *activ
                                 "WHERE job_id = $1 AND execution_id IS DISTINCT FROM $2 "
                                 "AND state IN ('waiting', 'dispatching', 'submitted', 'running')",
                                 2,
-                                {UUIDOID, UUIDOID}};
+                                {UUIDOID, UUIDOID},
+                                .by_index = true};
     Datum values[] = {UUIDPGetDatum(job_id), UUIDPGetDatum(except)};
 
     si_sql_open();
@@ -378,7 +385,8 @@ si_draft_runs(const pg_uuid_t *job_id, int32 job_version, int n, pg_uuid_t **out
     static SiStatement find = {"SELECT execution_id FROM sparkingest.job_executions WHERE job_id = $1 AND job_version = $2 "
                                "AND is_draft AND evaluation IS NOT NULL ORDER BY finished_at DESC, created_at DESC, execution_id LIMIT $3",
                                3,
-                               {UUIDOID, INT4OID, INT4OID}};
+                               {UUIDOID, INT4OID, INT4OID},
+                               .by_index = true};
     Datum values[] = {UUIDPGetDatum(job_id), Int32GetDatum(job_version), Int32GetDatum(n)};
 
     return si_sql_ids(&find, values, out);
@@ -390,7 +398,8 @@ si_execution_is_overtaken(const SiExecution *e, TimestampTz started_at)
     static SiStatement find = {"SELECT FROM sparkingest.job_executions WHERE job_id = $1 AND job_version = $2 AND execution_id <> $3 "
                                "AND NOT is_draft AND state = 'succeeded' AND cursor_value IS NOT NULL AND started_at > $4",
                                4,
-                               {UUIDOID, INT4OID, UUIDOID, TIMESTAMPTZOID}};
+                               {UUIDOID, INT4OID, UUIDOID, TIMESTAMPTZOID},
+                               .by_index = true};
     Datum values[] = {UUIDPGetDatum(&e->job_id), Int32GetDatum(e->job_version), UUIDPGetDatum(&e->execution_id),
                       TimestampTzGetDatum(started_at)};
     bool found;
@@ -404,7 +413,7 @@ si_execution_is_overtaken(const SiExecution *e, TimestampTz started_at)
 bool
 si_execution_of_reservation(const pg_uuid_t *reservation_id, pg_uuid_t *execution_id)
 {
-    static SiStatement find = {"SELECT execution_id FROM sparkingest.job_executions WHERE reservation_id = $1", 1, {UUIDOID}};
+    static SiStatement find = {"SELECT execution_id FROM sparkingest.job_executions WHERE reservation_id = $1", 1, {UUIDOID}, .by_index = true};
     Datum values[] = {UUIDPGetDatum(reservation_id)};
     bool found;
 

@@ -117,7 +117,7 @@ load(SiStatement *statement, const pg_uuid_t *job_id, SiJob *out)
 bool
 si_job_tenant(const pg_uuid_t *job_id, pg_uuid_t *tenant_id)
 {
-    static SiStatement find = {"SELECT tenant_id FROM sparkingest.ingestion_jobs WHERE job_id = $1", 1, {UUIDOID}};
+    static SiStatement find = {"SELECT tenant_id FROM sparkingest.ingestion_jobs WHERE job_id = $1", 1, {UUIDOID}, .by_index = true};
     Datum values[] = {UUIDPGetDatum(job_id)};
     bool found;
 
@@ -247,11 +247,13 @@ si_job_update(const SiJob *job)
     static SiStatement twin = {"SELECT FROM sparkingest.ingestion_jobs WHERE tenant_id = $1 AND job_name = $2 "
                                "AND job_id <> $3 AND status <> 'dropped'",
                                3,
-                               {UUIDOID, TEXTOID, UUIDOID}};
+                               {UUIDOID, TEXTOID, UUIDOID},
+                               .by_index = true};
     static SiStatement update = {"UPDATE sparkingest.ingestion_jobs SET (" NAMED_COLUMNS ") = ROW(" NAMED_VALUES ") "
                                  "WHERE job_id = $1",
                                  JOB_COLUMNS,
-                                 {JOB_TYPES}};
+                                 {JOB_TYPES},
+                                 .by_index = true};
     Datum twin_values[] = {UUIDPGetDatum(&job->tenant_id), si_text_datum(job->job_name), UUIDPGetDatum(&job->job_id)};
     Datum values[JOB_COLUMNS];
     char nulls[JOB_COLUMNS + 1];
@@ -270,7 +272,8 @@ si_job_set_blocked(const pg_uuid_t *job_id, const char *reason, pg_uuid_t *tenan
     static SiStatement update = {"UPDATE sparkingest.ingestion_jobs SET blocked_reason = $2 "
                                  "WHERE job_id = $1 AND blocked_reason IS DISTINCT FROM $2 RETURNING tenant_id",
                                  2,
-                                 {UUIDOID, TEXTOID}};
+                                 {UUIDOID, TEXTOID},
+                                 .by_index = true};
     char nulls[] = "  ";
     Datum values[] = {UUIDPGetDatum(job_id), si_text_or_null(reason, &nulls[1])};
     bool changed;
@@ -315,7 +318,8 @@ si_jobs_count(const pg_uuid_t *tenant_id, int64 *jobs, int64 *schedules)
     static SiStatement find = {"SELECT pg_catalog.count(*), pg_catalog.count(schedule_cron) FROM sparkingest.ingestion_jobs "
                                "WHERE tenant_id = $1 AND status <> 'dropped'",
                                1,
-                               {UUIDOID}};
+                               {UUIDOID},
+                               .by_index = true};
     Datum values[] = {UUIDPGetDatum(tenant_id)};
 
     si_sql_open();

@@ -19,7 +19,7 @@
 bool
 si_reservation_tenant(const pg_uuid_t *reservation_id, pg_uuid_t *tenant_id)
 {
-    static SiStatement find = {"SELECT tenant_id FROM sparkingest.reservations WHERE reservation_id = $1", 1, {UUIDOID}};
+    static SiStatement find = {"SELECT tenant_id FROM sparkingest.reservations WHERE reservation_id = $1", 1, {UUIDOID}, .by_index = true};
     Datum values[] = {UUIDPGetDatum(reservation_id)};
     bool found;
 
@@ -34,8 +34,8 @@ si_reservation_tenant(const pg_uuid_t *reservation_id, pg_uuid_t *tenant_id)
 bool
 si_reservation_load(const pg_uuid_t *reservation_id, bool for_update, SiReservation *out)
 {
-    static SiStatement find = {SELECT_RESERVATION, 1, {UUIDOID}};
-    static SiStatement find_locked = {SELECT_RESERVATION " FOR UPDATE OF r", 1, {UUIDOID}};
+    static SiStatement find = {SELECT_RESERVATION, 1, {UUIDOID}, .by_index = true};
+    static SiStatement find_locked = {SELECT_RESERVATION " FOR UPDATE OF r", 1, {UUIDOID}, .by_index = true};
     Datum values[] = {UUIDPGetDatum(reservation_id)};
     bool found;
 
@@ -110,7 +110,8 @@ si_reservation_move(const pg_uuid_t *reservation_id, TimestampTz starts_at, Time
 {
     static SiStatement update = {"UPDATE sparkingest.reservations SET starts_at = $2, ends_at = $3 WHERE reservation_id = $1",
                                  3,
-                                 {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+                                 {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+                                 .by_index = true};
     Datum values[] = {UUIDPGetDatum(reservation_id), TimestampTzGetDatum(starts_at), TimestampTzGetDatum(ends_at)};
 
     si_sql_open();
@@ -124,7 +125,8 @@ si_reservation_release(const pg_uuid_t *reservation_id, TimestampTz now)
     static SiStatement update = {"UPDATE sparkingest.reservations SET status = 'released', released_at = $2, held = 0 "
                                  "WHERE reservation_id = $1 AND status = 'active'",
                                  2,
-                                 {UUIDOID, TIMESTAMPTZOID}};
+                                 {UUIDOID, TIMESTAMPTZOID},
+                                 .by_index = true};
     Datum values[] = {UUIDPGetDatum(reservation_id), TimestampTzGetDatum(now)};
     bool released;
 
@@ -142,13 +144,15 @@ si_demand(int32 pool_id, const char *namespace_name, const pg_uuid_t *tenant_id,
                                   "FROM sparkingest.reservations WHERE pool_id = $1 AND status = 'active' "
                                   "AND ends_at > $4 AND starts_at < $5 AND reservation_id IS DISTINCT FROM $3",
                                   5,
-                                  {INT4OID, UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+                                  {INT4OID, UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+                                  .by_index = true};
     static SiStatement in_namespace = {"SELECT r.starts_at, r.ends_at, r.cpu_millicores, r.memory_mib, r.tenant_id IS NOT DISTINCT FROM $2 "
                                        "FROM sparkingest.reservations AS r WHERE r.pool_id = ANY (ARRAY("
                                        "SELECT p.pool_id FROM sparkingest.pools AS p WHERE p.namespace = $1)) AND r.status = 'active' "
                                        "AND r.ends_at > $4 AND r.starts_at < $5 AND r.reservation_id IS DISTINCT FROM $3",
                                        5,
-                                       {TEXTOID, UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+                                       {TEXTOID, UUIDOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+                                       .by_index = true};
     MemoryContext context = CurrentMemoryContext;
     Datum values[] = {pool_id ? Int32GetDatum(pool_id) : si_text_datum(namespace_name), UUIDPGetDatum(tenant_id),
                       UUIDPGetDatum(except), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};
@@ -172,7 +176,8 @@ si_reservations_over(TimestampTz now, pg_uuid_t **out)
     static SiStatement find = {"SELECT reservation_id FROM sparkingest.reservations WHERE status = 'active' AND ends_at <= $1 AND held > 0 "
                                "FOR UPDATE SKIP LOCKED",
                                1,
-                               {TIMESTAMPTZOID}};
+                               {TIMESTAMPTZOID},
+                               .by_index = true};
     Datum values[] = {TimestampTzGetDatum(now)};
     MemoryContext context = CurrentMemoryContext;
     uint64 n;
@@ -189,7 +194,7 @@ si_reservations_over(TimestampTz now, pg_uuid_t **out)
 void
 si_reservation_hold(const pg_uuid_t *reservation_id, int64 held)
 {
-    static SiStatement update = {"UPDATE sparkingest.reservations SET held = $2 WHERE reservation_id = $1", 2, {UUIDOID, INT8OID}};
+    static SiStatement update = {"UPDATE sparkingest.reservations SET held = $2 WHERE reservation_id = $1", 2, {UUIDOID, INT8OID}, .by_index = true};
     Datum values[] = {UUIDPGetDatum(reservation_id), Int64GetDatum(held)};
 
     si_sql_open();
@@ -204,7 +209,8 @@ si_reservations_expire(TimestampTz now)
                                  "WHERE status = 'active' AND ends_at <= $1 AND held = 0 AND NOT EXISTS "
                                  "(SELECT FROM sparkingest.job_executions AS e WHERE e.reservation_id = r.reservation_id)",
                                  1,
-                                 {TIMESTAMPTZOID}};
+                                 {TIMESTAMPTZOID},
+                                 .by_index = true};
     Datum values[] = {TimestampTzGetDatum(now)};
     int64 n;
 

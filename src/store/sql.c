@@ -8,6 +8,8 @@
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
+#include "utils/guc.h"
+#include "utils/plancache.h"
 #include "utils/snapmgr.h"
 
 #include "pg/clock.h"
@@ -44,13 +46,40 @@ prepare(SiStatement *statement)
     statement->plan = plan;
 }
 
+/*
+ * A plan is kept, and may have been made when its table had a page: then reading all of it was right, and would be until
+ * somebody analyzes it. Where it is going to be planned, sequential scans are off; returns what set_back() takes.
+ */
+static int
+plan_by_index(const SiStatement *statement)
+{
+    CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(statement->plan));
+    int level;
+
+    if (!statement->by_index || (source->is_valid && source->gplan && source->gplan->is_valid))
+        return 0;
+    level = NewGUCNestLevel();
+    (void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    return level;
+}
+
+static void
+set_back(int level)
+{
+    if (level > 0)
+        AtEOXact_GUC(true, level);
+}
+
 uint64
 si_sql_run(SiStatement *statement, Datum *values, const char *nulls)
 {
+    int level;
     int code;
 
     prepare(statement);
+    level = plan_by_index(statement);
     code = SPI_execute_plan(statement->plan, values, nulls, false, 0);
+    set_back(level);
     if (code < 0)
         elog(ERROR, "could not run \"%s\": %s", statement->text, SPI_result_code_string(code));
     return SPI_processed;
@@ -94,10 +123,13 @@ latest_snapshot(void)
 uint64
 si_sql_run_latest(SiStatement *statement, Datum *values, const char *nulls)
 {
+    int level;
     int code;
 
     prepare(statement);
+    level = plan_by_index(statement);
     code = SPI_execute_snapshot(statement->plan, values, nulls, latest_snapshot(), InvalidSnapshot, true, false, 0);
+    set_back(level);
     if (code < 0)
         elog(ERROR, "could not run \"%s\": %s", statement->text, SPI_result_code_string(code));
     return SPI_processed;

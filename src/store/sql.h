@@ -24,6 +24,7 @@ typedef struct SiStatement
     const char *text;
     int nargs;
     Oid types[SI_SQL_MAX_ARGS];
+    bool by_index;   /* there is an index for it, which is right also when its table was small as it was planned */
     SPIPlanPtr plan; /* kept for the life of the backend */
 } SiStatement;
 

@@ -100,7 +100,7 @@ class Bench:
                               env=environment, capture_output=True, check=False)
         if done.returncode or not re.search(r"failed transactions: 0 ", done.stdout):
             sys.exit(f"bench: {' '.join(command)}: {done.stdout}{done.stderr}")
-        if script in ("reserve", "spread", "turn_hours", "turn_units"):
+        if script in ("reserve", "reserve_units", "spread", "turn_hours", "turn_units"):
             self.reserved += int(re.search(r"actually processed: (\d+)", done.stdout)[1])
         for name in glob.glob(f"{prefix}.*"):
             with open(name, encoding="ascii") as file:
@@ -185,8 +185,9 @@ class Bench:
 
     def hours(self):
         """What holding and settling vCPU-hours adds: the same on units, which are paid for already."""
-        rates = self.rates(["turn_units", "turn_hours"], CLIENTS)
-        self.note("reserve and release, one tenant's vCPU-hours", CLIENTS, rates["turn_hours"], "/s", "its units", rates["turn_units"], 0.75)
+        rates = self.rates(["reserve_units", "reserve", "turn_units", "turn_hours"], CLIENTS)
+        self.note("reserve, one tenant's vCPU-hours", CLIENTS, rates["reserve"], "/s", "its units", rates["reserve_units"], 0.75)
+        self.note("reserve and release, one tenant's vCPU-hours", CLIENTS, rates["turn_hours"], "/s", "its units", rates["turn_units"])
 
     def rebuild(self):
         """From the tables, all at once: every pool is asked for by one session."""
