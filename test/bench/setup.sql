@@ -24,7 +24,7 @@ SELECT bench.tenant(n), 'bench ' || n, 'UTC', pg_catalog.now()
   FROM (SELECT pg_catalog.generate_series(1, 200) UNION ALL SELECT pg_catalog.generate_series(1001, 1003)) AS t (n);
 SELECT sparkingest.purchase(tenant_id, 'vcpu_hours', 1000000, 'yearly') FROM sparkingest.tenants \g /dev/null
 UPDATE sparkingest.grants SET granted = granted * 1000 WHERE resource_type = 'vcpu_hours' AND tenant_id = bench.tenant(1001);
-SELECT sparkingest.purchase(bench.tenant(n), 'dedicated_units', 100000, 'yearly', date_trunc('day', now())) FROM pg_catalog.generate_series(1, 200) AS n \g /dev/null
+SELECT sparkingest.purchase(bench.tenant(n), 'dedicated_units', 500000, 'yearly', date_trunc('day', now())) FROM pg_catalog.generate_series(1, 200) AS n \g /dev/null
 SELECT sparkingest.purchase(bench.tenant(1002), 'dedicated_units', 1, 'yearly', date_trunc('day', now())) \g /dev/null
 SELECT sparkingest.purchase(bench.tenant(1003), 'dedicated_units', 25, 'yearly', date_trunc('day', now())) \g /dev/null
 
