@@ -217,7 +217,10 @@ si_balance_account(const pg_uuid_t *grant_id, pg_uuid_t *tenant_id, int32 *accou
 bool
 si_balance_grant_of(const pg_uuid_t *tenant_id, int32 account_no, pg_uuid_t *grant_id)
 {
-    static SiStatement find = {"SELECT grant_id FROM sparkingest.grants WHERE tenant_id = $1 AND account_no = $2", 2, {UUIDOID, INT4OID}, .by_index = true};
+    static SiStatement find = {"SELECT grant_id FROM sparkingest.grants WHERE tenant_id = $1 AND account_no = $2",
+                               2,
+                               {UUIDOID, INT4OID},
+                               .by_index = true};
     Datum values[] = {UUIDPGetDatum(tenant_id), Int32GetDatum(account_no)};
     bool found;
 

@@ -306,7 +306,10 @@ si_execution_set_stop(const pg_uuid_t *execution_id, const char *cause, const ch
 void
 si_execution_set_stop_reason(const pg_uuid_t *execution_id, const char *reason)
 {
-    static SiStatement update = {"UPDATE sparkingest.job_executions SET stop_reason = $2 WHERE execution_id = $1", 2, {UUIDOID, TEXTOID}, .by_index = true};
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET stop_reason = $2 WHERE execution_id = $1",
+                                 2,
+                                 {UUIDOID, TEXTOID},
+                                 .by_index = true};
     Datum values[] = {UUIDPGetDatum(execution_id), si_text_datum(reason)};
 
     si_sql_open();
@@ -317,7 +320,10 @@ si_execution_set_stop_reason(const pg_uuid_t *execution_id, const char *reason)
 void
 si_execution_set_evaluation(const pg_uuid_t *execution_id, Jsonb *evaluation)
 {
-    static SiStatement update = {"UPDATE sparkingest.job_executions SET evaluation = $2 WHERE execution_id = $1", 2, {UUIDOID, JSONBOID}, .by_index = true};
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET evaluation = $2 WHERE execution_id = $1",
+                                 2,
+                                 {UUIDOID, JSONBOID},
+                                 .by_index = true};
     Datum values[] = {UUIDPGetDatum(execution_id), JsonbPGetDatum(evaluation)};
 
     si_sql_open();
