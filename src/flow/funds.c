@@ -151,12 +151,31 @@ draw(const SiFunds *funds, int64 amount, TimestampTz at, int64 *taken)
     return amount;
 }
 
+/* All of it from the grant that is drawn on first, as it mostly goes. */
+static bool
+hold_of_first(const SiFunds *funds, const SiDebtor *payer, int64 amount, TimestampTz at, TimestampTz now)
+{
+    for (int i = 0; i < funds->n; i++)
+        if (is_valid(&funds->grants[i], at))
+        {
+            if (!take(&funds->tenant_id, funds->grants[i].account_no, amount, false))
+                return false;
+            enter(payer, &funds->grants[i], "hold", amount, now);
+            return true;
+        }
+    return false;
+}
+
 int64
 si_funds_hold(const SiFunds *funds, const SiDebtor *payer, int64 amount, TimestampTz at, TimestampTz now)
 {
-    int64 missing = amount - si_funds_available(funds, at);
+    int64 missing;
     int64 *taken;
 
+    si_ledger_require();
+    if (hold_of_first(funds, payer, amount, at, now))
+        return 0;
+    missing = amount - si_funds_available(funds, at);
     if (missing > 0)
         return missing;
     taken = palloc((funds->n + 1) * sizeof(int64));

@@ -104,7 +104,7 @@ is_deeply([ @$used{qw(billed_seconds charge_to)} ], [ 200, 'vcpu_hours' ], 'it i
 is_deeply([ @$used{qw(cpu_millicore_seconds memory_mib_seconds)} ], [ 200 * 3500, 200 * 7424 ], '... metered in whole units (M8)');
 is($used->{charged}, 200 * 3625, '... and charged for what it was, not what was planned');
 is($db->sql("SELECT charged FROM sparkingest.job_executions WHERE execution_id = '$run'"), 200 * 3625, '... which the row says too');
-is_deeply($db->row("SELECT held, spent FROM sparkingest.grants WHERE resource_type = 'vcpu_hours'"), { held => 0, spent => 200 * 3625 },
+is_deeply($db->row("SELECT held, spent FROM sparkingest.grant_balances"), { held => 0, spent => 200 * 3625 },
 	'the rest of the hold is available again (M4)');
 is($db->sql("SELECT watermark FROM sparkingest.ingestion_jobs WHERE job_id = '$job'"), '2014-01-01 12:00:00',
 	'the watermark moves with the success of a production run');

@@ -13,7 +13,7 @@ our @EXPORT = qw(ledger_is_right days_in_memory blocks_in_memory);
 
 my $books = abs_path(dirname(__FILE__) . '/../../pgtap/books.sql');
 
-# From the day before today, which stays the same also if midnight comes; reservations, grants and overrides on the grid of five minutes, but for grants, which cover only whole slots.
+# From the day before today, which stays the same also if midnight comes; reservations, grants and overrides on the grid of five minutes, but for grants, whose ends round up.
 my $shown = <<'SQL';
 CREATE SCHEMA shown;
 CREATE TABLE shown.today AS SELECT date_trunc('day', now()) AS begins;
@@ -48,7 +48,7 @@ SELECT s.namespace, o.tenant_id, s.at, COALESCE(g.cpu, 0) / 1000, COALESCE(g.mem
   FROM slot AS s JOIN owner AS o ON o.namespace = s.namespace
   LEFT JOIN demand AS d ON d.namespace = s.namespace AND d.tenant_id = o.tenant_id AND d.at = s.at
   CROSS JOIN LATERAL (SELECT sum(g.cpu_millicores) AS cpu, sum(g.memory_mib) AS memory FROM sparkingest.grants AS g
-                       WHERE g.namespace = s.namespace AND g.tenant_id = o.tenant_id AND g.starts_at <= s.at AND g.ends_at >= s.at + interval '5 minutes') AS g
+                       WHERE g.namespace = s.namespace AND g.tenant_id = o.tenant_id AND g.starts_at <= s.at AND g.ends_at > s.at) AS g
 $$;
 CREATE FUNCTION shown.wrong(days integer) RETURNS TABLE (detail text) LANGUAGE sql VOLATILE AS $$
 WITH l AS MATERIALIZED (SELECT * FROM shown.by_ledger(days)), t AS MATERIALIZED (SELECT * FROM shown.by_tables(days))
