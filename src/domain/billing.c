@@ -1,5 +1,5 @@
 /*
- * billing.c: what a run costs and which grants pay for it.
+ * billing.c: what a run costs and who pays for it.
  */
 #include "domain/billing.h"
 
@@ -60,25 +60,4 @@ bool
 si_cost(int64_t millicores, int64_t seconds, int64_t *out)
 {
     return !__builtin_mul_overflow(millicores, seconds, out);
-}
-
-int64_t
-si_draw(const int64_t *available, int n, int64_t need, int64_t *take)
-{
-    for (int i = 0; i < n; i++)
-    {
-        take[i] = available[i] < need ? available[i] : need;
-        if (take[i] < 0)
-            take[i] = 0;
-        need -= take[i];
-    }
-    return need;
-}
-
-int64_t
-si_settle(const int64_t *held, const int64_t *available, int n, int64_t actual, int64_t *from_held,
-          int64_t *from_available)
-{
-    actual = si_draw(held, n, actual, from_held);
-    return si_draw(available, n, actual, from_available);
 }

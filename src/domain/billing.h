@@ -1,5 +1,5 @@
 /*
- * billing.h: what a run costs and which grants pay for it (M4, M5, M6, M7, M9).
+ * billing.h: what a run costs and who pays for it (M6, M7, M9).
  */
 #ifndef SI_DOMAIN_BILLING_H
 #define SI_DOMAIN_BILLING_H
@@ -47,18 +47,5 @@ int64_t si_lender_credit(int64_t charged, int percent);
 
 /* Millicore-seconds; false on overflow. */
 bool si_cost(int64_t millicores, int64_t seconds, int64_t *out);
-
-/*
- * Draws need from n accounts in their order (M5): take[i] is at most available[i] (none when that is negative). Returns
- * what is not covered; take is filled in any case.
- */
-int64_t si_draw(const int64_t *available, int n, int64_t need, int64_t *take);
-
-/*
- * Settles actual against what is held per account, first from the holds, then from what the accounts have available.
- * Returns what is not covered.
- */
-int64_t si_settle(const int64_t *held, const int64_t *available, int n, int64_t actual, int64_t *from_held,
-                  int64_t *from_available);
 
 #endif

@@ -6,7 +6,6 @@
 #include "common/int.h"
 #include "utils/timestamp.h"
 
-#include "domain/billing.h"
 #include "flow/book.h"
 #include "flow/funds.h"
 #include "flow/load.h"

@@ -21,16 +21,8 @@ si_books_tenants(pg_uuid_t **out)
                                "(SELECT FROM sparkingest.balance_entries AS b WHERE b.grant_id = g.grant_id AND b.chain_no IS NULL)",
                                0,
                                {0}};
-    MemoryContext context = CurrentMemoryContext;
-    uint64 n;
 
-    si_sql_open();
-    n = si_sql_run(&find, NULL, NULL);
-    *out = MemoryContextAlloc(context, (n + 1) * sizeof(pg_uuid_t));
-    for (uint64 i = 0; i < n; i++)
-        (*out)[i] = si_sql_uuid(i, 1, NULL);
-    si_sql_close();
-    return (int) n;
+    return si_sql_ids(&find, NULL, out);
 }
 
 int

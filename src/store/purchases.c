@@ -279,7 +279,6 @@ si_grant_ended(const pg_uuid_t *grant_id, SiEndedGrant *out)
                                1,
                                {UUIDOID}};
     Datum values[] = {UUIDPGetDatum(grant_id)};
-
     bool found;
 
     si_sql_open();

@@ -114,10 +114,10 @@ si_report_costs(const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz until,
 {
     static SiStatement costs = {
         "SELECT COALESCE(pg_catalog.jsonb_object_agg(c.currency, pg_catalog.round(c.cost * 1073741824 / $4, 6)), '{}')::text FROM "
-        "(SELECT p.currency, pg_catalog.sum(p.unit_price * p.quantity * pg_catalog.date_part('epoch', LEAST(g.ends_at, $3) - "
+        "(SELECT p.currency, pg_catalog.sum(g.price * pg_catalog.date_part('epoch', LEAST(g.ends_at, $3) - "
         "GREATEST(g.starts_at, $2))::numeric / pg_catalog.date_part('epoch', g.ends_at - g.starts_at)::numeric) AS cost "
         "FROM sparkingest.grants AS g JOIN sparkingest.resource_purchases AS p USING (purchase_id) WHERE g.tenant_id = $1 "
-        "AND g.ends_at > $2 AND g.starts_at < $3 AND p.unit_price IS NOT NULL GROUP BY 1) AS c",
+        "AND g.ends_at > $2 AND g.starts_at < $3 AND g.ends_at > g.starts_at AND g.price IS NOT NULL GROUP BY 1) AS c",
         4,
         {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID}};
     MemoryContext context = CurrentMemoryContext;
@@ -133,10 +133,11 @@ si_report_costs(const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz until,
 
 /* clang-format off */
 
-/* What was bought: periods that begin in [$2, $3), by purchase. */
+/* What was bought: periods that begin in [$2, $3), by purchase; parts of periods and discounts are in the grants' prices. */
 #define BOUGHT \
-    "bought AS (SELECT p.purchase_id, p.resource_type, p.quantity, p.time_period, g.namespace, pg_catalog.count(*) AS periods, " \
-    "pg_catalog.min(g.starts_at) AS starts_at, p.unit_price, p.currency, pg_catalog.count(*) * p.quantity * p.unit_price AS amount " \
+    "bought AS (SELECT p.purchase_id, p.resource_type, p.quantity, p.time_period, g.namespace, " \
+    "pg_catalog.count(*) FILTER (WHERE g.rolled_from IS NULL) AS periods, " \
+    "pg_catalog.min(g.starts_at) AS starts_at, p.unit_price, p.currency, pg_catalog.sum(g.price) AS amount " \
     "FROM sparkingest.resource_purchases AS p JOIN sparkingest.grants AS g USING (purchase_id) " \
     "WHERE g.tenant_id = $1 AND g.starts_at >= $2 AND g.starts_at < $3 GROUP BY p.purchase_id, g.namespace), "
 

@@ -179,27 +179,8 @@ si_reservations_over(TimestampTz now, pg_uuid_t **out)
                                {TIMESTAMPTZOID},
                                .by_index = true};
     Datum values[] = {TimestampTzGetDatum(now)};
-    MemoryContext context = CurrentMemoryContext;
-    uint64 n;
 
-    si_sql_open();
-    n = si_sql_run(&find, values, NULL);
-    *out = MemoryContextAlloc(context, (n + 1) * sizeof(pg_uuid_t));
-    for (uint64 i = 0; i < n; i++)
-        (*out)[i] = si_sql_uuid(i, 1, NULL);
-    si_sql_close();
-    return (int) n;
-}
-
-void
-si_reservation_hold(const pg_uuid_t *reservation_id, int64 held)
-{
-    static SiStatement update = {"UPDATE sparkingest.reservations SET held = $2 WHERE reservation_id = $1", 2, {UUIDOID, INT8OID}, .by_index = true};
-    Datum values[] = {UUIDPGetDatum(reservation_id), Int64GetDatum(held)};
-
-    si_sql_open();
-    si_sql_run(&update, values, NULL);
-    si_sql_close();
+    return si_sql_ids(&find, values, out);
 }
 
 int64

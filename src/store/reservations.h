@@ -48,9 +48,6 @@ extern int si_demand(int32 pool_id, const char *namespace_name, const pg_uuid_t 
 /* Active reservations that ended before now and hold vCPU-hours, locked, palloc'd; those that somebody is at are left out. */
 extern int si_reservations_over(TimestampTz now, pg_uuid_t **out);
 
-/* Notes what is held for an application's reservation. */
-extern void si_reservation_hold(const pg_uuid_t *reservation_id, int64 held);
-
 /* Releases the others that no execution owns and that ended before now; returns how many. */
 extern int64 si_reservations_expire(TimestampTz now);
 

@@ -106,4 +106,9 @@ COPY (SELECT line, kind, quantity, amount, currency FROM sparkingest.statement(f
 SELECT arguments, r.code, r.message FROM (VALUES ('tenant_metrics(NULL)'), ('tenant_metrics(gen_random_uuid())'), ('tenant_metrics(fixture.tenant(''Acme''), ''empty'')'),
     ('tenant_metrics(fixture.tenant(''Acme''), ''[2026-01-01,)'')'), ('statement(fixture.tenant(''Acme''), NULL)'), ('statement(fixture.tenant(''Acme''), ''infinity'')'),
     ('statement(gen_random_uuid(), ''2026-03-01'')')) AS v (arguments), LATERAL fixture.refusal(format('SELECT sparkingest.%s', arguments)) AS r;
+-- A part of a period and a discount are in the price, and so in the statement.
+SELECT sparkingest.create_tenant('Cut', 'Europe/Berlin') AS cut, sparkingest.set_discount('vcpu_hours', 'monthly', 100, 0.1) \gset
+SELECT sparkingest.purchase(:'cut', 'vcpu_hours', 100, 'monthly', '2026-05-16 22:00+00', '2026-06-30 22:00+00', '{"unit_price": 2, "currency": "EUR"}') IS NOT NULL AS bought;
+SELECT month, s.amount, (SELECT sum(g.price) FROM sparkingest.grants AS g WHERE g.tenant_id = :'cut' AND date_trunc('month', g.starts_at AT TIME ZONE 'Europe/Berlin') = month) AS prices
+    FROM (VALUES ('2026-05-01'::date), ('2026-06-01')) AS m (month), LATERAL sparkingest.statement(:'cut', month) AS s WHERE s.kind = 'purchase';
 \i :end
