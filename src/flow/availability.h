@@ -36,6 +36,9 @@ extern void si_claim_give(const SiNamespace *namespace, const SiClaim *claim, in
  */
 extern int64 si_available_from(const SiPoolRef *pool, const SiClaim *claim, int32 length, int64 earliest, int64 latest);
 
+/* What is free in an account of a claim, slot by slot, counting what this transaction gave up; palloc'd. Raises SI005. */
+extern void si_claim_free(const SiNamespace *namespace, const SiClaim *claim, int account, int64 first, int32 n, SiSlots *out);
+
 /* Total and allocated of a pool, or with pool->tenant_id NULL of a whole namespace, for capacity(); palloc'd. */
 extern void si_occupancy(const SiPoolRef *pool, int64 first, int32 n, SiSlots *total, SiSlots *allocated);
 

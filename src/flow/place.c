@@ -15,64 +15,45 @@
 #include "pg/errors.h"
 #include "store/sql.h"
 
-/* Where a search looks: slots of one pool. */
-typedef struct Window
+void
+si_place_starts(const SiNeed *need, int64 step, TimestampTz now, TimestampTz latest, SiStarts *out)
 {
-    int64 present;  /* the slot that holds now */
-    int64 earliest; /* first slot to start in */
-    int64 latest;   /* last slot to start in */
-    int32 length;   /* slots that the need touches when it starts on the grid */
-    bool begun;     /* `earliest` is the present slot: work starts late in it and needs one slot more */
-    bool over;      /* the last start was before the present slot */
-} Window;
+    TimestampTz last = Min(latest, si_horizon(now));
 
-static Window
-window_of(const SiNeed *need, int64 step, TimestampTz now, TimestampTz latest_start)
-{
-    Window w;
-    TimestampTz last = Min(latest_start, si_horizon(now));
-
-    w.present = si_slot_floor(now, step);
-    w.earliest = si_slot_ceil(need->not_before, step);
+    out->present = si_slot_floor(now, step);
+    out->earliest = si_slot_ceil(need->not_before, step);
     /* Work wanted at or before the beginning of the present slot may start in it, at once; else starts round up (C2). */
-    w.begun = w.earliest <= w.present;
-    if (w.begun)
-        w.earliest = w.present;
-    w.over = si_slot_floor(last, step) < w.present;
-    w.latest = Max(si_slot_floor(last, step), w.earliest);
-    w.length = (int32) si_slot_ceil(need->duration_usecs, step);
-    return w;
-}
-
-static int32
-length_at(const Window *w, const SiNeed *need, int64 step, int64 start, TimestampTz now)
-{
-    if (w->begun && start == w->present && !need->same_length)
-        return (int32) (si_slot_ceil(now + need->duration_usecs, step) - start);
-    return w->length;
+    out->begun = out->earliest <= out->present;
+    if (out->begun)
+        out->earliest = out->present;
+    out->over = si_slot_floor(last, step) < out->present;
+    out->latest = Max(si_slot_floor(last, step), out->earliest);
+    out->length = (int32) si_slot_ceil(need->duration_usecs, step);
+    out->length_begun =
+        need->same_length ? out->length : (int32) (si_slot_ceil(now + need->duration_usecs, step) - out->present);
 }
 
 /* First slot that fits, or SI_NO_SLOT, and how many slots it takes there. */
 static int64
 search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length)
 {
-    int64 step = pool->namespace.step_usecs;
-    Window w = window_of(need, step, now, latest_start);
     int64 start = SI_NO_SLOT;
+    SiStarts s;
 
     CHECK_FOR_INTERRUPTS();
-    if (w.over)
+    si_place_starts(need, pool->namespace.step_usecs, now, latest_start, &s);
+    if (s.over)
         return SI_NO_SLOT;
-    if (w.begun)
+    if (s.begun)
     {
-        *length = length_at(&w, need, step, w.earliest, now);
-        start = si_available_from(pool, claim, *length, w.earliest, w.earliest);
-        w.earliest++;
+        *length = s.length_begun;
+        start = si_available_from(pool, claim, *length, s.earliest, s.earliest);
+        s.earliest++;
     }
-    if (start == SI_NO_SLOT && w.earliest <= w.latest)
+    if (start == SI_NO_SLOT && s.earliest <= s.latest)
     {
-        *length = w.length;
-        start = si_available_from(pool, claim, *length, w.earliest, w.latest);
+        *length = s.length;
+        start = si_available_from(pool, claim, *length, s.earliest, s.latest);
     }
     return start;
 }
@@ -112,10 +93,58 @@ pay(const Price *cost, SiReservation *reservation, TimestampTz now, SiPlacement 
     return true;
 }
 
+/* Slots of a reservation. */
+static int64
+slots_of(const SiReservation *r, int64 step, int32 *n)
+{
+    int64 first = si_slot_floor(r->starts_at, step);
+
+    *n = (int32) (si_slot_ceil(r->ends_at, step) - first);
+    return first;
+}
+
+/* What a reservation counts in; its slots become free for this transaction (C5). */
+static void
+give(const SiReservation *r, const SiNamespace *namespace, SiClaim *claim)
+{
+    int32 n;
+    int64 first = slots_of(r, namespace->step_usecs, &n);
+
+    si_claim_make(namespace, &r->tenant_id, r->cpu_millicores, r->memory_mib, claim);
+    si_claim_give(namespace, claim, first, n);
+}
+
+/* Whether the place that was taken is the one that it has. */
+static bool
+is_kept(const SiReservation *keep, const SiReservation *taken)
+{
+    return keep != NULL && keep->pool_id == taken->pool_id && keep->starts_at == taken->starts_at &&
+           keep->ends_at == taken->ends_at && keep->cpu_millicores == taken->cpu_millicores &&
+           keep->memory_mib == taken->memory_mib && keep->draft_fallback == taken->draft_fallback;
+}
+
+/* Writes what was taken; nothing when it is what there was. */
+static void
+write_down(SiReservation *taken, const SiNeed *need, TimestampTz now)
+{
+    if (is_kept(need->keep, taken))
+    {
+        taken->reservation_id = need->keep->reservation_id;
+        if (need->keep->tentative != taken->tentative)
+            si_reservation_set_tentative(&taken->reservation_id, taken->tentative);
+        return;
+    }
+    if (si_reservation_append(taken, need->actor, now))
+        return;
+    si_book_expect(&taken->reservation_id);
+    si_reservation_insert(taken, need->actor, now);
+}
+
 /* Tries one namespace; fills out when it takes a place. */
 static bool
-take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bool fallback, SiPlacement *out)
+take(const SiCandidate *candidate, const SiNeed *need, const Price *cost, TimestampTz now, SiPlacement *out)
 {
+    const SiPoolRef *pool = &candidate->pool;
     TimestampTz latest = need->not_before + need->window_usecs;
     int64 step = pool->namespace.step_usecs;
     SiReservation reservation = {{{0}}};
@@ -140,17 +169,14 @@ take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bo
     reservation.memory_mib = need->memory_mib;
     reservation.starts_at = si_slot_time(start, step);
     reservation.ends_at = si_slot_time(start + length, step);
-    reservation.draft_fallback = fallback;
+    reservation.draft_fallback = candidate->fallback;
+    reservation.tentative = need->tentative;
     if (need->pays && cost->amount > 0 && !pay(cost, &reservation, now, out))
     {
         si_claim_give(&pool->namespace, &claim, start, length);
         return false;
     }
-    if (!si_reservation_append(&reservation, need->actor, now))
-    {
-        si_book_expect(&reservation.reservation_id);
-        si_reservation_insert(&reservation, need->actor, now);
-    }
+    write_down(&reservation, need, now);
 
     out->placed = true;
     out->reservation_id = reservation.reservation_id;
@@ -158,7 +184,7 @@ take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bo
     out->purpose = pool->namespace.purpose;
     out->starts_at = reservation.starts_at;
     out->ends_at = reservation.ends_at;
-    out->draft_fallback = fallback;
+    out->draft_fallback = candidate->fallback;
     return true;
 }
 
@@ -174,46 +200,39 @@ si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now)
     return start == SI_NO_SLOT ? SI_NO_TIME : si_slot_time(start, pool->namespace.step_usecs);
 }
 
-/* Collects the namespaces of the spillover order, or the one asked for. */
-static int
-candidates(const SiNeed *need, SiPoolRef **out, bool **fallback, bool **costs)
+int
+si_place_candidates(const SiNeed *need, SiCandidate **out)
 {
-    SiStep steps[4];
+    SiStep steps[SI_MAX_STEPS];
     SiNamespace *namespaces;
     int n_steps;
     int n = 0;
 
+    *out = palloc0(sizeof(SiCandidate));
     if (need->namespace_name != NULL)
     {
-        *out = palloc0(sizeof(SiPoolRef));
-        *fallback = palloc0(sizeof(bool));
-        *costs = palloc0(sizeof(bool));
-        if (!si_namespace_load(need->namespace_name, &(*out)[0].namespace))
+        SiCandidate *only = *out;
+
+        if (!si_namespace_load(need->namespace_name, &only->pool.namespace))
             ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                             errmsg("namespace \"%s\" does not exist", need->namespace_name)));
-        (*out)[0].tenant_id = &need->tenant_id;
-        (*fallback)[0] = (*out)[0].namespace.purpose == SI_NS_DRAFT && !need->draft_job;
-        (*costs)[0] = (*out)[0].namespace.purpose == SI_NS_SHARED || (*fallback)[0];
+        only->pool.tenant_id = &need->tenant_id;
+        only->fallback = only->pool.namespace.purpose == SI_NS_DRAFT && !need->draft_job;
+        only->costs = only->pool.namespace.purpose == SI_NS_SHARED || only->fallback;
         return 1;
     }
 
-    *out = NULL;
-    /* Ownership and balance are looked at namespace by namespace below: ask for the full order. */
+    /* Ownership and balance are looked at namespace by namespace: ask for the full order. */
     n_steps = si_spill_order(need->draft_job, true, true, need->last_step, steps);
     for (int s = 0; s < n_steps; s++)
     {
         int found = si_namespaces_of(steps[s].purpose, &namespaces);
-        int total = n + found;
 
-        *out = *out ? repalloc(*out, (total + 1) * sizeof(SiPoolRef)) : palloc((total + 1) * sizeof(SiPoolRef));
-        *fallback = n ? repalloc(*fallback, (total + 1) * sizeof(bool)) : palloc((total + 1) * sizeof(bool));
-        *costs = n ? repalloc(*costs, (total + 1) * sizeof(bool)) : palloc((total + 1) * sizeof(bool));
-        for (int i = 0; i < found; i++, n++)
-        {
-            (*out)[n] = (SiPoolRef){namespaces[i], &need->tenant_id};
-            (*fallback)[n] = steps[s].fallback;
-            (*costs)[n] = steps[s].purpose == SI_NS_SHARED || steps[s].fallback;
-        }
+        *out = repalloc(*out, (n + found + 1) * sizeof(SiCandidate));
+        for (int i = 0; i < found; i++)
+            (*out)[n++] = (SiCandidate){{namespaces[i], &need->tenant_id},
+                                        steps[s].fallback,
+                                        steps[s].purpose == SI_NS_SHARED || steps[s].fallback};
     }
     return n;
 }
@@ -261,6 +280,8 @@ is_covered(const SiNamespace *namespace, const SiNeed *need, TimestampTz now, Pr
     TimestampTz from = Max(need->not_before, now);
     int64 available;
 
+    if (need->covered)
+        return true;
     cost->amount = si_planned_cost(namespace, need->cpu_millicores, need->memory_mib, need->duration_usecs);
     si_funds_find(&need->tenant_id, from, need->not_before + need->window_usecs, &cost->funds);
     available = si_funds_available(&cost->funds, from);
@@ -271,55 +292,106 @@ is_covered(const SiNamespace *namespace, const SiNeed *need, TimestampTz now, Pr
     return false;
 }
 
+bool
+si_place_is_covered(const SiNeed *need, const SiCandidate *candidate, TimestampTz now)
+{
+    SiPlacement ignored;
+    Price cost;
+
+    return !candidate->costs || is_covered(&candidate->pool.namespace, need, now, &cost, &ignored);
+}
+
+/*
+ * No fit: when there will be one, looking as far as the horizon, and where. NULL = nowhere. Production work in the draft
+ * namespace is the last resort for now, nothing to wait for.
+ */
+static const SiCandidate *
+look_ahead(const SiNeed *need, const SiCandidate *candidates, const bool *open_to, int n, TimestampTz now, SiNeed *later,
+           TimestampTz *earliest)
+{
+    const SiCandidate *best = NULL;
+
+    /* In the window there was nothing. */
+    *later = *need;
+    later->not_before += need->window_usecs;
+    later->window_usecs = si_horizon(now) - later->not_before;
+    later->tentative = true;
+    *earliest = SI_NO_TIME;
+    if (later->window_usecs < 0)
+        return NULL;
+    for (int i = 0; i < n; i++)
+    {
+        TimestampTz start;
+
+        if (!open_to[i] || candidates[i].fallback)
+            continue;
+        start = si_earliest_start(&candidates[i].pool, later, now);
+        if (start < *earliest)
+        {
+            *earliest = start;
+            best = &candidates[i];
+        }
+    }
+    return best;
+}
+
+static void
+find(const SiNeed *need, TimestampTz now, SiPlacement *out)
+{
+    const Price free_of_charge = {0};
+    const SiCandidate *best;
+    SiCandidate *candidates;
+    StringInfoData tried;
+    SiNeed later;
+    bool *open_to;
+    int n;
+
+    initStringInfo(&tried);
+    n = si_place_candidates(need, &candidates);
+    open_to = palloc0((n + 1) * sizeof(bool));
+    for (int i = 0; i < n; i++)
+    {
+        Price cost = {0};
+
+        if (candidates[i].costs && !is_covered(&candidates[i].pool.namespace, need, now, &cost, out))
+            continue;
+        open_to[i] = true;
+        if (take(&candidates[i], need, &cost, now, out))
+            return;
+        if (has_supply(&candidates[i].pool, need))
+            appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", candidates[i].pool.namespace.name);
+    }
+    out->reason = no_fit_reason(need, tried.data, out->lacks_balance, tried.len > 0);
+    best = look_ahead(need, candidates, open_to, n, now, &later, &out->earliest);
+    if (!need->ahead || best == NULL || !take(best, &later, &free_of_charge, now, out))
+        return;
+    out->placed = false;
+    out->ahead = true;
+    out->earliest = out->starts_at;
+}
+
 void
 si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
 {
-    SiPoolRef *pools;
-    bool *fallback;
-    bool *costs;
-    StringInfoData tried;
-    bool *open_to;
-    int n;
+    SiNamespace namespace;
+    SiClaim claim;
 
     memset(out, 0, sizeof(*out));
     out->earliest = SI_NO_TIME;
     si_require_horizon("not_before", need->not_before, now);
     si_ledger_require();
     si_ledger_begin();
-    initStringInfo(&tried);
-    n = candidates(need, &pools, &fallback, &costs);
-    open_to = palloc0((n + 1) * sizeof(bool));
-    for (int i = 0; i < n; i++)
+    if (need->keep != NULL)
     {
-        Price cost = {0};
-
-        if (costs[i] && !is_covered(&pools[i].namespace, need, now, &cost, out))
-            continue;
-        open_to[i] = true;
-        if (take(&pools[i], need, &cost, now, fallback[i], out))
-            return;
-        if (has_supply(&pools[i], need))
-            appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", pools[i].namespace.name);
+        if (!si_namespace_load(need->keep->namespace_name, &namespace))
+            elog(ERROR, "namespace \"%s\" of a reservation is missing", need->keep->namespace_name);
+        give(need->keep, &namespace, &claim);
     }
-
-    /* No fit: say when there will be one, looking as far as the horizon. */
-    for (int i = 0; i < n; i++)
-    {
-        SiNeed later = *need;
-        TimestampTz start;
-
-        if (!open_to[i] || fallback[i])
-            continue;
-        /* In the window there was nothing. */
-        later.not_before += need->window_usecs;
-        later.window_usecs = si_horizon(now) - later.not_before;
-        if (later.window_usecs < 0)
-            continue;
-        start = si_earliest_start(&pools[i], &later, now);
-        if (start < out->earliest)
-            out->earliest = start;
-    }
-    out->reason = no_fit_reason(need, tried.data, out->lacks_balance, tried.len > 0);
+    find(need, now, out);
+    if (need->keep == NULL || ((out->placed || out->ahead) && si_uuid_equal(&out->reservation_id, &need->keep->reservation_id)))
+        return;
+    si_book_expect(&need->keep->reservation_id);
+    (void) si_unplace(&need->keep->reservation_id, now);
 }
 
 bool
@@ -337,7 +409,6 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     SiClaim claim;
     int64 start;
     int32 length;
-    int64 first;
 
     si_ledger_require();
     si_ledger_begin();
@@ -352,11 +423,7 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     need.not_before = starts_at;
     need.same_length = true;
 
-    /* Its old slots count as free (C5). */
-    first = si_slot_floor(reservation->starts_at, step);
-    length = (int32) (si_slot_ceil(reservation->ends_at, step) - first);
-    si_claim_make(&pool.namespace, pool.tenant_id, need.cpu_millicores, need.memory_mib, &claim);
-    si_claim_give(&pool.namespace, &claim, first, length);
+    give(reservation, &pool.namespace, &claim);
     start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), &length);
     if (start == SI_NO_SLOT || !si_claim_take(&pool.namespace, &claim, start, length, false))
         return false;
