@@ -6,16 +6,16 @@
 
 #include "domain/order.h"
 
-#define USECS_PER_DAY_ (24 * 60 * SI_USECS_PER_MIN)
+#define USECS_IN_A_DAY (24 * 60 * SI_USECS_PER_MIN)
 #define MILLION 1000000
-#define ONE_PERCENT (MILLION / 100)
+#define FIRST_STEP (MILLION / 1000)
 #define MAX_STEP 15
 #define MAX_SHARE (INT64_C(1) << 50)
 
 int32_t
 si_priority_effective(int32_t priority, SiTime since, SiTime now, int32_t points_per_hour)
 {
-    int64_t days = now > since ? (now - since) / USECS_PER_DAY_ : 0;
+    int64_t days = now > since ? (now - since) / USECS_IN_A_DAY : 0;
 
     if (days > SI_AGING_DAYS)
         days = SI_AGING_DAYS;
@@ -45,7 +45,7 @@ si_share_step(int64_t share)
 {
     int32_t step = 0;
 
-    while (step < MAX_STEP && share >= ((int64_t) ONE_PERCENT << step))
+    while (step < MAX_STEP && share >= ((int64_t) FIRST_STEP << step))
         step++;
     return step;
 }
@@ -56,7 +56,7 @@ compare(int64_t a, int64_t b)
     return a < b ? -1 : a > b;
 }
 
-/* The order of one tenant's own work; rank is its effective priority as yet. */
+/* The order of one tenant's own work. */
 static int
 in_tenant(const void *left, const void *right)
 {
@@ -65,7 +65,7 @@ in_tenant(const void *left, const void *right)
     int order = compare(a->tenant, b->tenant);
 
     if (order == 0)
-        order = compare(b->rank, a->rank);
+        order = compare(b->effective, a->effective);
     if (order == 0)
         order = compare(a->wanted, b->wanted);
     return order ? order : memcmp(a->id, b->id, sizeof(a->id));
@@ -90,7 +90,7 @@ void
 si_order(SiTurn *turns, int n, SiUse *uses, const SiUse *capacity, SiTime now, int32_t points_per_hour)
 {
     for (int i = 0; i < n; i++)
-        turns[i].rank = si_priority_effective(turns[i].priority, turns[i].since, now, points_per_hour);
+        turns[i].effective = si_priority_effective(turns[i].priority, turns[i].since, now, points_per_hour);
     qsort(turns, n, sizeof(SiTurn), in_tenant);
     for (int i = 0; i < n; i++)
     {
@@ -98,7 +98,7 @@ si_order(SiTurn *turns, int n, SiUse *uses, const SiUse *capacity, SiTime now, i
         SiUse *use = &uses[turn->tenant];
 
         turn->share = si_share(use, capacity);
-        turn->rank = turn->rank * (MAX_STEP + 1) + MAX_STEP - si_share_step(turn->share);
+        turn->rank = (int64_t) turn->effective * (MAX_STEP + 1) + MAX_STEP - si_share_step(turn->share);
         use->cpu += (double) turn->cpu * turn->seconds;
         use->mem += (double) turn->mem * turn->seconds;
     }

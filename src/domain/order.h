@@ -29,7 +29,7 @@ typedef struct SiUse
 int64_t si_share(const SiUse *use, const SiUse *capacity);
 
 /*
- * Steps of shares that count as different when one tenant's work is to give way to another's: below 1 % is step 0, and each
+ * Steps of shares that count as different when one tenant's work is to give way to another's: below 0.1 % is step 0, and each
  * doubling is one more, so that a little more or less use moves nothing.
  */
 int32_t si_share_step(int64_t share);
@@ -46,8 +46,9 @@ typedef struct SiTurn
     int64_t mem;   /* MiB */
     int64_t seconds;
     uint8_t id[16];
-    int64_t share; /* out: of its tenant, with what comes before it, millionths */
-    int64_t rank;  /* out: work of a lower rank gives way to it, and of no other */
+    int64_t share;     /* out: of its tenant, with what comes before it, millionths */
+    int32_t effective; /* out: priority with what it gained */
+    int64_t rank;      /* out: work of a lower rank gives way to it, and of no other */
 } SiTurn;
 
 /*

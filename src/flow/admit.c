@@ -326,6 +326,8 @@ note_outlook(SiExecution *e, const SiExecution *was, const SiPlan *before, const
 {
     bool moved = e->planned_start != before->planned_start;
 
+    if (e->planned_start == SI_NO_TIME)
+        cause = e->waiting_reason;
     if (moved)
         note_cause(e, before, cause);
     if (moved || was->planned_start != e->planned_start || was->has_reservation != e->has_reservation ||
@@ -356,8 +358,9 @@ si_admission_need(const SiJob *job, const SiExecution *e, const char *actor, Tim
     out->ahead = true;
 }
 
-bool
-si_admit_lifted(const SiJob *job, SiExecution *e, const SiPlan *before, const char *actor, const char *cause, TimestampTz now)
+/* `worse` is the cause of a start that is later than it was planned. */
+static bool
+plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *actor, const char *cause, const char *worse, TimestampTz now)
 {
     const SiExecution was = *e;
     Wish wish = wish_of(job, e, SI_NO_TIME, now, step_of(e), true);
@@ -373,7 +376,7 @@ si_admit_lifted(const SiJob *job, SiExecution *e, const SiPlan *before, const ch
     if (!placement.placed)
     {
         take_reason(e, &placement, &wish);
-        note_outlook(e, &was, before, actor, cause);
+        note_outlook(e, &was, before, actor, e->planned_start > before->planned_start ? worse : cause);
         return false;
     }
     take_plan(e, &placement, &wish);
@@ -382,10 +385,10 @@ si_admit_lifted(const SiJob *job, SiExecution *e, const SiPlan *before, const ch
     {
         si_admission_undo(e, now);
         e->waiting_reason = psprintf("vCPU-hours do not cover the run: %s are missing", si_hours_text(missing));
-        note_outlook(e, &was, before, actor, cause);
+        note_outlook(e, &was, before, actor, e->waiting_reason);
         return false;
     }
-    note_cause(e, before, cause);
+    note_cause(e, before, e->planned_start > before->planned_start ? worse : cause);
     si_execution_set_plan(e);
     si_execution_move(e, SI_SCHEDULED, actor, cause);
     return true;
@@ -404,7 +407,13 @@ si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *
     SiPlan before;
 
     remember(e, &before);
-    return si_admit_lifted(job, e, &before, actor, cause, now);
+    return plan_again(job, e, &before, actor, cause, "its place is not there any more", now);
+}
+
+bool
+si_admit_lifted(const SiJob *job, SiExecution *e, const SiPlan *before, const char *actor, const char *cause, TimestampTz now)
+{
+    return plan_again(job, e, before, actor, cause, cause, now);
 }
 
 void

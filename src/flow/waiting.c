@@ -21,13 +21,20 @@
 #include "store/sql.h"
 #include "store/waiting.h"
 
+/* What was planned for one that gave its place away, and why it is not any more. */
+typedef struct Lift
+{
+    SiPlan before;
+    const char *cause;
+} Lift;
+
 typedef struct Round
 {
     const char *actor;
     TimestampTz now;
     SiQueued *work;
-    SiPlan **lifted; /* of those that gave their places away, until it is their turn: what was planned for them; else NULL */
-    SiTurn *turns;   /* in their order; item = index into work */
+    Lift **lifted; /* of those that gave their places away, until it is their turn; else NULL */
+    SiTurn *turns; /* in their order; item = index into work */
     int n;
     SiOutlook *outlook;
     MemoryContext context;
@@ -39,7 +46,8 @@ typedef struct Victim
 {
     SiQueued *queued;
     SiExecution e;
-    SiPlan before;
+    const SiTurn *turn;
+    Lift lift;
 } Victim;
 
 /* What is done for one piece of work. */
@@ -50,8 +58,8 @@ typedef struct Step
     SiQueued *queued;
     const SiGoal *goal; /* NULL = none: its place is in reach */
     bool displaces;
-    const SiPlan *lifted; /* it gave its place away; NULL = it did not */
-    SiExecution e;        /* out, when done */
+    const Lift *lifted; /* it gave its place away; NULL = it did not */
+    SiExecution e;      /* out, when done */
     bool done;
     Victim *victims;
     int n_victims;
@@ -200,7 +208,7 @@ is_victim(const Step *step, const SiQueued *q)
 
 /* Tentative places of lower rank that would free something of an account. */
 static int
-offers_in(const Step *step, const SiAccount *account, SiOffer *offers, SiQueued **who)
+offers_in(const Step *step, const SiAccount *account, SiOffer *offers, const SiTurn **who)
 {
     const SiNamespace *namespace = &step->goal->candidate.pool.namespace;
     const Round *round = step->round;
@@ -222,7 +230,7 @@ offers_in(const Step *step, const SiAccount *account, SiOffer *offers, SiQueued 
             offer.from >= step->goal->start + step->goal->length || strcmp(q->place.namespace_name, namespace->name) != 0 ||
             is_victim(step, q) || !counts_in(namespace, &q->place, account))
             continue;
-        who[n] = q;
+        who[n] = &round->turns[i];
         offers[n++] = offer;
     }
     return n;
@@ -234,7 +242,7 @@ choose_victims(Step *step)
 {
     const SiCandidate *candidate = &step->goal->candidate;
     SiOffer *offers = palloc((step->round->n + 1) * sizeof(SiOffer));
-    SiQueued **who = palloc((step->round->n + 1) * sizeof(SiQueued *));
+    const SiTurn **who = palloc((step->round->n + 1) * sizeof(SiTurn *));
     SiClaim claim;
 
     step->victims = palloc0(sizeof(Victim));
@@ -254,7 +262,7 @@ choose_victims(Step *step)
             if (!offers[i].chosen)
                 continue;
             step->victims = repalloc(step->victims, (step->n_victims + 1) * sizeof(Victim));
-            step->victims[step->n_victims++].queued = who[i];
+            step->victims[step->n_victims++] = (Victim){.queued = &step->round->work[who[i]->item], .turn = who[i]};
         }
     }
     return true;
@@ -286,8 +294,24 @@ displace(Step *step)
         if (!lock_victim(&step->victims[i]))
             return false;
     for (int i = 0; i < step->n_victims; i++)
-        si_admit_lift(&step->victims[i].e, round->actor, "more important work takes its place", round->now, &step->victims[i].before);
+    {
+        Victim *v = &step->victims[i];
+
+        v->lift.cause = v->turn->effective < step->turn->effective ? "more important work took its place"
+                                                                   : "work of a tenant that used less took its place";
+        si_admit_lift(&v->e, round->actor, v->lift.cause, round->now, &v->lift.before);
+    }
     return true;
+}
+
+/* Why one starts earlier to whom others give way. */
+static const char *
+cause_of(const Step *step)
+{
+    for (int i = 0; i < step->n_victims; i++)
+        if (step->victims[i].turn->effective < step->turn->effective)
+            return "less important work gave way";
+    return step->n_victims > 0 ? "work of a tenant that used more gave way" : "capacity is free";
 }
 
 /* Whether the vCPU-hours for it are there: else nobody need give way. */
@@ -306,7 +330,6 @@ advance(void *arg)
     Step *step = arg;
     const Round *round = step->round;
     SiExecution *e = &step->e;
-    const char *cause = step->lifted ? "more important work took its place" : "capacity is free";
     SiJob job;
 
     step->n_victims = 0;
@@ -322,14 +345,12 @@ advance(void *arg)
         step->done = true;
         return;
     }
-    if (step->displaces && step->goal && is_affordable(step, &job, e) && displace(step) && step->n_victims > 0)
-        cause = step->lifted ? cause : "less important work gave way";
-    else
+    if (!step->displaces || !is_affordable(step, &job, e) || !displace(step))
         step->n_victims = 0;
     if (step->lifted)
-        (void) si_admit_lifted(&job, e, step->lifted, round->actor, cause, round->now);
+        (void) si_admit_lifted(&job, e, &step->lifted->before, round->actor, step->lifted->cause, round->now);
     else
-        (void) si_admit_again(&job, e, round->actor, cause, round->now);
+        (void) si_admit_again(&job, e, round->actor, cause_of(step), round->now);
     if (step->n_victims > 0 && !e->has_reservation)
         ereport(ERROR, (errcode(ERRCODE_SI_CAPACITY), errmsg("others gave way to execution \"%s\" in vain", si_uuid_text(&e->execution_id))));
     step->done = true;
@@ -337,13 +358,11 @@ advance(void *arg)
 
 /* Without a place, and what is wrong with it in its row: for one that gave its place away and cannot be planned. */
 static void
-put_aside(void *arg)
+put_aside(Step *step)
 {
-    Step *step = arg;
-
     if (!si_execution_load(&step->queued->e.execution_id, true, &step->e))
         elog(ERROR, "execution \"%s\" is missing", si_uuid_text(&step->queued->e.execution_id));
-    si_admit_hold_back(&step->e, "more important work took its place", step->round->actor, step->round->now);
+    si_admit_hold_back(&step->e, step->lifted->cause, step->round->actor, step->round->now);
     step->done = true;
 }
 
@@ -372,10 +391,10 @@ adopt(SiQueued *q, const SiExecution *e)
 static void
 lift(Round *round, const Victim *victim)
 {
-    SiPlan *before = MemoryContextAlloc(round->context, sizeof(SiPlan));
+    Lift *given = MemoryContextAlloc(round->context, sizeof(Lift));
 
-    *before = victim->before;
-    round->lifted[victim->queued - round->work] = before;
+    *given = victim->lift;
+    round->lifted[victim->turn->item] = given;
     victim->queued->e.state = victim->e.state;
     victim->queued->e.has_reservation = false;
 }
@@ -388,7 +407,6 @@ static void
 pursue(Round *round, const SiTurn *turn, const SiGoal *goal)
 {
     Step step = {.round = round, .turn = turn, .queued = &round->work[turn->item], .goal = goal, .displaces = goal != NULL, .lifted = round->lifted[turn->item]};
-
     bool failed = si_attempt(advance, &step) != NULL;
 
     if (failed && step.displaces)
@@ -475,7 +493,7 @@ gather(Round *round)
     round->n = n_waiting + n_fires;
     round->work = repalloc_huge(waiting, (round->n + 1) * sizeof(SiQueued));
     memcpy(round->work + n_waiting, fires, n_fires * sizeof(SiQueued));
-    round->lifted = MemoryContextAllocExtended(CurrentMemoryContext, (round->n + 1) * sizeof(SiPlan *), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+    round->lifted = MemoryContextAllocExtended(CurrentMemoryContext, (round->n + 1) * sizeof(Lift *), MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
     for (int i = 0; i < round->n; i++)
         round->work[i].place.tentative = round->work[i].e.has_reservation;
 }
