@@ -28,22 +28,28 @@ si_relief_effect_name(SiReliefEffect effect)
     return names[effect];
 }
 
-/* Whether the pool has promised more than it has in some slot that the reservation touches. */
+/* Whether the pool has promised more than it has in some slot of an interval. */
 static bool
-is_over_committed(const SiPoolRef *pool, const SiReservation *r, TimestampTz from, TimestampTz until)
+is_over_committed(const SiPoolRef *pool, TimestampTz from, TimestampTz until)
 {
     int64 step = pool->namespace.step_usecs;
-    int64 first = si_slot_floor(Max(r->starts_at, from), step);
-    int64 last = si_slot_ceil(Min(r->ends_at, until), step);
-    SiSlots total;
-    SiSlots allocated;
+    int64 last = si_slot_ceil(until, step);
 
-    if (first >= last)
-        return false;
-    si_occupancy(pool, first, (int32) (last - first), &total, &allocated);
-    for (int i = 0; i < total.n; i++)
-        if (allocated.cpu[i] > total.cpu[i] || allocated.mem[i] > total.mem[i])
-            return true;
+    for (int64 first = si_slot_floor(from, step); first < last; first += SI_CHUNK_SLOTS)
+    {
+        SiSlots total;
+        SiSlots allocated;
+
+        CHECK_FOR_INTERRUPTS();
+        si_occupancy(pool, first, (int32) Min(last - first, SI_CHUNK_SLOTS), &total, &allocated);
+        for (int i = 0; i < total.n; i++)
+            if (allocated.cpu[i] > total.cpu[i] || allocated.mem[i] > total.mem[i])
+                return true;
+        pfree(total.cpu);
+        pfree(total.mem);
+        pfree(allocated.cpu);
+        pfree(allocated.mem);
+    }
     return false;
 }
 
@@ -83,9 +89,15 @@ si_relieve(const SiPoolRef *pool, TimestampTz from, TimestampTz until, const cha
            bool tell, TimestampTz now, SiRelieved **out)
 {
     SiVictim *victims;
-    int count = si_executions_in(pool->namespace.name, from, until, &victims);
+    int count;
     int n = 0;
 
+    *out = NULL;
+    /* No reservation ends later than this. */
+    until = Min(until, si_horizon(now) + (si_horizon(now) - now));
+    if (!is_over_committed(pool, from, until))
+        return 0;
+    count = si_executions_in(pool->namespace.name, from, until, &victims);
     *out = palloc((count + 1) * sizeof(SiRelieved));
     for (int i = 0; i < count; i++)
     {
@@ -95,7 +107,7 @@ si_relieve(const SiPoolRef *pool, TimestampTz from, TimestampTz until, const cha
         memset(r, 0, sizeof(*r));
         if (!si_reservation_load(&victims[i].reservation_id, false, &r->reservation) || !r->reservation.active ||
             (pool->tenant_id && !si_uuid_equal(&r->reservation.tenant_id, pool->tenant_id)) ||
-            !is_over_committed(pool, &r->reservation, from, until))
+            !is_over_committed(pool, Max(r->reservation.starts_at, from), Min(r->reservation.ends_at, until)))
             continue;
         r->has_execution = victims[i].has_execution;
         r->e.execution_id = victims[i].execution_id;
