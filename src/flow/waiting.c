@@ -535,16 +535,61 @@ gather(Round *round)
         round->work[i].place.tentative = round->work[i].e.has_reservation;
 }
 
+/* What is done for a run of a job, or a tenant, that is not active. */
+typedef struct Idle
+{
+    const Round *round;
+    pg_uuid_t execution_id;
+    bool done;
+} Idle;
+
+static void
+give_back(void *arg)
+{
+    Idle *idle = arg;
+    SiExecution e;
+    SiJob job;
+
+    idle->done = false;
+    if (!si_execution_load(&idle->execution_id, false, &e) || !si_job_load_if_free(&e.job_id, &job) ||
+        !si_execution_load_if_free(&idle->execution_id, &e) || e.state != SI_WAITING || !e.has_reservation ||
+        (job.status == SI_JOB_ACTIVE && job.tenant_active))
+        return;
+    si_admit_hold_back(&e,
+                       job.tenant_active ? psprintf("the job is %s", si_job_status_name(job.status))
+                                         : psprintf("the tenant is %s", job.tenant_status),
+                       idle->round->actor, idle->round->now);
+    idle->done = true;
+}
+
+/* Nobody waits for who will not start: paused work keeps no place. */
+static void
+give_back_idle(Round *round)
+{
+    pg_uuid_t *ids;
+    int n = si_queued_idle(&ids);
+
+    for (int i = 0; i < n; i++)
+    {
+        Idle idle = {round, ids[i]};
+
+        CHECK_FOR_INTERRUPTS();
+        if (si_attempt(give_back, &idle) == NULL)
+            round->changed += idle.done;
+    }
+}
+
 int
 si_plan_waiting(const char *actor, TimestampTz now)
 {
     Round round = {.actor = actor, .now = now, .context = CurrentMemoryContext};
     int until;
 
+    si_ledger_require();
+    give_back_idle(&round);
     gather(&round);
     if (round.n == 0)
-        return 0;
-    si_ledger_require();
+        return round.changed;
     si_ledger_begin();
     put_in_order(&round);
     round.outlook = si_outlook_open(now);

@@ -89,6 +89,18 @@ si_queued_waiting(SiQueued **out)
 }
 
 int
+si_queued_idle(pg_uuid_t **out)
+{
+    static SiStatement find = {"SELECT e.execution_id FROM sparkingest.job_executions AS e "
+                               "JOIN sparkingest.ingestion_jobs AS j ON j.job_id = e.job_id JOIN sparkingest.tenants AS t ON t.tenant_id = e.tenant_id "
+                               "WHERE e.state = 'waiting' AND e.reservation_id IS NOT NULL AND (j.status <> 'active' OR t.status <> 'active') "
+                               "ORDER BY e.execution_id",
+                               0};
+
+    return si_sql_ids(&find, NULL, out);
+}
+
+int
 si_queued_tentative(TimestampTz before, SiQueued **out)
 {
     static SiStatement find = {QUEUED("false") "JOIN sparkingest.reservations AS r ON r.reservation_id = e.reservation_id "
