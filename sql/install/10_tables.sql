@@ -556,8 +556,10 @@ COMMENT ON COLUMN sparkingest.estimation_observations.peak_memory_mib IS 'Peak m
 COMMENT ON COLUMN sparkingest.estimation_observations.cpu_seconds IS 'CPU used, seconds';
 COMMENT ON COLUMN sparkingest.estimation_observations.observed_at IS 'When the run ended';
 
+-- By month as well. Numbers of transactions follow each other as time does, or nearly: where a reader goes on, the index of a month
+-- that is over has nothing for it.
 CREATE TABLE sparkingest.events (
-    event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    event_id bigint GENERATED ALWAYS AS IDENTITY,
     at timestamptz NOT NULL,
     event_type text NOT NULL,
     tenant_id uuid,
@@ -568,13 +570,15 @@ CREATE TABLE sparkingest.events (
     before jsonb,
     after jsonb,
     xact xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id()
-);
-CREATE INDEX ON sparkingest.events (xact, event_id);
-CREATE INDEX ON sparkingest.events (tenant_id, xact, event_id);
-CREATE INDEX ON sparkingest.events USING brin (at);
-CREATE INDEX ON sparkingest.events (execution_id, event_id);
-CREATE INDEX ON sparkingest.events (job_id, event_id);
-COMMENT ON TABLE sparkingest.events IS 'What happened, who did it and why; written in the transaction that did it (J5, S5)';
+) PARTITION BY RANGE (at);
+CREATE TABLE sparkingest.events_rest PARTITION OF sparkingest.events DEFAULT;
+ALTER TABLE sparkingest.events_rest ADD PRIMARY KEY (event_id);
+CREATE INDEX ON sparkingest.events_rest (xact, event_id);
+CREATE INDEX ON sparkingest.events_rest (tenant_id, xact, event_id);
+CREATE INDEX ON sparkingest.events_rest (execution_id, event_id);
+CREATE INDEX ON sparkingest.events_rest (job_id, event_id);
+COMMENT ON TABLE sparkingest.events_rest IS 'Events of months that have no partition: maintain() makes one and moves them';
+COMMENT ON TABLE sparkingest.events IS 'What happened, who did it and why, by month (UTC); written in the transaction that did it (J5, S5)';
 COMMENT ON COLUMN sparkingest.events.event_id IS 'Order of writing; numbers may be missing, and lower ones may be committed later: readers that poll ask events_after()';
 COMMENT ON COLUMN sparkingest.events.at IS 'When, by the product''s clock';
 COMMENT ON COLUMN sparkingest.events.event_type IS 'noun.verb, e.g. execution.state, job.promoted, purchase.created, fire.skipped';
@@ -651,7 +655,7 @@ SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_entries', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_chains', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_consumption_rest', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.estimation_observations', '');
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.events', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.events_rest', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.idempotency_keys', '');
 -- Numbers go on after a restore.
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_entries_entry_id_seq', '');
