@@ -457,28 +457,32 @@ CREATE TABLE sparkingest.balance_entries (
     grant_id uuid NOT NULL,
     execution_id uuid,
     reservation_id uuid,
-    entry_type text NOT NULL CHECK (entry_type IN ('grant', 'hold', 'release', 'charge', 'lapse')),
-    amount bigint NOT NULL CHECK (amount > 0),
+    entry_type text NOT NULL CHECK (entry_type IN ('grant', 'hold', 'release', 'charge', 'lapse', 'terms')),
+    amount bigint NOT NULL,
+    terms text,
     chain_no bigint,
     chain_hash bytea,
-    CHECK (pg_catalog.num_nonnulls(execution_id, reservation_id) = CASE WHEN entry_type IN ('grant', 'lapse') THEN 0 ELSE 1 END),
+    CHECK (CASE entry_type WHEN 'terms' THEN amount = 0 ELSE amount > 0 END),
+    CHECK ((terms IS NOT NULL) = (entry_type IN ('grant', 'terms'))),
+    CHECK (pg_catalog.num_nonnulls(execution_id, reservation_id) = CASE WHEN entry_type IN ('grant', 'lapse', 'terms') THEN 0 ELSE 1 END),
     CHECK ((chain_no IS NULL) = (chain_hash IS NULL))
 );
 CREATE INDEX ON sparkingest.balance_entries (execution_id) WHERE execution_id IS NOT NULL;
 CREATE INDEX ON sparkingest.balance_entries (reservation_id) WHERE reservation_id IS NOT NULL;
 CREATE INDEX unsealed_entries ON sparkingest.balance_entries (grant_id) WHERE chain_no IS NULL;
 CREATE UNIQUE INDEX ON sparkingest.balance_entries (tenant_id, chain_no) WHERE chain_no IS NOT NULL;
-COMMENT ON TABLE sparkingest.balance_entries IS 'Every movement of vCPU-hours between two accounts, one line per grant touched (M5). Rows are only added; maintain() seals them: gives each its place in the tenant''s hash chain and counts it in grants';
+COMMENT ON TABLE sparkingest.balance_entries IS 'Every movement of vCPU-hours between two accounts, one line per grant touched (M5), and the terms of every grant. Rows are only added; maintain() seals them: gives each its place in the tenant''s hash chain and counts it in grants';
 COMMENT ON COLUMN sparkingest.balance_entries.entry_id IS 'Identifier; roughly the order of writing';
 COMMENT ON COLUMN sparkingest.balance_entries.at IS 'When';
 COMMENT ON COLUMN sparkingest.balance_entries.tenant_id IS 'Tenant';
 COMMENT ON COLUMN sparkingest.balance_entries.grant_id IS 'Grant touched';
-COMMENT ON COLUMN sparkingest.balance_entries.execution_id IS 'Execution that caused it; NULL for grant and lapse, and for what an application reserved';
+COMMENT ON COLUMN sparkingest.balance_entries.execution_id IS 'Execution that caused it; NULL for grant, lapse and terms, and for what an application reserved';
 COMMENT ON COLUMN sparkingest.balance_entries.reservation_id IS 'Application''s reservation that caused it; else NULL';
-COMMENT ON COLUMN sparkingest.balance_entries.entry_type IS 'grant: supply to available; hold: available to held; release: held to available; charge: held to spent; lapse: available to supply';
-COMMENT ON COLUMN sparkingest.balance_entries.amount IS 'Millicore-seconds, positive';
+COMMENT ON COLUMN sparkingest.balance_entries.entry_type IS 'grant: supply to available; hold: available to held; release: held to available; charge: held to spent; lapse: available to supply; terms: moves nothing';
+COMMENT ON COLUMN sparkingest.balance_entries.amount IS 'Millicore-seconds, positive; 0 for terms';
+COMMENT ON COLUMN sparkingest.balance_entries.terms IS 'Of grant and terms: what the grant is from then on, purchase_id|resource_type|namespace|starts_at|ends_at|cpu_millicores|memory_mib|priority|price|rollover_left|rolled_from|account_no, with times in microseconds since 1970 and nothing for NULL';
 COMMENT ON COLUMN sparkingest.balance_entries.chain_no IS 'Place in the tenant''s chain, from 1 without gaps; NULL until it is sealed';
-COMMENT ON COLUMN sparkingest.balance_entries.chain_hash IS 'SHA-256 of the hash before (32 zero bytes before the first) and the text chain_no|tenant_id|at|grant_id|execution_id|reservation_id|entry_type|amount, with at in microseconds since 1970 and nothing for NULL';
+COMMENT ON COLUMN sparkingest.balance_entries.chain_hash IS 'SHA-256 of the hash before (32 zero bytes before the first) and the text chain_no|tenant_id|at|grant_id|execution_id|reservation_id|entry_type|amount, with at in microseconds since 1970 and nothing for NULL; then | and the terms, if it has any';
 
 CREATE TABLE sparkingest.balance_chains (
     tenant_id uuid PRIMARY KEY,

@@ -150,7 +150,7 @@ sequence capacity_overrides_override_id_seq: nobody
 sequence events_event_id_seq: nobody
 sequence pools_pool_id_seq: nobody
 table balance_chains: operator SELECT, reader SELECT, tenant SELECT (tenant_id chain_no chain_hash); row security
-table balance_entries: operator SELECT, reader SELECT, tenant SELECT (at tenant_id grant_id execution_id reservation_id entry_type amount chain_no chain_hash); row security
+table balance_entries: operator SELECT, reader SELECT, tenant SELECT (at tenant_id grant_id execution_id reservation_id entry_type amount terms chain_no chain_hash); row security
 table capacity_overrides: operator SELECT, reader SELECT
 table cluster_lists: operator SELECT, reader SELECT
 table cluster_objects: operator SELECT, reader SELECT
