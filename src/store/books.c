@@ -156,7 +156,7 @@ static SiStatement checks[] = {
      "g.grant_id, g.granted, g.held, g.spent, e.granted, e.held, e.spent) FROM sparkingest.grants AS g LEFT JOIN (SELECT b.grant_id, " ADDS_UP
      ", pg_catalog.sum(CASE b.entry_type WHEN 'grant' THEN b.amount WHEN 'lapse' THEN -b.amount END) AS granted "
      "FROM sparkingest.balance_entries AS b WHERE b.chain_no IS NOT NULL OR b.entry_type IN ('grant', 'lapse') GROUP BY 1) AS e USING (grant_id) "
-     "WHERE g.resource_type = 'vcpu_hours' AND (g.granted, g.held, g.spent) "
+     "WHERE (g.granted, g.held, g.spent) "
      "IS DISTINCT FROM (COALESCE(e.granted, 0), COALESCE(e.held, 0), COALESCE(e.spent, 0))"},
     {"SELECT g.tenant_id, 'grant and its terms', pg_catalog.format('grant %s: %s; entries %s', g.grant_id, " SI_GRANT_TERMS("g") ", e.terms) "
      "FROM sparkingest.grants AS g LEFT JOIN (SELECT DISTINCT ON (b.grant_id) b.grant_id, b.terms FROM sparkingest.balance_entries AS b "

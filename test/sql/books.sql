@@ -79,10 +79,10 @@ SELECT count(*) AS unsealed FROM sparkingest.balance_entries WHERE chain_no IS N
 SELECT * FROM pg_temp.books_of('Acme');
 WITH RECURSIVE chain AS (
     SELECT b.chain_no, chain_hash, sha256(decode(repeat('00', 32), 'hex') || convert_to(concat_ws('|', b.chain_no, tenant_id, (extract(epoch FROM at) * 1000000)::bigint,
-        grant_id, '', '', entry_type, amount), 'UTF8')) AS hash FROM sparkingest.balance_entries AS b WHERE chain_no = 1
+        grant_id, '', '', entry_type, amount, terms), 'UTF8')) AS hash FROM sparkingest.balance_entries AS b WHERE chain_no = 1
     UNION ALL
     SELECT b.chain_no, b.chain_hash, sha256(c.hash || convert_to(concat_ws('|', b.chain_no, tenant_id, (extract(epoch FROM at) * 1000000)::bigint, grant_id,
-        COALESCE(execution_id::text, ''), COALESCE(reservation_id::text, ''), entry_type, amount), 'UTF8'))
+        COALESCE(execution_id::text, ''), COALESCE(reservation_id::text, ''), entry_type, amount, terms), 'UTF8'))
       FROM chain AS c JOIN sparkingest.balance_entries AS b ON b.chain_no = c.chain_no + 1)
 SELECT count(*) = (SELECT count(*) FROM sparkingest.balance_entries) AS all_of_them, bool_and(hash = chain_hash) AS whole FROM chain;
 SELECT * FROM sparkingest.verify_books();
@@ -110,7 +110,7 @@ DECLARE
         'UPDATE sparkingest.grants SET granted = granted + 1 WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
         'UPDATE sparkingest.grants SET granted = granted + 1, held = held + 1 WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
         'UPDATE sparkingest.grants SET granted = granted + 1, spent = spent + 1 WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
-        'UPDATE sparkingest.balance_entries SET terms = terms || ''0'', amount = amount + 0 WHERE entry_id = $1',
+        'UPDATE sparkingest.balance_entries SET terms = COALESCE(terms, '''') || ''0'' WHERE entry_id = $1',
         'DELETE FROM sparkingest.grants WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
         'UPDATE sparkingest.grants SET starts_at = starts_at - ''1 hour''::interval WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
         'UPDATE sparkingest.grants SET ends_at = ends_at + ''1 microsecond''::interval WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
