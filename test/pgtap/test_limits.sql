@@ -102,6 +102,7 @@ SELECT is(pg_temp.calls(:'acme', 50), '50 good, none', 'without the limit nothin
 RESET ROLE;
 
 -- Cores held in a transaction that has not ended: others cannot use them, whatever becomes of it.
+SELECT sparkingest.set_tenant_limits(:'globex', '{"calls_per_second": null}') \g /dev/null
 SELECT sparkingest.purchase(t, 'vcpu_hours', 1000) FROM unnest(ARRAY[:'acme', :'globex']::uuid[]) AS t \g /dev/null
 CREATE FUNCTION pg_temp.take(tenant uuid, cores numeric) RETURNS text LANGUAGE sql AS
 $$ SELECT format('SELECT sparkingest.reserve(%L, %s, 1, ''5 min'', ''2026-03-02 15:00+00'', namespace => ''vcpu-hours-ns'')', tenant, cores) $$;
