@@ -340,14 +340,15 @@ si_pools_cut(TimestampTz from, TimestampTz until, SiPool **out)
 void
 si_dedicated_peak(const char *namespace_name, TimestampTz from, TimestampTz until, int64 *cpu_millicores, int64 *memory_mib)
 {
-    /* The sum only rises where a grant starts: look at the beginning and at each start inside. */
+    /* From one start or end to the next: an end is not in its period any more, so both at one instant count together. */
     static SiStatement peak = {
+        "WITH sold AS (SELECT GREATEST(g.starts_at, $2) AS starts_at, g.ends_at, g.cpu_millicores, g.memory_mib FROM sparkingest.grants AS g "
+        "WHERE g.resource_type = 'dedicated_units' AND g.namespace = $1 AND g.starts_at < $3 AND g.ends_at > $2 AND g.ends_at > g.starts_at) "
         "SELECT COALESCE(pg_catalog.max(s.cpu), 0)::bigint, COALESCE(pg_catalog.max(s.memory), 0)::bigint FROM "
-        "(SELECT pg_catalog.sum(g.cpu_millicores) AS cpu, pg_catalog.sum(g.memory_mib) AS memory FROM "
-        "(SELECT $2 AS at UNION SELECT starts_at FROM sparkingest.grants WHERE resource_type = 'dedicated_units' "
-        "AND namespace = $1 AND starts_at > $2 AND starts_at < $3) AS p "
-        "JOIN sparkingest.grants AS g ON g.resource_type = 'dedicated_units' AND g.namespace = $1 "
-        "AND g.starts_at <= p.at AND g.ends_at > p.at GROUP BY p.at) AS s",
+        "(SELECT pg_catalog.sum(pg_catalog.sum(c.cpu)) OVER (ORDER BY c.at) AS cpu, "
+        "pg_catalog.sum(pg_catalog.sum(c.memory)) OVER (ORDER BY c.at) AS memory FROM "
+        "(SELECT starts_at AS at, cpu_millicores AS cpu, memory_mib AS memory FROM sold "
+        "UNION ALL SELECT ends_at, -cpu_millicores, -memory_mib FROM sold) AS c GROUP BY c.at) AS s",
         3,
         {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
     Datum values[] = {si_text_datum(namespace_name), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};
