@@ -5,7 +5,7 @@ COMMENT ON FUNCTION sparkingest.reservation_changed IS 'Carries a changed row of
 CREATE FUNCTION sparkingest.held_limit_changed() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_held_limit_changed';
 COMMENT ON FUNCTION sparkingest.held_limit_changed IS 'Carries a changed row of reservation_limits into the ledger; raises SI001 when it does not fit, SI005 without a ledger';
 CREATE FUNCTION sparkingest.limit_changed() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_limit_changed';
-COMMENT ON FUNCTION sparkingest.limit_changed IS 'Carries a changed row of limits into the ledger: less at once, more when it commits; raises SI005 without a ledger, SI003 for a limit that this transaction set first and holds something of';
+COMMENT ON FUNCTION sparkingest.limit_changed IS 'Carries a changed row of limits into the ledger: less at once, more when it commits; raises SI005 without a ledger';
 CREATE FUNCTION sparkingest.grant_changed() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_grant_changed';
 COMMENT ON FUNCTION sparkingest.grant_changed IS 'Carries a changed row of grants into the ledger: less supply at once, more when it commits; raises SI005 without a ledger';
 CREATE FUNCTION sparkingest.entry_changed() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_entry_changed';

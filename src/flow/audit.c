@@ -42,14 +42,21 @@ typedef struct Subject
     SiLimit limit;
 } Subject;
 
-/* False when it is of a transaction that was rolled back: nobody finds it. */
+/* False when it is of a transaction that was rolled back: nobody finds it; or of a limit that nobody but its transaction does. */
 static bool
 subject_of(const SiAccount *account, Subject *out)
 {
     out->is_funds = account->pool_id == SI_FUNDS;
     out->is_limit = account->pool_id == SI_LIMIT;
     if (out->is_limit)
-        return si_limit_load(&account->tenant_id, &out->limit);
+    {
+        bool found;
+
+        si_sql_leave_own_out(true);
+        found = si_limit_load(&account->tenant_id, &out->limit);
+        si_sql_leave_own_out(false);
+        return found;
+    }
     return out->is_funds ||
            (si_pool_load(account->pool_id, &out->pool) && si_namespace_load(out->pool.namespace_name, &out->namespace));
 }

@@ -212,13 +212,13 @@ si_book_limit(const SiLimit *before, const SiLimit *after, bool follow)
     if (before && after && si_uuid_equal(&before->limit_id, &after->limit_id))
     {
         if (after->quantity != before->quantity)
-            si_limit_book_supply(&after->limit_id, after->quantity - before->quantity);
+            si_limit_book_supply(&after->limit_id, before->quantity, after->quantity);
         return;
     }
     if (after)
-        si_limit_book_supply(&after->limit_id, after->quantity);
+        si_limit_book_supply(&after->limit_id, 0, after->quantity);
     if (before)
-        si_limit_book_supply(&before->limit_id, -before->quantity);
+        si_limit_book_supply(&before->limit_id, before->quantity, 0);
 }
 
 static void

@@ -23,10 +23,7 @@ extern void si_book_reservation(const SiReservation *before, const SiReservation
 /* The same of what a reservation holds of a limit: as si_book_expect of the reservation, once per row. */
 extern void si_book_held_limit(const SiHeldLimit *before, const SiHeldLimit *after, bool force);
 
-/*
- * A limit came, changed or went. Raises SI003 when this transaction set it first and holds something of it. With `follow`,
- * for what another server decided, one that comes has the ledger made anew.
- */
+/* A limit came, changed or went. With `follow`, for what another server decided, one that comes has the ledger made anew. */
 extern void si_book_limit(const SiLimit *before, const SiLimit *after, bool follow);
 
 /* What follows, until it is called with false, moves amounts of entries into their grants: nothing that the ledger counts. */

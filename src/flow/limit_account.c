@@ -42,58 +42,82 @@ slots_of(TimestampTz from, TimestampTz until, int32 *n)
 }
 
 static void
-read_tables(const pg_uuid_t *limit_id, bool exists, const SiLimit *limit, int64 first, int32 n, SiSlots *total, SiSlots *held)
+read_tables(const pg_uuid_t *limit_id, int64 quantity, int64 first, int32 n, SiSlots *total, SiSlots *held)
 {
     SiAmount *amounts;
     int count = si_limit_demand(limit_id, si_slot_time(first, SI_LIMIT_STEP_USECS), si_slot_time(first + n, SI_LIMIT_STEP_USECS), &amounts);
 
     si_slots_make(total, first, n);
     si_slots_make(held, first, n);
-    si_slots_fill(total, exists ? limit->quantity : 0, 0);
+    si_slots_fill(total, quantity, 0);
     for (int i = 0; i < count; i++)
         si_slots_add(held, si_slot_floor(amounts[i].from, SI_LIMIT_STEP_USECS), si_slot_ceil(amounts[i].until, SI_LIMIT_STEP_USECS),
                      amounts[i].cpu_millicores, 0);
 }
 
-/* As others have committed it; a limit that only this transaction knows is taken as it is. */
-static void
-read_committed(const void *what, int64 first, int32 n, SiSlots *total, SiSlots *held)
+/* What its row says; 0 when there is none. */
+static int64
+quantity_of(const pg_uuid_t *limit_id)
 {
-    const pg_uuid_t *limit_id = what;
     SiLimit limit;
-    bool exists;
 
-    si_sql_leave_own_out(true);
-    exists = si_limit_load(limit_id, &limit);
-    if (!exists)
-    {
-        si_sql_leave_own_out(false);
-        exists = si_limit_load(limit_id, &limit);
-        si_sql_leave_own_out(true);
-    }
-    read_tables(limit_id, exists, &limit, first, n, total, held);
-    si_sql_leave_own_out(false);
+    return si_limit_load(limit_id, &limit) ? limit.quantity : 0;
 }
 
 void
 si_limit_from_tables(const pg_uuid_t *limit_id, int64 first, int32 n, Snapshot as_of, SiSlots *total, SiSlots *held)
 {
-    SiLimit limit;
-    bool exists;
-
     si_sql_leave_own_out_as_of(as_of);
-    exists = si_limit_load(limit_id, &limit);
-    read_tables(limit_id, exists, &limit, first, n, total, held);
+    read_tables(limit_id, quantity_of(limit_id), first, n, total, held);
     si_sql_leave_own_out(false);
+}
+
+/* Whether others know the limit. */
+static bool
+is_committed(const pg_uuid_t *limit_id)
+{
+    SiLimit limit;
+    bool yes;
+
+    si_sql_leave_own_out(true);
+    yes = si_limit_load(limit_id, &limit);
+    si_sql_leave_own_out(false);
+    return yes;
+}
+
+/* What is read into memory. */
+typedef struct Reading
+{
+    const pg_uuid_t *limit_id;
+    int64 quantity; /* of a limit that only this transaction knows */
+} Reading;
+
+/* As others have committed it; a limit that only this transaction knows is taken as it is. */
+static void
+read_committed(const void *what, int64 first, int32 n, SiSlots *total, SiSlots *held)
+{
+    const Reading *reading = what;
+    bool committed = is_committed(reading->limit_id);
+
+    si_sql_leave_own_out(true);
+    read_tables(reading->limit_id, committed ? quantity_of(reading->limit_id) : reading->quantity, first, n, total, held);
+    si_sql_leave_own_out(false);
+}
+
+static void
+bring_as(const pg_uuid_t *limit_id, int64 quantity, int64 first, int32 n, int *tries)
+{
+    SiAccount account = account_of(limit_id);
+    Reading reading = {limit_id, quantity};
+
+    si_account_try(tries);
+    si_account_bring(&account, first, n, read_committed, &reading);
 }
 
 static void
 bring(const pg_uuid_t *limit_id, int64 first, int32 n, int *tries)
 {
-    SiAccount account = account_of(limit_id);
-
-    si_account_try(tries);
-    si_account_bring(&account, first, n, read_committed, limit_id);
+    bring_as(limit_id, quantity_of(limit_id), first, n, tries);
 }
 
 /* On a standby there is no ledger: the tables are read. */
@@ -103,10 +127,8 @@ find_in_tables(const SiLimitNeed *need, int32 length, int64 earliest, int64 late
     int32 n = (int32) (latest - earliest + length);
     SiSlots total;
     SiSlots held;
-    SiLimit limit;
-    bool exists = si_limit_load(&need->limit_id, &limit);
 
-    read_tables(&need->limit_id, exists, &limit, earliest, n, &total, &held);
+    read_tables(&need->limit_id, quantity_of(&need->limit_id), earliest, n, &total, &held);
     for (int i = 0; i < n; i++)
         total.cpu[i] -= held.cpu[i];
     return si_slots_find(&total, need->quantity, 0, length, earliest, latest);
@@ -184,10 +206,7 @@ si_limit_occupancy(const pg_uuid_t *limit_id, TimestampTz from, TimestampTz unti
 
     if (RecoveryInProgress())
     {
-        SiLimit limit;
-        bool exists = si_limit_load(limit_id, &limit);
-
-        read_tables(limit_id, exists, &limit, first, n, total, held);
+        read_tables(limit_id, quantity_of(limit_id), first, n, total, held);
         return;
     }
     si_ledger_require();
@@ -219,37 +238,34 @@ si_limit_shortage(const SiLimitNeed *need, TimestampTz from, TimestampTz until, 
                     when ? "until " : "as far as can be planned", when ? (int) strlen(when) - 2 : 0, when ? when + 1 : "");
 }
 
-/* Whether others know the limit. */
 static bool
-is_committed(const pg_uuid_t *limit_id)
+is_of(const SiChunkName *chunk, const SiAccount *account)
 {
-    SiLimit limit;
-    bool yes;
-
-    si_sql_leave_own_out(true);
-    yes = si_limit_load(limit_id, &limit);
-    si_sql_leave_own_out(false);
-    return yes;
+    return chunk->account.pool_id == account->pool_id && si_uuid_equal(&chunk->account.tenant_id, &account->tenant_id);
 }
 
-/* Chunks outside [from, until) leave memory; with `must` all of them do. */
-static void
-forget_outside(const SiAccount *account, int64 from, int64 until, bool must)
+static bool
+is_in_memory(const SiAccount *account)
 {
     SiChunkName *chunks;
     int n = si_ledger_chunks(&chunks);
 
     for (int i = 0; i < n; i++)
-    {
-        bool inside = chunks[i].first < until && chunks[i].first + SI_CHUNK_SLOTS > from;
+        if (is_of(&chunks[i], account))
+            return true;
+    return false;
+}
 
-        if (chunks[i].account.pool_id != SI_LIMIT || !si_uuid_equal(&chunks[i].account.tenant_id, &account->tenant_id) || inside)
-            continue;
-        if (!si_ledger_evict(account, chunks[i].first) && must)
-            ereport(ERROR, (errcode(ERRCODE_SI_STATE),
-                            errmsg("a limit cannot be changed in the transaction that set it first and holds something of it"),
-                            errhint("Commit first.")));
-    }
+/* What is outside of the slots leaves memory. */
+static void
+forget_others(const SiAccount *account, const SiSlots *slots)
+{
+    SiChunkName *chunks;
+    int n = si_ledger_chunks(&chunks);
+
+    for (int i = 0; i < n; i++)
+        if (is_of(&chunks[i], account) && (chunks[i].first < slots->first || chunks[i].first >= slots->first + slots->n))
+            (void) si_ledger_evict(account, chunks[i].first);
 }
 
 /* Widened to the chunks that it touches. */
@@ -264,7 +280,7 @@ whole_chunks(SiSlots *slots)
 }
 
 void
-si_limit_book_supply(const pg_uuid_t *limit_id, int64 more)
+si_limit_book_supply(const pg_uuid_t *limit_id, int64 before, int64 after)
 {
     SiAccount account = account_of(limit_id);
     uint32 key2 = si_account_key(&account);
@@ -273,25 +289,22 @@ si_limit_book_supply(const pg_uuid_t *limit_id, int64 more)
     int tries = 0;
 
     si_ledger_begin();
-    if (!is_committed(limit_id))
-    {
-        /* What is in memory of it was brought there by this transaction, or is left of a row that was deleted. */
-        forget_outside(&account, 0, 0, true);
+    /* A limit that only this transaction knows is read as it is by then. */
+    if (!is_committed(limit_id) && !is_in_memory(&account))
         return;
-    }
     /* All days that anybody may ask for; those that begin within the horizon may be as long as it. */
     change.first = slots_of(now - PAST_DAYS * USECS_PER_DAY, now + (2 * si_guc_horizon_days + 1) * USECS_PER_DAY, &change.n);
     whole_chunks(&change);
     change.cpu = palloc(sizeof(int64) * change.n);
     change.mem = palloc(sizeof(int64) * change.n);
-    si_slots_fill(&change, more, 0);
+    si_slots_fill(&change, after - before, 0);
     /* As an override of a namespace (book.c): changes of one limit take turns, and loading does not wait for our end (C6). */
     si_lock_to_end(SI_LOCK_CHANGE, (uint32) account.pool_id, key2, false);
     si_lock_transaction(SI_LOCK_SUPPLY, (uint32) account.pool_id, key2);
     do
-        bring(limit_id, change.first, change.n, &tries);
+        bring_as(limit_id, before, change.first, change.n, &tries);
     while (!si_ledger_supply(&account, &change, true));
-    forget_outside(&account, change.first, change.first + change.n, false);
+    forget_others(&account, &change);
     si_lock_release(SI_LOCK_SUPPLY, (uint32) account.pool_id, key2, false);
     pfree(change.cpu);
     pfree(change.mem);

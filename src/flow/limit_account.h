@@ -45,7 +45,7 @@ extern void si_limit_occupancy(const pg_uuid_t *limit_id, TimestampTz from, Time
 /* What the tables say by a registered snapshot, this transaction's own changes left out; palloc'd. */
 extern void si_limit_from_tables(const pg_uuid_t *limit_id, int64 first, int32 n, Snapshot as_of, SiSlots *total, SiSlots *held);
 
-/* Its row changed: `more` (negative = less, at once) of it from now on. Raises SI003 as si_book_limit. */
-extern void si_limit_book_supply(const pg_uuid_t *limit_id, int64 more);
+/* Its row changed: so much instead of so much; less at once, more when the transaction commits. */
+extern void si_limit_book_supply(const pg_uuid_t *limit_id, int64 before, int64 after);
 
 #endif

@@ -322,7 +322,7 @@ no_fit_reason(const SiNeed *need, const char *tried, bool lacks_balance, bool an
     char gib[32];
 
     if (shortage && !any)
-        return psprintf("%s%s", shortage, lacks_balance ? "; vCPU-hours do not cover the run elsewhere" : "");
+        return pstrdup(shortage);
     if (shortage)
         return psprintf("%s; elsewhere %s", shortage, no_fit_reason(need, tried, lacks_balance, any, NULL));
 

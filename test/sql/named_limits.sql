@@ -19,14 +19,15 @@ CREATE FUNCTION pg_temp.victims(limit_name text, quantity integer, tenant text D
     planned_start timestamptz, effect text) LANGUAGE sql AS $$
 SELECT (SELECT j.job_name FROM sparkingest.ingestion_jobs AS j WHERE j.job_id = s.job_id), (SELECT t.tenant_name FROM sparkingest.tenants AS t
     WHERE t.tenant_id = s.tenant), s.planned_start, s.effect FROM sparkingest.set_limit(limit_name, quantity, fixture.tenant(victims.tenant)) WITH ORDINALITY
-    AS s (execution_id, job_id, tenant, planned_start, effect, n) ORDER BY n $$;
+    AS s (execution_id, job_id, tenant, planned_start, effect, n) ORDER BY effect, 1, planned_start $$;
 CREATE FUNCTION pg_temp.load(limit_name text, tenant text DEFAULT NULL, during tstzrange DEFAULT '[2026-03-02 09:00, 2026-03-02 13:00)')
 RETURNS TABLE (from_time text, until_time text, total bigint, allocated bigint) LANGUAGE sql AS $$
 SELECT to_char(starts_at, 'HH24:MI'), to_char(ends_at, 'HH24:MI'), total, allocated FROM sparkingest.limit_load(limit_name, during, fixture.tenant(tenant)) $$;
 
 SELECT sparkingest.create_tenant('Acme') IS NOT NULL AS created, sparkingest.create_tenant('Globex') IS NOT NULL AS created;
-SELECT sparkingest.purchase(fixture.tenant(t), 'vcpu_hours', 100000) IS NOT NULL AS hours, sparkingest.purchase(fixture.tenant(t), 'dedicated_units', 10, 'daily') IS NOT NULL AS units
-  FROM (VALUES ('Acme'), ('Globex')) AS v (t);
+SELECT sparkingest.purchase(fixture.tenant(t), 'vcpu_hours', 100000) IS NOT NULL AS hours FROM (VALUES ('Acme'), ('Globex')) AS v (t);
+SELECT sparkingest.purchase(fixture.tenant('Globex'), 'dedicated_units', 10, 'daily') IS NOT NULL AS units,
+    sparkingest.purchase(fixture.tenant('Acme'), 'dedicated_units', 1, 'daily', '2026-03-06 09:00+00') IS NOT NULL AS units;
 
 -- A limit of the service, and one of a tenant; the same quantity again changes nothing.
 SELECT * FROM pg_temp.victims('orders-db', 3);
@@ -37,7 +38,7 @@ SELECT event_type, (SELECT t.tenant_name FROM sparkingest.tenants AS t WHERE t.t
     WHERE event_type LIKE 'limit.%' ORDER BY event_id;
 
 -- Jobs of two tenants in two namespaces share it: the third run finds cores, but only one connection of two, and starts when there are more.
-SELECT fixture.production_job('Acme', 'a', 8, 16, 25, options => '{"limits": {"orders-db": 2}, "on_no_capacity": "wait"}'),
+SELECT fixture.production_job('Acme', 'a', 8, 16, 25, sla => '{"priority": 5}', options => '{"limits": {"orders-db": 2}, "on_no_capacity": "wait"}'),
     fixture.production_job('Globex', 'g', 8, 16, 25, options => '{"limits": {"orders-db": 1}, "on_no_capacity": "wait"}');
 SELECT options -> 'limits' AS limits FROM sparkingest.ingestion_jobs ORDER BY job_name;
 SELECT * FROM pg_temp.load('orders-db', during => '[2026-03-02 09:00, 2026-03-02 10:00)');
@@ -52,7 +53,7 @@ SELECT t.tenant_name, r.namespace, r.limited, h.quantity, h.starts_at = r.starts
     JOIN sparkingest.reservation_limits AS h USING (reservation_id) JOIN sparkingest.tenants AS t ON t.tenant_id = r.tenant_id AND t.tenant_id = h.tenant_id
     ORDER BY r.starts_at, 1;
 -- Beyond the window it waits, and says for what and until when.
-SELECT sparkingest.alter_job(fixture.job('a'), '{"sla_requirements": {"sla_window_hours": 0.5}}');
+SELECT sparkingest.alter_job(fixture.job('a'), '{"sla_requirements": {"sla_window_hours": 0.5, "priority": 5}}');
 SELECT * FROM pg_temp.run('a');
 SELECT v.cause, v.after ->> 'state' AS state FROM sparkingest.events AS v WHERE v.execution_id = fixture.latest('a') ORDER BY event_id;
 -- A run that ends early, is cancelled, or is planned again gives it to others at once.
@@ -97,8 +98,9 @@ SELECT * FROM pg_temp.load('orders-db');
 SET sparkingest.clock = '2026-03-02 10:00:00+00';
 SELECT fixture.claim(e.execution_id) FROM sparkingest.job_executions AS e WHERE e.job_id = fixture.job('g') AND planned_start = '2026-03-02 10:00+00' AND state = 'scheduled' LIMIT 1;
 SELECT * FROM pg_temp.victims('orders-db', 0);
-SELECT cause, after FROM sparkingest.events WHERE event_type = 'reservation.over_committed';
+SELECT cause FROM sparkingest.events WHERE event_type = 'reservation.over_committed';
 SELECT book, detail FROM books.differences();
+SELECT * FROM pg_temp.load('orders-db');
 SELECT * FROM pg_temp.victims('orders-db', 4);
 SET sparkingest.clock = '2026-03-02 09:00:00+00';
 
@@ -136,7 +138,7 @@ SELECT starts_at, ends_at FROM sparkingest.reserve(fixture.tenant('Acme'), 1, 1,
 SELECT * FROM pg_temp.load('own-db', 'Acme', '[2026-03-05 09:55, 2026-03-05 10:40)');
 
 -- Whoever changes the rows, the ledger follows: UPDATE, DELETE, COPY, TRUNCATE, and rolled back.
-SELECT reservation_id AS touched FROM sparkingest.reserve(fixture.tenant('Acme'), 1, 1, '1 hour', '2026-03-06 10:00+00', limits => '{"own-db": 4}') \gset
+SELECT reservation_id AS touched FROM sparkingest.reserve(fixture.tenant('Acme'), 1, 1, '1 hour', '2026-03-06 10:00+00', namespace => 'dedicated-cpu-ns', limits => '{"own-db": 4}') \gset
 UPDATE sparkingest.reservations SET starts_at = starts_at + '1 hour', ends_at = ends_at + '1 hour' WHERE reservation_id = :'touched';
 SELECT * FROM pg_temp.load('own-db', 'Acme', '[2026-03-06 10:00, 2026-03-06 13:00)');
 SELECT * FROM fixture.refusal(format('UPDATE sparkingest.reservation_limits SET quantity = 6 WHERE reservation_id = %L', :'touched'));
@@ -148,7 +150,7 @@ SELECT * FROM pg_temp.load('own-db', 'Acme', '[2026-03-06 10:00, 2026-03-06 13:0
 ROLLBACK;
 SELECT * FROM pg_temp.load('own-db', 'Acme', '[2026-03-06 10:00, 2026-03-06 13:00)');
 SELECT * FROM sparkingest.verify_ledger();
-UPDATE sparkingest.reservations SET status = 'released', released_at = sparkingest.clock(), held = 0 WHERE reservation_id = :'touched';
+UPDATE sparkingest.reservations SET status = 'released', released_at = sparkingest.clock() WHERE reservation_id = :'touched';
 SELECT count(*) FROM sparkingest.reservation_limits WHERE reservation_id = :'touched';
 SELECT * FROM pg_temp.load('own-db', 'Acme', '[2026-03-06 10:00, 2026-03-06 13:00)');
 UPDATE sparkingest.limits SET quantity = 7 WHERE limit_name = 'own-db';
@@ -164,7 +166,9 @@ BEGIN;
 SELECT * FROM pg_temp.victims('fresh', 2, 'Acme');
 SELECT starts_at FROM sparkingest.reserve(fixture.tenant('Acme'), 1, 1, '1 hour', '2026-03-07 10:00+00', limits => '{"fresh": 2}');
 SELECT starts_at FROM sparkingest.reserve(fixture.tenant('Acme'), 1, 1, '1 hour', '2026-03-07 10:00+00', limits => '{"fresh": 1}');
-SELECT code, message, hint FROM fixture.refusal($$SELECT sparkingest.set_limit('fresh', 3, fixture.tenant('Acme'))$$);
+SELECT * FROM pg_temp.victims('fresh', 3, 'Acme');
+SELECT starts_at FROM sparkingest.reserve(fixture.tenant('Acme'), 1, 1, '1 hour', '2026-03-07 10:00+00', limits => '{"fresh": 1}');
+SELECT * FROM sparkingest.verify_ledger();
 COMMIT;
 SELECT * FROM pg_temp.load('fresh', 'Acme', '[2026-03-07 10:00, 2026-03-07 13:00)');
 
@@ -181,8 +185,9 @@ DELETE FROM sparkingest.limits WHERE limit_name = 'both';
 SELECT state, planned_start, waiting_reason FROM pg_temp.run('orphan');
 SELECT code, message FROM fixture.refusal($$SELECT sparkingest.drop_limit('both')$$);
 SELECT sparkingest.drop_job(fixture.job('orphan'));
-SELECT sparkingest.set_limit('short-lived', 1), sparkingest.drop_limit('short-lived');
-SELECT sparkingest.drop_limit('short-lived') WHERE false;
+SELECT * FROM pg_temp.victims('short-lived', 1);
+SELECT sparkingest.drop_limit('short-lived');
+SELECT event_type, before, after FROM sparkingest.events WHERE event_type LIKE 'limit.%' ORDER BY event_id DESC LIMIT 2;
 SELECT code, message, hint FROM fixture.refusal($$SELECT sparkingest.drop_limit('short-lived')$$);
 
 -- Bad values: nothing is changed.
@@ -224,6 +229,5 @@ SELECT * FROM books.differences();
 TRUNCATE sparkingest.reservation_limits;
 SELECT sum(allocated) FROM sparkingest.limit_load('own-db', '[2026-03-02 09:00, 2026-03-08 13:00)', fixture.tenant('Acme'));
 SELECT * FROM sparkingest.verify_ledger();
-DELETE FROM sparkingest.job_executions;
-DELETE FROM sparkingest.reservations;
+UPDATE sparkingest.reservations SET limited = false WHERE limited;
 \i :end
