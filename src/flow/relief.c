@@ -32,7 +32,7 @@ si_relief_effect_name(SiReliefEffect effect)
 /* What has less than it promised, and when. */
 typedef struct Strain
 {
-    const SiPoolRef *pool;     /* or: */
+    const SiPoolRef *pool; /* or: */
     const pg_uuid_t *limit_id;
     TimestampTz from;
     TimestampTz until;

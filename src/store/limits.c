@@ -162,8 +162,9 @@ si_limit_demand(const pg_uuid_t *limit_id, TimestampTz from, TimestampTz until, 
 int
 si_reservation_limits(const pg_uuid_t *reservation_id, SiHeldLimit **out)
 {
-    static SiStatement find = {"SELECT r.limit_id, r.tenant_id, l.limit_name, r.quantity, r.starts_at, r.ends_at FROM sparkingest.reservation_limits AS r "
-                               "LEFT JOIN sparkingest.limits AS l USING (limit_id) WHERE r.reservation_id = $1 ORDER BY l.limit_name, r.limit_id",
+    static SiStatement find = {"SELECT r.limit_id, r.tenant_id, l.limit_name, r.quantity, r.starts_at, r.ends_at "
+                               "FROM sparkingest.reservation_limits AS r LEFT JOIN sparkingest.limits AS l USING (limit_id) "
+                               "WHERE r.reservation_id = $1 ORDER BY l.limit_name, r.limit_id",
                                1,
                                {UUIDOID},
                                .by_index = true};

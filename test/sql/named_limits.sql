@@ -137,13 +137,21 @@ SELECT starts_at, ends_at FROM sparkingest.reserve(fixture.tenant('Acme'), 1, 1,
 SELECT starts_at, ends_at FROM sparkingest.reserve(fixture.tenant('Acme'), 1, 1, '4 minutes', '2026-03-05 10:02+00', namespace => 'vcpu-hours-ns', limits => '{"own-db": 5}');
 SELECT * FROM pg_temp.load('own-db', 'Acme', '[2026-03-05 09:55, 2026-03-05 10:40)');
 
--- Whoever changes the rows, the ledger follows: UPDATE, DELETE, COPY, TRUNCATE, and rolled back.
+-- Whoever changes the rows, the ledger follows: INSERT, UPDATE, DELETE, and what is rolled back.
 SELECT reservation_id AS touched FROM sparkingest.reserve(fixture.tenant('Acme'), 1, 1, '1 hour', '2026-03-06 10:00+00', namespace => 'dedicated-cpu-ns', limits => '{"own-db": 4}') \gset
 UPDATE sparkingest.reservations SET starts_at = starts_at + '1 hour', ends_at = ends_at + '1 hour' WHERE reservation_id = :'touched';
 SELECT * FROM pg_temp.load('own-db', 'Acme', '[2026-03-06 10:00, 2026-03-06 13:00)');
 SELECT * FROM fixture.refusal(format('UPDATE sparkingest.reservation_limits SET quantity = 6 WHERE reservation_id = %L', :'touched'));
 UPDATE sparkingest.reservation_limits SET quantity = 5 WHERE reservation_id = :'touched';
 SELECT * FROM pg_temp.load('own-db', 'Acme', '[2026-03-06 10:00, 2026-03-06 13:00)');
+PREPARE enter(uuid, integer) AS INSERT INTO sparkingest.reservation_limits SELECT r.reservation_id, l.limit_id, r.tenant_id, $2, r.starts_at, r.ends_at
+    FROM sparkingest.reservations AS r, sparkingest.limits AS l WHERE reservation_id = $1 AND limit_name = 'orders-db';
+SELECT code, message FROM fixture.refusal(format('EXECUTE enter(%L, 5)', :'touched'));
+BEGIN;
+EXECUTE enter(:'touched', 3);
+SELECT * FROM pg_temp.load('orders-db', during => '[2026-03-06 10:00, 2026-03-06 13:00)');
+ROLLBACK;
+SELECT * FROM pg_temp.load('orders-db', during => '[2026-03-06 10:00, 2026-03-06 13:00)');
 BEGIN;
 DELETE FROM sparkingest.reservations WHERE reservation_id = :'touched';
 SELECT * FROM pg_temp.load('own-db', 'Acme', '[2026-03-06 10:00, 2026-03-06 13:00)');
