@@ -288,7 +288,7 @@ COMMENT ON COLUMN sparkingest.ingestion_jobs.on_no_capacity IS 'Last step of the
 COMMENT ON COLUMN sparkingest.ingestion_jobs.overlap_policy IS 'What a fire does while an earlier run is not finished (J4)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.misfire_policy IS 'Which of the fires missed inside catchup_window are made up for (J3)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.catchup_window IS 'How late a missed fire may still run (J3)';
-COMMENT ON COLUMN sparkingest.ingestion_jobs.options IS 'As given: also auto_draft, auto_promote, overlap_limit, retry, spark_conf, image';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.options IS 'As given: also auto_draft, auto_promote, overlap_limit, retry, spark_conf, image, limits';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.watermark IS 'Incremental cursor up to which data was read by a successful production run';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.target_namespace IS 'Namespace chosen at promotion; NULL while draft';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_oid IS 'Role that created the job, or took it over when that was dropped (J12)';
@@ -313,6 +313,7 @@ CREATE TABLE sparkingest.reservations (
     created_by text NOT NULL,
     released_at timestamptz,
     held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
+    limited boolean NOT NULL DEFAULT false,
     CHECK (starts_at < ends_at),
     CHECK ((status = 'released') = (released_at IS NOT NULL))
 );
@@ -334,6 +335,39 @@ COMMENT ON COLUMN sparkingest.reservations.created_at IS 'When it was made';
 COMMENT ON COLUMN sparkingest.reservations.created_by IS 'Role that made it';
 COMMENT ON COLUMN sparkingest.reservations.released_at IS 'When it was released';
 COMMENT ON COLUMN sparkingest.reservations.held IS 'Millicore-seconds of vCPU-hours held for an application''s reservation; 0 when it is released, and where an execution pays';
+COMMENT ON COLUMN sparkingest.reservations.limited IS 'It was made with something of named limits: while it is active, rows of reservation_limits say what';
+
+CREATE TABLE sparkingest.limits (
+    limit_id uuid PRIMARY KEY,
+    tenant_id uuid REFERENCES sparkingest.tenants,
+    limit_name text NOT NULL CHECK (limit_name OPERATOR(pg_catalog.~) '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+    quantity integer NOT NULL CHECK (quantity BETWEEN 0 AND 1000000),
+    UNIQUE NULLS NOT DISTINCT (tenant_id, limit_name)
+);
+COMMENT ON TABLE sparkingest.limits IS 'Named limits of things that jobs share, such as connections to a source database (set_limit)';
+COMMENT ON COLUMN sparkingest.limits.limit_id IS 'Identifier; also the key of its account in the ledger';
+COMMENT ON COLUMN sparkingest.limits.tenant_id IS 'Owner, for whose jobs it counts; NULL = the service: for all';
+COMMENT ON COLUMN sparkingest.limits.limit_name IS 'Name that jobs state, a DNS label; the service''s goes before a tenant''s own';
+COMMENT ON COLUMN sparkingest.limits.quantity IS 'How much of it may be held at a time';
+
+CREATE TABLE sparkingest.reservation_limits (
+    reservation_id uuid NOT NULL REFERENCES sparkingest.reservations ON DELETE CASCADE,
+    limit_id uuid NOT NULL,
+    tenant_id uuid NOT NULL,
+    quantity integer NOT NULL CHECK (quantity BETWEEN 1 AND 1000000),
+    starts_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL,
+    PRIMARY KEY (reservation_id, limit_id),
+    CHECK (starts_at < ends_at)
+);
+CREATE INDEX ON sparkingest.reservation_limits (limit_id, ends_at);
+COMMENT ON TABLE sparkingest.reservation_limits IS 'What active reservations hold of limits; a row goes with the release. limit_id is no foreign key: whoever plans runs waits for nobody who drops a limit';
+COMMENT ON COLUMN sparkingest.reservation_limits.reservation_id IS 'Reservation';
+COMMENT ON COLUMN sparkingest.reservation_limits.limit_id IS 'Limit';
+COMMENT ON COLUMN sparkingest.reservation_limits.tenant_id IS 'Tenant of the reservation';
+COMMENT ON COLUMN sparkingest.reservation_limits.quantity IS 'How much of it';
+COMMENT ON COLUMN sparkingest.reservation_limits.starts_at IS 'Start of the reservation';
+COMMENT ON COLUMN sparkingest.reservation_limits.ends_at IS 'End of the reservation, exclusive';
 
 CREATE TABLE sparkingest.job_executions (
     execution_id uuid PRIMARY KEY,
@@ -653,7 +687,9 @@ SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_purchases', '')
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.discounts', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.grants', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.ingestion_jobs', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.limits', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.reservations', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.reservation_limits', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.job_executions', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_entries', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_chains', '');

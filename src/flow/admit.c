@@ -9,6 +9,7 @@
 #include "domain/slots.h"
 #include "domain/types.h"
 #include "flow/admit.h"
+#include "flow/named_limits.h"
 #include "flow/place.h"
 #include "flow/sla.h"
 #include "flow/state.h"
@@ -80,6 +81,7 @@ ask(const SiJob *job, const SiExecution *e, const Wish *wish, const char *actor,
         need.duration_usecs += wish->start - now;
     }
     need.window_usecs = wish->latest - need.not_before;
+    si_needs_of_job(job, &need);
     si_place(&need, now, out);
 }
 

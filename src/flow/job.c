@@ -171,7 +171,7 @@ si_job_alter(const SiCaller *caller, SiJob *job, Jsonb *changes, TimestampTz now
         si_limits_check_job(job, false, true);
     if (edit.data)
         job->watermark = NULL;
-    if (edit.definition || edit.schedule)
+    if (edit.definition || edit.schedule || edit.limits)
         replan(job, caller->name, now);
     if (edit.schedule)
         si_schedule_announce(job, now);

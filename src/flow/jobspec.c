@@ -7,6 +7,7 @@
 
 #include "flow/destination.h"
 #include "flow/jobspec.h"
+#include "flow/named_limits.h"
 #include "flow/options.h"
 #include "flow/requirements.h"
 #include "flow/schedule.h"
@@ -109,6 +110,12 @@ differs(Jsonb *a, Jsonb *b)
     return compareJsonbContainers(&a->root, &b->root) != 0;
 }
 
+static bool
+differs_or_came(Jsonb *before, Jsonb *after)
+{
+    return before && after ? differs(before, after) : before != after;
+}
+
 static void
 apply_definition(SiJob *job, Jsonb *changes, SiJobEdit *edit)
 {
@@ -187,6 +194,7 @@ si_jobspec_apply(SiJob *job, Jsonb *changes, SiJobEdit *edit)
     options = si_json_object(changes, "changes", "options");
     if (options != NULL)
     {
+        edit->limits = differs_or_came(si_needs_stated(job->options), si_needs_stated(options));
         job->options = options;
         si_options_check(job);
     }

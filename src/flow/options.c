@@ -9,6 +9,7 @@
 
 #include "domain/names.h"
 #include "domain/sparkconf.h"
+#include "flow/named_limits.h"
 #include "flow/options.h"
 #include "flow/secrets.h"
 #include "pg/duration.h"
@@ -24,7 +25,7 @@
 
 static const char *const keys[] = {"on_no_capacity", "overlap_policy", "overlap_limit", "misfire_policy",
                                    "catchup_window", "spark_conf", "image", "auto_draft",
-                                   "auto_promote", "retry", NULL};
+                                   "auto_promote", "retry", "limits", NULL};
 static const char *const retry_keys[] = {"max_attempts", NULL};
 
 /* In the order of their enums. */
@@ -153,6 +154,7 @@ void
 si_options_check(SiJob *job)
 {
     Jsonb *options = job->options;
+    SiNeed need = {0};
     SiOptions rest;
     char *image;
     char *conf;
@@ -164,6 +166,7 @@ si_options_check(SiJob *job)
     job->overlap_policy = (SiOverlapPolicy) choice(options, "overlap_policy", overlap_words, SI_OVERLAP_FORBID);
     job->misfire_policy = (SiMisfire) choice(options, "misfire_policy", misfire_words, SI_MISFIRE_LATEST);
     job->catchup_usecs = catchup_window(options);
+    si_needs_check(si_needs_stated(options), PATH ".limits", &job->tenant_id, &need);
     si_options_read(job, &rest);
     if ((job->overlap_policy == SI_OVERLAP_ALLOW) != (rest.overlap_limit > 0))
         si_bad_value(PATH ".overlap_limit", (char *) NULL, "goes with overlap_policy allow, and is required there");

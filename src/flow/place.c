@@ -52,9 +52,9 @@ length_at(const Window *w, const SiNeed *need, int64 step, int64 start, Timestam
     return w->length;
 }
 
-/* First slot that fits, or SI_NO_SLOT, and how many slots it takes there. */
+/* First slot that has cores and memory, or SI_NO_SLOT, and how many slots it takes there. */
 static int64
-search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length)
+search_pool(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length)
 {
     int64 step = pool->namespace.step_usecs;
     Window w = window_of(need, step, now, latest_start);
@@ -73,6 +73,61 @@ search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, Timestam
     {
         *length = w.length;
         start = si_available_from(pool, claim, *length, w.earliest, w.latest);
+    }
+    return start;
+}
+
+/* The first of the limits that is not free over [from, until); NULL = all are. */
+static const SiLimitNeed *
+scarce_limit(const SiNeed *need, TimestampTz from, TimestampTz until)
+{
+    for (int i = 0; i < need->n_limits; i++)
+        if (!si_limit_is_free(&need->limits[i], from, until))
+            return &need->limits[i];
+    return NULL;
+}
+
+/*
+ * The same for a start that must not be before `from`. A limit says when it may be free, the pool when it has room from then
+ * on, and so on until both agree.
+ */
+static int64
+search_later(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz from,
+             TimestampTz latest_start, int32 *length)
+{
+    int64 step = pool->namespace.step_usecs;
+    SiNeed later = *need;
+
+    if (from == SI_NO_TIME || si_slot_ceil(from, step) > si_slot_floor(latest_start, step))
+        return SI_NO_SLOT;
+    later.not_before = from;
+    return search_pool(pool, claim, &later, now, latest_start, length);
+}
+
+/* First slot that fits, or SI_NO_SLOT. *shortage, unless NULL, tells of the limit that was in the way first. */
+static int64
+search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length,
+       char **shortage)
+{
+    int64 step = pool->namespace.step_usecs;
+    int64 start = search_pool(pool, claim, need, now, latest_start, length);
+    TimestampTz horizon = si_horizon(now);
+    const SiLimitNeed *scarce;
+
+    while (start != SI_NO_SLOT)
+    {
+        TimestampTz from = si_slot_time(start, step);
+        TimestampTz until = si_slot_time(start + *length, step);
+        TimestampTz next;
+
+        scarce = scarce_limit(need, from, until);
+        if (scarce == NULL)
+            break;
+        if (shortage && *shortage == NULL)
+            *shortage = si_limit_shortage(scarce, from, until, horizon);
+        /* In the present slot the need is longer than later: of a later start the limit is to be asked anew. */
+        next = from <= now ? from + step : si_limit_next(scarce, from, Min(latest_start, horizon), until - from);
+        start = search_later(pool, claim, need, now, next, Min(latest_start, horizon), length);
     }
     return start;
 }
@@ -112,6 +167,45 @@ pay(const Price *cost, SiReservation *reservation, TimestampTz now, SiPlacement 
     return true;
 }
 
+static void
+give_limits(const SiNeed *need, int n, TimestampTz from, TimestampTz until)
+{
+    for (int i = 0; i < n; i++)
+        si_limit_give(&need->limits[i].limit_id, need->limits[i].quantity, from, until);
+}
+
+/* Takes slots of the pool and the limits over them, or nothing; whether all were free still. */
+static bool
+take_slots(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, int64 start, int32 length)
+{
+    TimestampTz from = si_slot_time(start, pool->namespace.step_usecs);
+    TimestampTz until = si_slot_time(start + length, pool->namespace.step_usecs);
+
+    if (!si_claim_take(&pool->namespace, claim, start, length, false))
+        return false;
+    for (int i = 0; i < need->n_limits; i++)
+        if (!si_limit_take(&need->limits[i].limit_id, need->limits[i].quantity, from, until, false))
+        {
+            give_limits(need, i, from, until);
+            si_claim_give(&pool->namespace, claim, start, length);
+            return false;
+        }
+    return true;
+}
+
+/* The rows of what was taken of limits; the ledger has it already. */
+static void
+enter_limits(const SiNeed *need, const SiReservation *r)
+{
+    for (int i = 0; i < need->n_limits; i++)
+    {
+        SiHeldLimit held = {r->reservation_id, need->limits[i].limit_id, r->tenant_id, NULL, need->limits[i].quantity, r->starts_at, r->ends_at};
+
+        si_book_expect(&r->reservation_id);
+        si_reservation_limit_insert(&held);
+    }
+}
+
 /* Tries one namespace; fills out when it takes a place. */
 static bool
 take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bool fallback, SiPlacement *out)
@@ -127,10 +221,10 @@ take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bo
     /* Who finds a place and loses it to another looks again: check and take are one step (C3). */
     do
     {
-        start = search(pool, &claim, need, now, latest, &length);
+        start = search(pool, &claim, need, now, latest, &length, &out->shortage);
         if (start == SI_NO_SLOT)
             return false;
-    } while (!si_claim_take(&pool->namespace, &claim, start, length, false));
+    } while (!take_slots(pool, &claim, need, start, length));
 
     reservation.reservation_id = si_uuid_new();
     reservation.pool_id = claim.accounts[0].pool_id;
@@ -141,8 +235,10 @@ take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bo
     reservation.starts_at = si_slot_time(start, step);
     reservation.ends_at = si_slot_time(start + length, step);
     reservation.draft_fallback = fallback;
+    reservation.limited = need->n_limits > 0;
     if (need->pays && cost->amount > 0 && !pay(cost, &reservation, now, out))
     {
+        give_limits(need, need->n_limits, reservation.starts_at, reservation.ends_at);
         si_claim_give(&pool->namespace, &claim, start, length);
         return false;
     }
@@ -151,6 +247,7 @@ take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bo
         si_book_expect(&reservation.reservation_id);
         si_reservation_insert(&reservation, need->actor, now);
     }
+    enter_limits(need, &reservation);
 
     out->placed = true;
     out->reservation_id = reservation.reservation_id;
@@ -170,7 +267,7 @@ si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now)
     int64 start;
 
     si_claim_make(&pool->namespace, pool->tenant_id, need->cpu_millicores, need->memory_mib, &claim);
-    start = search(pool, &claim, need, now, need->not_before + need->window_usecs, &length);
+    start = search(pool, &claim, need, now, need->not_before + need->window_usecs, &length, NULL);
     return start == SI_NO_SLOT ? SI_NO_TIME : si_slot_time(start, pool->namespace.step_usecs);
 }
 
@@ -219,10 +316,15 @@ candidates(const SiNeed *need, SiPoolRef **out, bool **fallback, bool **costs)
 }
 
 static char *
-no_fit_reason(const SiNeed *need, const char *tried, bool lacks_balance, bool any)
+no_fit_reason(const SiNeed *need, const char *tried, bool lacks_balance, bool any, const char *shortage)
 {
     char cores[32];
     char gib[32];
+
+    if (shortage && !any)
+        return pstrdup(shortage);
+    if (shortage)
+        return psprintf("%s; elsewhere %s", shortage, no_fit_reason(need, tried, lacks_balance, any, NULL));
 
     si_quantity_print(need->cpu_millicores, 1000, cores, sizeof(cores));
     si_quantity_print(need->memory_mib, 1024, gib, sizeof(gib));
@@ -291,15 +393,19 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
     open_to = palloc0((n + 1) * sizeof(bool));
     for (int i = 0; i < n; i++)
     {
+        char *shortage = out->shortage;
         Price cost = {0};
 
         if (costs[i] && !is_covered(&pools[i].namespace, need, now, &cost, out))
             continue;
         open_to[i] = true;
+        out->shortage = NULL;
         if (take(&pools[i], need, &cost, now, fallback[i], out))
             return;
-        if (has_supply(&pools[i], need))
+        if (out->shortage == NULL && has_supply(&pools[i], need))
             appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", pools[i].namespace.name);
+        if (shortage)
+            out->shortage = shortage;
     }
 
     /* No fit: say when there will be one, looking as far as the horizon. */
@@ -319,13 +425,32 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
         if (start < out->earliest)
             out->earliest = start;
     }
-    out->reason = no_fit_reason(need, tried.data, out->lacks_balance, tried.len > 0);
+    out->reason = no_fit_reason(need, tried.data, out->lacks_balance, tried.len > 0, out->shortage);
 }
 
 bool
 si_unplace(const pg_uuid_t *reservation_id, TimestampTz now)
 {
     return si_reservation_release(reservation_id, now);
+}
+
+/* What a reservation holds of limits, as a need. */
+static int
+needs_of(const SiReservation *reservation, const SiLimitNeed **out)
+{
+    SiHeldLimit *held;
+    int n = si_reservation_limits(&reservation->reservation_id, &held);
+    SiLimitNeed *needs = palloc((n + 1) * sizeof(SiLimitNeed));
+
+    for (int i = 0; i < n; i++)
+    {
+        SiLimit limit;
+        bool exists = si_limit_load(&held[i].limit_id, &limit);
+
+        needs[i] = (SiLimitNeed){held[i].limit_id, held[i].limit_name, held[i].quantity, exists ? limit.quantity : -1};
+    }
+    *out = needs;
+    return n;
 }
 
 bool
@@ -351,18 +476,26 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     need.duration_usecs = reservation->ends_at - reservation->starts_at;
     need.not_before = starts_at;
     need.same_length = true;
+    if (reservation->limited)
+        need.n_limits = needs_of(reservation, &need.limits);
 
     /* Its old slots count as free (C5). */
     first = si_slot_floor(reservation->starts_at, step);
     length = (int32) (si_slot_ceil(reservation->ends_at, step) - first);
     si_claim_make(&pool.namespace, pool.tenant_id, need.cpu_millicores, need.memory_mib, &claim);
     si_claim_give(&pool.namespace, &claim, first, length);
-    start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), &length);
-    if (start == SI_NO_SLOT || !si_claim_take(&pool.namespace, &claim, start, length, false))
+    give_limits(&need, need.n_limits, reservation->starts_at, reservation->ends_at);
+    start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), &length, NULL);
+    if (start == SI_NO_SLOT || !take_slots(&pool, &claim, &need, start, length))
         return false;
     reservation->starts_at = si_slot_time(start, step);
     reservation->ends_at = si_slot_time(start + length, step);
     si_book_expect(&reservation->reservation_id);
     si_reservation_move(&reservation->reservation_id, reservation->starts_at, reservation->ends_at);
+    for (int i = 0; i < need.n_limits; i++)
+    {
+        si_book_expect(&reservation->reservation_id);
+        si_reservation_limits_move(&reservation->reservation_id, &need.limits[i].limit_id, reservation->starts_at, reservation->ends_at);
+    }
     return true;
 }

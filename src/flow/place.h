@@ -1,10 +1,12 @@
 /*
- * place.h: finding and taking capacity: earliest fit in the spillover order (C1, C3, C8, C12).
+ * place.h: finding and taking capacity: earliest fit in the spillover order (C1, C3, C8, C12), of cores and memory of a pool
+ * and of named limits, all over the whole duration.
  */
 #ifndef SI_FLOW_PLACE_H
 #define SI_FLOW_PLACE_H
 
 #include "flow/availability.h"
+#include "flow/limit_account.h"
 #include "store/reservations.h"
 
 typedef struct SiNeed
@@ -21,6 +23,8 @@ typedef struct SiNeed
     bool same_length;           /* a reservation that moves: a late start in the present slot takes no slot more */
     SiOnNoCapacity last_step;
     const char *actor;
+    const SiLimitNeed *limits; /* each limit once */
+    int n_limits;
 } SiNeed;
 
 typedef struct SiPlacement
@@ -34,6 +38,7 @@ typedef struct SiPlacement
     bool borrowed;
     bool draft_fallback;
     char *reason;         /* not placed: why, in words */
+    char *shortage;       /* not placed: which limit was in the way where there were cores and memory, in words; NULL = none */
     TimestampTz earliest; /* not placed: first start that fits beyond the window; SI_NO_TIME = none in the horizon */
     bool lacks_balance;   /* not placed: more vCPU-hours would open further namespaces */
     int64 lacking;        /* millicore-seconds that are missing then */

@@ -46,7 +46,7 @@ describe(const SiReservation *r)
 void
 si_reserve_refuse(const SiNeed *need, const SiPlacement *placement)
 {
-    if (placement->lacks_balance && placement->earliest == SI_NO_TIME)
+    if (placement->lacks_balance && placement->earliest == SI_NO_TIME && placement->shortage == NULL)
         ereport(ERROR, (errcode(ERRCODE_SI_BALANCE), errmsg("no capacity that the tenant may use: %s", placement->reason),
                         errdetail("%s vCPU-hours are missing.", si_hours_text(placement->lacking)),
                         errhint("A purchase of " INT64_FORMAT " vcpu_hours would cover it, or one of " INT64_FORMAT " dedicated_units.",

@@ -431,23 +431,22 @@ si_execution_of_reservation(const pg_uuid_t *reservation_id, pg_uuid_t *executio
     return found;
 }
 
-int
-si_executions_in(const char *namespace_name, TimestampTz from, TimestampTz until, SiVictim **out)
+#define SELECT_VICTIMS \
+    "SELECT r.reservation_id, e.execution_id FROM sparkingest.reservations AS r " \
+    "LEFT JOIN sparkingest.job_executions AS e USING (reservation_id) " \
+    "LEFT JOIN sparkingest.ingestion_jobs AS j USING (job_id) "
+#define ORDER_VICTIMS \
+    "ORDER BY COALESCE(e.state = 'scheduled', false) DESC, COALESCE(j.priority, 0), r.starts_at DESC, " \
+    "r.created_at DESC, r.reservation_id"
+
+static int
+victims(SiStatement *find, Datum *values, SiVictim **out)
 {
-    static SiStatement find = {"SELECT r.reservation_id, e.execution_id FROM sparkingest.reservations AS r "
-                               "LEFT JOIN sparkingest.job_executions AS e USING (reservation_id) "
-                               "LEFT JOIN sparkingest.ingestion_jobs AS j USING (job_id) "
-                               "WHERE r.namespace = $1 AND r.status = 'active' AND r.ends_at > $2 AND r.starts_at < $3 "
-                               "ORDER BY COALESCE(e.state = 'scheduled', false) DESC, COALESCE(j.priority, 0), r.starts_at DESC, "
-                               "r.created_at DESC, r.reservation_id",
-                               3,
-                               {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
     MemoryContext context = CurrentMemoryContext;
-    Datum values[] = {si_text_datum(namespace_name), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};
     uint64 n;
 
     si_sql_open();
-    n = si_sql_run_latest(&find, values, NULL);
+    n = si_sql_run_latest(find, values, NULL);
     *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiVictim));
     for (uint64 i = 0; i < n; i++)
     {
@@ -459,4 +458,28 @@ si_executions_in(const char *namespace_name, TimestampTz from, TimestampTz until
     }
     si_sql_close();
     return (int) n;
+}
+
+int
+si_executions_in(const char *namespace_name, TimestampTz from, TimestampTz until, SiVictim **out)
+{
+    static SiStatement find = {SELECT_VICTIMS "WHERE r.namespace = $1 AND r.status = 'active' AND r.ends_at > $2 AND r.starts_at < $3 " ORDER_VICTIMS,
+                               3,
+                               {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+    Datum values[] = {si_text_datum(namespace_name), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};
+
+    return victims(&find, values, out);
+}
+
+int
+si_executions_limited(const pg_uuid_t *limit_id, TimestampTz from, TimestampTz until, SiVictim **out)
+{
+    static SiStatement find = {SELECT_VICTIMS "JOIN sparkingest.reservation_limits AS l USING (reservation_id) "
+                                              "WHERE l.limit_id = $1 AND l.ends_at > $2 AND l.starts_at < $3 " ORDER_VICTIMS,
+                               3,
+                               {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+                               .by_index = true};
+    Datum values[] = {UUIDPGetDatum(limit_id), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};
+
+    return victims(&find, values, out);
 }

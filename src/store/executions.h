@@ -102,6 +102,9 @@ typedef struct SiVictim
 /* palloc'd; returns how many. */
 extern int si_executions_in(const char *namespace_name, TimestampTz from, TimestampTz until, SiVictim **out);
 
+/* The same of reservations that hold something of a limit then. */
+extern int si_executions_limited(const pg_uuid_t *limit_id, TimestampTz from, TimestampTz until, SiVictim **out);
+
 /* Inserts with what admission decides. */
 extern void si_execution_insert(const SiExecution *execution);
 
