@@ -155,6 +155,12 @@ si_extend(const SiJob *job, SiExecution *e, const char *actor, TimestampTz now)
     if (!open_overrun(e, now, &o))
         return false;
     reason = take(&o);
+    if (reason != NULL && job->has_dependants)
+    {
+        /* What starts after it cannot start at this line: it gives up its place there, for a later one. */
+        si_dependants_follow(e, actor, now);
+        reason = take(&o);
+    }
     if (reason == NULL)
         reason = pay(&o);
     if (reason != NULL && e->overrun_reason != NULL && strcmp(reason, e->overrun_reason) == 0)
