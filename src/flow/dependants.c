@@ -226,10 +226,18 @@ let_go(const Dependant *d, SiExecution *e, TimestampTz at)
     si_wake_at_commit();
 }
 
+static const char *
+unplanned(const SiDependency *predecessor, SiState state)
+{
+    return psprintf(state == SI_WAITING ? "waits for job \"%s\", which waits itself" : "waits for job \"%s\", which runs beyond its planned end",
+                    predecessor->job_name);
+}
+
 static void
 settle_run(Dependant *d, const pg_uuid_t *run)
 {
     SiPredecessor *predecessors = palloc0(d->n_predecessors * sizeof(SiPredecessor));
+    const char *cause;
     SiExecution e;
     SiTime at;
     int which;
@@ -253,14 +261,15 @@ settle_run(Dependant *d, const pg_uuid_t *run)
     switch (si_after_decide(predecessors, d->n_predecessors, d->now, &at, &which))
     {
         case SI_AFTER_CANCEL:
-            (void) si_cancel(&e, psprintf("it starts after job \"%s\", whose run ended as %s", d->predecessors[which].job_name, si_state_name(predecessors[which].state)),
-                             d->actor, d->now);
+            cause = psprintf("it starts after job \"%s\", whose run ended as %s", d->predecessors[which].job_name,
+                             si_state_name(predecessors[which].state));
+            (void) si_cancel(&e, cause, d->actor, d->now);
             break;
         case SI_AFTER_MISSING:
             keep_waiting(d, &e, psprintf("waits for a run of job \"%s\"", d->predecessors[which].job_name));
             break;
         case SI_AFTER_UNPLANNED:
-            keep_waiting(d, &e, predecessors[which].state == SI_WAITING ? psprintf("waits for job \"%s\", which waits itself", d->predecessors[which].job_name) : psprintf("waits for job \"%s\", which runs beyond its planned end", d->predecessors[which].job_name));
+            keep_waiting(d, &e, unplanned(&d->predecessors[which], predecessors[which].state));
             break;
         case SI_AFTER_FOLLOW:
             follow(d, &e, at);

@@ -46,7 +46,7 @@ si_dependency_leads(const pg_uuid_t *from_job_id, const pg_uuid_t *to_job_id)
 {
     static SiStatement find = {"WITH RECURSIVE before (job_id) AS (SELECT $1::uuid UNION SELECT d.after_job_id FROM before AS b "
                                "JOIN sparkingest.job_dependencies AS d ON d.job_id = b.job_id) "
-                               "SELECT FROM before WHERE job_id = $2",
+                               "SELECT FROM (SELECT b.job_id FROM before AS b) AS t WHERE t.job_id = $2",
                                2,
                                {UUIDOID, UUIDOID}};
     Datum values[] = {UUIDPGetDatum(from_job_id), UUIDPGetDatum(to_job_id)};

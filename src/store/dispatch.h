@@ -31,8 +31,8 @@ typedef struct SiLiveRow
 } SiLiveRow;
 
 /*
- * Executions to claim in a cluster, in order of planned start: scheduled, planned start reached, awaiting no run of another job, tenant active, cluster
- * enabled. Takes no lock: claim each by si_dispatch_claimable. Returns how many, at most limit.
+ * Executions to claim in a cluster, in order of planned start: scheduled, planned start reached, awaiting no run of another
+ * job, tenant active, cluster enabled. Takes no lock: claim each by si_dispatch_claimable. Returns how many, at most limit.
  */
 extern int si_dispatch_due(const char *cluster_name, TimestampTz now, int limit, pg_uuid_t **out);
 
