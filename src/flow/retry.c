@@ -97,7 +97,9 @@ admit(const Failure *f, int64 memory_mib, SiExecution *next, const char **why)
     /* Who was preempted has done nothing wrong: it need not wait. */
     if (f->class != SI_ERROR_PREEMPTED)
         admission.not_before += si_retry_backoff(&f->policy, f->failed, pg_prng_double(&pg_global_prng_state));
-    admission.cause = psprintf("attempt %d after %s", admission.attempt, si_error_class_name(f->class));
+    admission.cause = f->class == SI_ERROR_PREEMPTED
+                          ? "the run before made room for the owner of the units that it had borrowed"
+                          : psprintf("attempt %d after %s", admission.attempt, si_error_class_name(f->class));
     if (!si_admit(f->job, &admission, f->now, next))
     {
         *why = next->waiting_reason;
