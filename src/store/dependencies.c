@@ -29,7 +29,8 @@ si_dependency_find_job(const pg_uuid_t *tenant_id, const char *name_or_id, pg_uu
     static SiStatement find = {"SELECT job_id FROM sparkingest.ingestion_jobs WHERE tenant_id = $1 AND status <> 'dropped' "
                                "AND (job_name = $2 OR job_id::text = pg_catalog.lower($2)) ORDER BY job_name = $2 DESC LIMIT 1",
                                2,
-                               {UUIDOID, TEXTOID}};
+                               {UUIDOID, TEXTOID},
+                               .by_index = true};
     Datum values[] = {UUIDPGetDatum(tenant_id), si_text_datum(name_or_id)};
     bool found;
 
@@ -48,7 +49,8 @@ si_dependency_leads(const pg_uuid_t *from_job_id, const pg_uuid_t *to_job_id)
                                "JOIN sparkingest.job_dependencies AS d ON d.job_id = b.job_id) "
                                "SELECT FROM (SELECT b.job_id FROM before AS b) AS t WHERE t.job_id = $2",
                                2,
-                               {UUIDOID, UUIDOID}};
+                               {UUIDOID, UUIDOID},
+                               .by_index = true};
     Datum values[] = {UUIDPGetDatum(from_job_id), UUIDPGetDatum(to_job_id)};
     bool found;
 
@@ -278,7 +280,8 @@ si_links_moved(TimestampTz now, pg_uuid_t **out)
         "JOIN sparkingest.job_executions AS f ON f.execution_id = o.after_execution_id WHERE o.execution_id = d.execution_id "
         "AND NOT o.closed AND NOT o.spare AND COALESCE(f.finished_at, f.planned_end) >= d.scheduled_for))) ORDER BY x.job_id",
         1,
-        {TIMESTAMPTZOID}};
+        {TIMESTAMPTZOID},
+        .by_index = true};
     Datum values[] = {TimestampTzGetDatum(now)};
 
     return si_sql_ids(&find, values, out);

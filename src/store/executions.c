@@ -323,7 +323,8 @@ si_executions_overrun(TimestampTz now, pg_uuid_t **out)
     static SiStatement find = {"SELECT execution_id FROM sparkingest.job_executions WHERE state = 'running' AND planned_end <= $1 "
                                "AND stop_requested_at IS NULL ORDER BY planned_end, execution_id",
                                1,
-                               {TIMESTAMPTZOID}};
+                               {TIMESTAMPTZOID},
+                               .by_index = true};
     Datum values[] = {TimestampTzGetDatum(now)};
 
     return si_sql_ids(&find, values, out);
