@@ -258,7 +258,8 @@ CREATE TABLE sparkingest.ingestion_jobs (
     blocked_reason text,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    owner_name text NOT NULL
+    owner_name text NOT NULL,
+    raised_memory_mib bigint CHECK (raised_memory_mib > 0)
 );
 CREATE UNIQUE INDEX ON sparkingest.ingestion_jobs (tenant_id, job_name) WHERE status <> 'dropped';
 CREATE INDEX ON sparkingest.ingestion_jobs (next_fire_at) WHERE next_fire_at IS NOT NULL;
@@ -288,12 +289,13 @@ COMMENT ON COLUMN sparkingest.ingestion_jobs.on_no_capacity IS 'Last step of the
 COMMENT ON COLUMN sparkingest.ingestion_jobs.overlap_policy IS 'What a fire does while an earlier run is not finished (J4)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.misfire_policy IS 'Which of the fires missed inside catchup_window are made up for (J3)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.catchup_window IS 'How late a missed fire may still run (J3)';
-COMMENT ON COLUMN sparkingest.ingestion_jobs.options IS 'As given: also auto_draft, auto_promote, overlap_limit, retry, spark_conf, image, limits';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.options IS 'As given: also after, auto_draft, auto_promote, overlap_limit, retry, spark_conf, image, limits';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.watermark IS 'Incremental cursor up to which data was read by a successful production run';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.target_namespace IS 'Namespace chosen at promotion; NULL while draft';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_oid IS 'Role that created the job, or took it over when that was dropped (J12)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.blocked_reason IS 'Why the job is not planned; NULL = nothing wrong (J12)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_name IS 'Name of that role when the job was last edited: a dump carries it to where numbers of roles are others';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.raised_memory_mib IS 'Memory over all pods of its production runs since one ran out of memory, MiB; NULL = as stated (J7). An edit of resources resets it';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.created_at IS 'When it was created';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.updated_at IS 'When it was last edited';
 
@@ -378,7 +380,7 @@ CREATE TABLE sparkingest.job_executions (
     run_id uuid NOT NULL,
     state text NOT NULL CHECK (state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running',
                                          'succeeded', 'failed', 'cancelled', 'timed_out', 'preempted', 'lost')),
-    started_by text NOT NULL CHECK (started_by IN ('run_job', 'schedule', 'auto_draft')),
+    started_by text NOT NULL CHECK (started_by IN ('run_job', 'schedule', 'auto_draft', 'dependency')),
     is_draft boolean NOT NULL,
     draft_fallback boolean NOT NULL DEFAULT false,
     namespace text NOT NULL REFERENCES sparkingest.namespaces,
@@ -422,6 +424,8 @@ CREATE TABLE sparkingest.job_executions (
     held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
     charged bigint CHECK (charged >= 0),
     created_at timestamptz NOT NULL,
+    awaits boolean NOT NULL DEFAULT false,
+    overrun_reason text,
     CHECK ((stop_requested_at IS NULL) = (stop_cause IS NULL))
 );
 CREATE INDEX ON sparkingest.job_executions (job_id, created_at);
@@ -431,6 +435,7 @@ CREATE UNIQUE INDEX ON sparkingest.job_executions (job_id, scheduled_for, attemp
 CREATE INDEX ON sparkingest.job_executions (reservation_id);
 CREATE INDEX ON sparkingest.job_executions (tenant_id) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
 CREATE INDEX ON sparkingest.job_executions (tenant_id, finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX ON sparkingest.job_executions (job_id) WHERE awaits AND state IN ('scheduled', 'waiting');
 COMMENT ON TABLE sparkingest.job_executions IS 'Runs of jobs, one row per attempt (J5, J7). state moves only along the transition table; every move writes an event';
 COMMENT ON COLUMN sparkingest.job_executions.execution_id IS 'Identifier';
 COMMENT ON COLUMN sparkingest.job_executions.job_id IS 'Job';
@@ -439,7 +444,7 @@ COMMENT ON COLUMN sparkingest.job_executions.job_version IS 'Version of the job 
 COMMENT ON COLUMN sparkingest.job_executions.attempt IS 'Attempt number, from 1';
 COMMENT ON COLUMN sparkingest.job_executions.run_id IS 'Execution of the first attempt: all attempts write to its directory, so that a retry replaces what an earlier one left (J7)';
 COMMENT ON COLUMN sparkingest.job_executions.state IS 'scheduled: capacity reserved; waiting: none yet; dispatching: claimed by the dispatcher; submitted: exists in Kubernetes; running: driver runs; then one of six ends';
-COMMENT ON COLUMN sparkingest.job_executions.started_by IS 'run_job, schedule or auto_draft';
+COMMENT ON COLUMN sparkingest.job_executions.started_by IS 'run_job, schedule, auto_draft or dependency: the jobs that it starts after';
 COMMENT ON COLUMN sparkingest.job_executions.is_draft IS 'A draft run: metered and free (M9)';
 COMMENT ON COLUMN sparkingest.job_executions.draft_fallback IS 'A production run placed in the draft namespace: best effort, outside SLA (C12)';
 COMMENT ON COLUMN sparkingest.job_executions.namespace IS 'Namespace where it runs or is meant to run';
@@ -483,6 +488,8 @@ COMMENT ON COLUMN sparkingest.job_executions.evaluation IS 'Verdict on a finishe
 COMMENT ON COLUMN sparkingest.job_executions.held IS 'Millicore-seconds of vCPU-hours held for it now';
 COMMENT ON COLUMN sparkingest.job_executions.charged IS 'Millicore-seconds charged at its end; NULL until final';
 COMMENT ON COLUMN sparkingest.job_executions.created_at IS 'When it was admitted';
+COMMENT ON COLUMN sparkingest.job_executions.awaits IS 'Runs of other jobs that it starts after have not all succeeded (execution_dependencies): it is not dispatched before';
+COMMENT ON COLUMN sparkingest.job_executions.overrun_reason IS 'Why its reservation was not extended when it came to its end (C14); NULL = it was, or has not come to it';
 
 CREATE TABLE sparkingest.balance_entries (
     entry_id bigint GENERATED ALWAYS AS IDENTITY (CACHE 32) PRIMARY KEY,

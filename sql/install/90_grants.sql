@@ -56,7 +56,7 @@ DECLARE
     seen text;
     quiet text;
 BEGIN
-    FOREACH table_name IN ARRAY ARRAY['tenants', 'resource_purchases', 'grants', 'ingestion_jobs', 'job_executions', 'reservations', 'reservation_limits', 'balance_entries', 'balance_chains',
+    FOREACH table_name IN ARRAY ARRAY['tenants', 'resource_purchases', 'grants', 'ingestion_jobs', 'job_executions', 'job_dependencies', 'execution_dependencies', 'reservations', 'reservation_limits', 'balance_entries', 'balance_chains',
                                       'resource_consumption', 'estimation_observations', 'events', 'usage_hourly', 'usage_load']
     LOOP
         SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum),

@@ -5,6 +5,7 @@
 
 #include "mb/pg_wchar.h"
 
+#include "flow/after.h"
 #include "flow/destination.h"
 #include "flow/jobspec.h"
 #include "flow/named_limits.h"
@@ -86,6 +87,7 @@ si_jobspec_new(const SiJobRequest *request, SiJob *out)
     si_sla_check(out);
     out->options = or_empty(request->options);
     si_options_check(out);
+    si_after_check(out);
     out->tenant_active = true;
     out->owner_exists = true;
 }
@@ -198,4 +200,5 @@ si_jobspec_apply(SiJob *job, Jsonb *changes, SiJobEdit *edit)
         job->options = options;
         si_options_check(job);
     }
+    si_after_check(job);
 }

@@ -22,7 +22,8 @@ DECLARE
 BEGIN
     PERFORM sparkingest.grant_tenant(id, role);
     PERFORM sparkingest.purchase(id, 'vcpu_hours', 100, idempotency_key => 'k'), sparkingest.purchase(id, 'dedicated_units', 2, 'daily');
-    PERFORM fixture.production_job(tenant, 'job of ' || tenant, cron => '0 2 * * *'), fixture.draft_job(tenant, 'draft of ' || tenant);
+    PERFORM fixture.production_job(tenant, 'job of ' || tenant, cron => '0 2 * * *'), fixture.draft_job(tenant, 'draft of ' || tenant),
+        fixture.production_job(tenant, 'after of ' || tenant, options => jsonb_build_object('after', 'job of ' || tenant));
     run := sparkingest.run_job(fixture.job('job of ' || tenant));
     PERFORM fixture.run(run, '10 minutes');
     PERFORM sparkingest.run_job(fixture.job('job of ' || tenant), '2026-03-02 20:00+00');
@@ -42,11 +43,11 @@ CREATE TEMPORARY TABLE tables AS SELECT c.oid, c.oid::regclass::text AS name, EX
     has_any_column_privilege('sparkingest_tenant', c.oid, 'SELECT') AS readable FROM pg_class AS c
         WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'p');
 CREATE TEMPORARY TABLE ids AS SELECT t.tenant_name AS tenant, t.tenant_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j
-    WHERE j.tenant_id = t.tenant_id AND stage = 'production') AS job_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j
+    WHERE j.tenant_id = t.tenant_id AND stage = 'production' AND schedule_cron IS NOT NULL) AS job_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j
     WHERE j.tenant_id = t.tenant_id AND stage = 'draft') AS draft_id,
     (SELECT execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = t.tenant_id AND state = 'scheduled'
         AND started_by = 'run_job') AS execution_id, (SELECT execution_id FROM sparkingest.job_executions AS e
-        WHERE e.tenant_id = t.tenant_id AND is_draft) AS draft_run,
+        WHERE e.tenant_id = t.tenant_id AND is_draft AND e.job_id = fixture.job('job of ' || t.tenant_name)) AS draft_run,
     (SELECT reservation_id FROM sparkingest.reservations AS r WHERE r.tenant_id = t.tenant_id AND status = 'active'
         AND cpu_millicores = 1000 AND namespace = 'vcpu-hours-ns') AS reservation_id FROM sparkingest.tenants AS t;
 GRANT SELECT ON tables, ids TO PUBLIC;

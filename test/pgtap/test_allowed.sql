@@ -124,8 +124,10 @@ policy all_rows on sparkingest.balance_chains
 policy all_rows on sparkingest.balance_entries
 policy all_rows on sparkingest.estimation_observations
 policy all_rows on sparkingest.events
+policy all_rows on sparkingest.execution_dependencies
 policy all_rows on sparkingest.grants
 policy all_rows on sparkingest.ingestion_jobs
+policy all_rows on sparkingest.job_dependencies
 policy all_rows on sparkingest.job_executions
 policy all_rows on sparkingest.limits
 policy all_rows on sparkingest.reservation_limits
@@ -139,8 +141,10 @@ policy own_rows on sparkingest.balance_chains
 policy own_rows on sparkingest.balance_entries
 policy own_rows on sparkingest.estimation_observations
 policy own_rows on sparkingest.events
+policy own_rows on sparkingest.execution_dependencies
 policy own_rows on sparkingest.grants
 policy own_rows on sparkingest.ingestion_jobs
+policy own_rows on sparkingest.job_dependencies
 policy own_rows on sparkingest.job_executions
 policy own_rows on sparkingest.limits
 policy own_rows on sparkingest.reservation_limits
@@ -167,12 +171,14 @@ table clusters: operator SELECT, reader SELECT
 table discounts: operator SELECT, reader SELECT
 table estimation_observations: operator SELECT, reader SELECT, tenant SELECT (execution_id tenant_id source_type cpu_millicores memory_mib rows_read bytes_out estimated_runtime_minutes actual_runtime_seconds peak_memory_mib cpu_seconds observed_at); row security
 table events: operator SELECT, reader SELECT, tenant SELECT (at event_type tenant_id job_id execution_id actor cause before after); row security
+table execution_dependencies: operator SELECT, reader SELECT, tenant SELECT (job_id after_execution_id after_job_id tenant_id execution_id spare closed); row security
 table events_rest: nobody; row security
 table grants: operator SELECT, reader SELECT, tenant SELECT (grant_id purchase_id tenant_id resource_type namespace starts_at ends_at cpu_millicores memory_mib granted held spent priority price rollover_left rolled_from account_no); row security
 table history_dropped: operator SELECT, reader SELECT
 table idempotency_keys: operator SELECT, reader SELECT
-table ingestion_jobs: operator SELECT, reader SELECT, tenant SELECT (job_id tenant_id job_name stage status version source_type source_config destination_config cpu_millicores memory_mib executors estimated_runtime_minutes schedule_cron time_zone next_fire_at sla_requirements tier priority sla_window_hours max_runtime_minutes on_no_capacity overlap_policy misfire_policy catchup_window options watermark target_namespace owner_oid blocked_reason created_at updated_at owner_name); row security
-table job_executions: operator SELECT, reader SELECT, tenant SELECT (execution_id job_id tenant_id job_version attempt run_id state started_by is_draft draft_fallback namespace scheduled_for planned_start planned_end reservation_id cpu_millicores memory_mib executors estimated_runtime_minutes hard_minutes waiting_reason object_name manifest manifest_sha256 object_uid claimed_at posted_at submitted_at started_at finished_at posted_cpu_millicores posted_memory_mib tries next_try_at last_error stop_requested_at stop_cause stop_reason exit_code error_class error_message rows_read bytes_out files_written cursor_value metrics sla_met evaluation held charged created_at); row security
+table ingestion_jobs: operator SELECT, reader SELECT, tenant SELECT (job_id tenant_id job_name stage status version source_type source_config destination_config cpu_millicores memory_mib executors estimated_runtime_minutes schedule_cron time_zone next_fire_at sla_requirements tier priority sla_window_hours max_runtime_minutes on_no_capacity overlap_policy misfire_policy catchup_window options watermark target_namespace owner_oid blocked_reason created_at updated_at owner_name raised_memory_mib); row security
+table job_dependencies: operator SELECT, reader SELECT, tenant SELECT (job_id after_job_id tenant_id); row security
+table job_executions: operator SELECT, reader SELECT, tenant SELECT (execution_id job_id tenant_id job_version attempt run_id state started_by is_draft draft_fallback namespace scheduled_for planned_start planned_end reservation_id cpu_millicores memory_mib executors estimated_runtime_minutes hard_minutes waiting_reason object_name manifest manifest_sha256 object_uid claimed_at posted_at submitted_at started_at finished_at posted_cpu_millicores posted_memory_mib tries next_try_at last_error stop_requested_at stop_cause stop_reason exit_code error_class error_message rows_read bytes_out files_written cursor_value metrics sla_met evaluation held charged created_at awaits overrun_reason); row security
 table lending_credits: operator SELECT, reader SELECT
 table limits: operator SELECT, reader SELECT, tenant SELECT (limit_id tenant_id limit_name quantity); row security
 table namespaces: operator SELECT, reader SELECT, tenant SELECT (namespace purpose cpu_millicores memory_mib tenant_cpu_millicores tenant_memory_mib slot_minutes)

@@ -23,7 +23,7 @@ DECLARE
 BEGIN
     PERFORM sparkingest.grant_tenant(id, 'regress_a');
     PERFORM sparkingest.purchase(id, 'vcpu_hours', 100, idempotency_key => 'k'), sparkingest.purchase(id, 'dedicated_units', 2, 'daily');
-    PERFORM fixture.production_job('A', 'nightly', cron => '0 2 * * *'), fixture.draft_job('A', 'draft'), sparkingest.plan();
+    PERFORM fixture.production_job('A', 'nightly', cron => '0 2 * * *'), fixture.draft_job('A', 'draft'), fixture.production_job('A', 'follower', options => '{"after": "nightly"}'), sparkingest.plan();
     job := (SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = id AND job_name = 'nightly');
     PERFORM fixture.run(sparkingest.run_job(job), '10 minutes', metrics => '{"rows": 5, "cursor": "c"}');
     PERFORM sparkingest.run_job(job, '2026-03-02 20:00+00', 'k');
@@ -43,10 +43,11 @@ DECLARE
 BEGIN
     PERFORM sparkingest.grant_tenant(id, 'regress_b');
     PERFORM sparkingest.purchase(id, 'vcpu_hours', 1000, idempotency_key => 'k'), sparkingest.purchase(id, 'dedicated_units', 7, 'daily', '2026-03-20 00:00+00');
-    PERFORM fixture.production_job('B', 'nightly', cron => '0 2 1 * *'), fixture.draft_job('B', 'draft'), fixture.draft_job('B', 'taken'), sparkingest.plan();
+    PERFORM fixture.production_job('B', 'nightly', cron => '0 2 1 * *'), fixture.draft_job('B', 'draft'), fixture.draft_job('B', 'taken'), fixture.production_job('B', 'follower', options => '{"after": "nightly"}'), sparkingest.plan();
     job := (SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = id AND job_name = 'nightly');
     PERFORM fixture.run(sparkingest.run_job(job), '10 minutes', metrics => '{"rows": 99, "cursor": "z"}');
     PERFORM fixture.run(sparkingest.run_job(job), '3 minutes', 'failed', 1, 'user_code');
+    PERFORM sparkingest.cancel_execution(e.execution_id) FROM sparkingest.job_executions AS e WHERE e.tenant_id = id AND e.started_by = 'dependency' AND e.state = 'scheduled';
     PERFORM sparkingest.run_job(job, '2026-03-20 20:00+00', 'k');
     PERFORM sparkingest.create_job(id, 'mine', 'postgres', fixture.source(), fixture.destination(), '{}', idempotency_key => 'k');
     PERFORM sparkingest.reserve(id, 1, 1, '5 minutes', '2026-03-20 15:00+00', namespace => ns) FROM unnest(ARRAY['vcpu-hours-ns', 'dedicated-cpu-ns']) AS ns, generate_series(1, 3);
@@ -73,7 +74,8 @@ BEGIN
             WHEN 'draft_id' THEN (SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = fixture.tenant(tenant) AND job_name = 'draft')
             WHEN 'execution_id' THEN (SELECT e.execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = fixture.tenant(tenant)
                 AND state = 'scheduled' AND started_by = 'run_job')
-            WHEN 'draft_run_id' THEN (SELECT e.execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = fixture.tenant(tenant) AND is_draft)
+            WHEN 'draft_run_id' THEN (SELECT e.execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = fixture.tenant(tenant) AND is_draft
+                AND e.job_id = (SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = fixture.tenant(tenant) AND job_name = 'nightly'))
             WHEN 'reservation_id' THEN (SELECT r.reservation_id FROM sparkingest.reservations AS r WHERE r.tenant_id = fixture.tenant(tenant)
                 AND namespace = 'vcpu-hours-ns' AND cpu_millicores = 1000 LIMIT 1)
             WHEN 'purchase_id' THEN (SELECT p.purchase_id FROM sparkingest.resource_purchases AS p WHERE p.tenant_id = fixture.tenant(tenant) AND resource_type = 'vcpu_hours')
