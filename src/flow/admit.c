@@ -9,7 +9,6 @@
 #include "domain/slots.h"
 #include "domain/types.h"
 #include "flow/admit.h"
-#include "flow/place.h"
 #include "flow/sla.h"
 #include "flow/state.h"
 #include "flow/target.h"
@@ -18,18 +17,10 @@
 #include "flow/funds.h"
 #include "store/sql.h"
 
-/* When a run may start. */
-typedef struct Wish
-{
-    TimestampTz start;
-    TimestampTz latest;
-    int64 planned_usecs;
-} Wish;
-
-static Wish
+static SiWish
 wish_of(const SiJob *job, const SiExecution *e, TimestampTz not_before, TimestampTz now, bool again)
 {
-    Wish wish;
+    SiWish wish;
     SiSla sla;
 
     si_sla_bounds(job, &sla);
@@ -54,11 +45,11 @@ wish_of(const SiJob *job, const SiExecution *e, TimestampTz not_before, Timestam
 }
 
 /*
- * Asks for a place. Work wanted in the slot that runs already starts in it, at its time, and not at the next slot: then
+ * What is asked for. Work wanted in the slot that runs already starts in it, at its time, and not at the next slot: then
  * the reservation begins with the slot, and the need is longer by the part of it before the start.
  */
-static void
-ask(const SiJob *job, const SiExecution *e, const Wish *wish, const char *actor, TimestampTz now, SiPlacement *out)
+static SiNeed
+need_of(const SiJob *job, const SiExecution *e, const SiWish *wish, TimestampTz now)
 {
     SiNamespace home;
     SiNeed need = {0};
@@ -72,7 +63,6 @@ ask(const SiJob *job, const SiExecution *e, const Wish *wish, const char *actor,
     need.not_before = wish->start;
     need.draft_job = e->is_draft;
     need.last_step = job->on_no_capacity;
-    need.actor = actor;
     if (wish->start < si_slot_time(si_slot_floor(now, home.step_usecs) + 1, home.step_usecs))
     {
         /* The beginning of the hour is a beginning of a slot in every grid, and not after the present slot's. */
@@ -80,11 +70,28 @@ ask(const SiJob *job, const SiExecution *e, const Wish *wish, const char *actor,
         need.duration_usecs += wish->start - now;
     }
     need.window_usecs = wish->latest - need.not_before;
+    return need;
+}
+
+void
+si_admission_need(const SiJob *job, const SiExecution *e, TimestampTz not_before, bool again, TimestampTz now, SiWish *wish,
+                  SiNeed *need)
+{
+    *wish = wish_of(job, e, not_before, now, again);
+    *need = need_of(job, e, wish, now);
+}
+
+static void
+ask(const SiJob *job, const SiExecution *e, const SiWish *wish, const char *actor, TimestampTz now, SiPlacement *out)
+{
+    SiNeed need = need_of(job, e, wish, now);
+
+    need.actor = actor;
     si_place(&need, now, out);
 }
 
 static void
-take_plan(SiExecution *e, const SiPlacement *placement, const Wish *wish)
+take_plan(SiExecution *e, const SiPlacement *placement, const SiWish *wish)
 {
     strlcpy(e->namespace_name, placement->namespace_name, sizeof(e->namespace_name));
     e->has_reservation = true;
@@ -96,7 +103,7 @@ take_plan(SiExecution *e, const SiPlacement *placement, const Wish *wish)
 }
 
 static void
-take_reason(SiExecution *e, const SiPlacement *placement, const Wish *wish)
+take_reason(SiExecution *e, const SiPlacement *placement, const SiWish *wish)
 {
     e->has_reservation = false;
     e->draft_fallback = false;
@@ -110,7 +117,7 @@ take_reason(SiExecution *e, const SiPlacement *placement, const Wish *wish)
  * to wait is held still.
  */
 static int64
-hold(const SiExecution *e, const SiPlacement *placement, const Wish *wish, TimestampTz now)
+hold(const SiExecution *e, const SiPlacement *placement, const SiWish *wish, TimestampTz now)
 {
     SiDebtor payer = {e->tenant_id, &e->execution_id, NULL};
     SiNamespace namespace;
@@ -147,7 +154,7 @@ raise_balance(const SiJob *job, const SiExecution *e, int64 lacking)
 }
 
 static void
-raise_capacity(const SiJob *job, const SiExecution *e, const Wish *wish)
+raise_capacity(const SiJob *job, const SiExecution *e, const SiWish *wish)
 {
     ereport(ERROR,
             (errcode(ERRCODE_SI_CAPACITY), errmsg("no capacity for job \"%s\": %s", job->job_name, e->waiting_reason),
@@ -156,6 +163,13 @@ raise_capacity(const SiJob *job, const SiExecution *e, const Wish *wish)
                  : errdetail("The earliest start is %s, the earliest finish %s.", pstrdup(timestamptz_to_str(e->planned_start)),
                              pstrdup(timestamptz_to_str(e->planned_start + wish->planned_usecs))),
              errhint("With on_no_capacity \"wait\" the run would wait; a longer sla_window_hours lets it start later.")));
+}
+
+static void
+raise_size(const SiJob *job, const SiExecution *e)
+{
+    ereport(ERROR, (errcode(ERRCODE_SI_CAPACITY), errmsg("job \"%s\" is too large: %s", job->job_name, e->waiting_reason),
+                    errhint("Lower resource_requirements by sparkingest.alter_job().")));
 }
 
 /* A draft run that is too large for the draft namespace or for the tenant's share of it would wait forever. */
@@ -179,8 +193,8 @@ require_draft_size(const SiJob *job, const SiExecution *e)
                  errhint("Ask for less, or have an operator raise the cap by sparkingest.set_namespace().")));
 }
 
-static void
-init(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *e)
+void
+si_admission_draft(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *e)
 {
     SiNamespace home;
 
@@ -213,10 +227,10 @@ bool
 si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out)
 {
     SiPlacement placement;
-    Wish wish;
+    SiWish wish;
     int64 missing;
 
-    init(job, admission, now, out);
+    si_admission_draft(job, admission, now, out);
     if (out->is_draft)
         require_draft_size(job, out);
     wish = wish_of(job, out, admission->not_before, now, false);
@@ -227,6 +241,8 @@ si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExec
         bool lacks_means = placement.lacks_balance && !si_target_owns_units(job, wish.start, NULL);
 
         take_reason(out, &placement, &wish);
+        if (placement.too_large && admission->insist)
+            raise_size(job, out);
         if (lacks_means && admission->insist)
             raise_balance(job, out, placement.lacking);
         if (!out->is_draft && !lacks_means && job->on_no_capacity == SI_NO_CAPACITY_REJECT)
@@ -281,7 +297,7 @@ bool
 si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
 {
     const SiExecution before = *e;
-    Wish wish = wish_of(job, e, SI_NO_TIME, now, true);
+    SiWish wish = wish_of(job, e, SI_NO_TIME, now, true);
     SiPlacement placement;
     int64 missing;
 

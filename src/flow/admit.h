@@ -4,6 +4,7 @@
 #ifndef SI_FLOW_ADMIT_H
 #define SI_FLOW_ADMIT_H
 
+#include "flow/place.h"
 #include "store/executions.h"
 #include "store/jobs.h"
 
@@ -26,6 +27,24 @@ typedef struct SiAdmission
  * insists; then nothing is written and out->waiting_reason tells why. A draft run that could never fit raises SI001.
  */
 extern bool si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out);
+
+/* The execution that an admission would write, before it has a place: for who only asks (Q1). */
+extern void si_admission_draft(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out);
+
+/* When a run may start. */
+typedef struct SiWish
+{
+    TimestampTz start;  /* not before */
+    TimestampTz latest; /* not after */
+    int64 planned_usecs;
+} SiWish;
+
+/*
+ * What an execution that has no place asks for at this instant, and its wish. `again`: it waits, and has a window from now on.
+ * The need refers to no memory but its own.
+ */
+extern void si_admission_need(const SiJob *job, const SiExecution *execution, TimestampTz not_before, bool again,
+                              TimestampTz now, SiWish *wish, SiNeed *need);
 
 /* Tries again for a waiting execution, loaded and locked after its job. Whether it is scheduled now. */
 extern bool si_admit_again(const SiJob *job, SiExecution *execution, const char *actor, const char *cause, TimestampTz now);

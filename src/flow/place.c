@@ -13,6 +13,7 @@
 #include "flow/funds.h"
 #include "flow/place.h"
 #include "pg/errors.h"
+#include "pg/quantities.h"
 #include "store/sql.h"
 
 /* Where a search looks: slots of one pool. */
@@ -88,19 +89,12 @@ si_planned_cost(const SiNamespace *namespace, int64 cpu_millicores, int64 memory
     return cost;
 }
 
-/* What a place costs, and what pays for it. */
-typedef struct Price
-{
-    int64 amount; /* millicore-seconds; 0 = nothing */
-    SiFunds funds;
-} Price;
-
 /* Holds what an application's own reservation costs; whether it is covered. */
 static bool
-pay(const Price *cost, SiReservation *reservation, TimestampTz now, SiPlacement *out)
+pay(const SiCandidate *c, SiReservation *reservation, TimestampTz now, SiPlacement *out)
 {
     SiDebtor payer = {reservation->tenant_id, NULL, &reservation->reservation_id};
-    int64 missing = si_funds_hold(&cost->funds, &payer, cost->amount, Max(reservation->starts_at, now), now);
+    int64 missing = si_funds_hold(&c->funds, &payer, c->cost, Max(reservation->starts_at, now), now);
 
     if (missing > 0)
     {
@@ -108,14 +102,15 @@ pay(const Price *cost, SiReservation *reservation, TimestampTz now, SiPlacement 
         out->lacking = missing;
         return false;
     }
-    reservation->held = cost->amount;
+    reservation->held = c->cost;
     return true;
 }
 
 /* Tries one namespace; fills out when it takes a place. */
 static bool
-take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bool fallback, SiPlacement *out)
+take(const SiCandidate *c, const SiNeed *need, TimestampTz now, SiPlacement *out)
 {
+    const SiPoolRef *pool = &c->pool;
     TimestampTz latest = need->not_before + need->window_usecs;
     int64 step = pool->namespace.step_usecs;
     SiReservation reservation = {{{0}}};
@@ -140,8 +135,8 @@ take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bo
     reservation.memory_mib = need->memory_mib;
     reservation.starts_at = si_slot_time(start, step);
     reservation.ends_at = si_slot_time(start + length, step);
-    reservation.draft_fallback = fallback;
-    if (need->pays && cost->amount > 0 && !pay(cost, &reservation, now, out))
+    reservation.draft_fallback = c->fallback;
+    if (need->pays && c->cost > 0 && !pay(c, &reservation, now, out))
     {
         si_claim_give(&pool->namespace, &claim, start, length);
         return false;
@@ -158,79 +153,94 @@ take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bo
     out->purpose = pool->namespace.purpose;
     out->starts_at = reservation.starts_at;
     out->ends_at = reservation.ends_at;
-    out->draft_fallback = fallback;
+    out->draft_fallback = c->fallback;
     return true;
 }
 
-TimestampTz
-si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now)
+/* First start that fits, or SI_NO_TIME, and the end of the reservation there. */
+static TimestampTz
+earliest_in(const SiPoolRef *pool, const SiNeed *need, TimestampTz now, TimestampTz *end)
 {
+    int64 step = pool->namespace.step_usecs;
     SiClaim claim;
     int32 length;
     int64 start;
 
     si_claim_make(&pool->namespace, pool->tenant_id, need->cpu_millicores, need->memory_mib, &claim);
     start = search(pool, &claim, need, now, need->not_before + need->window_usecs, &length);
-    return start == SI_NO_SLOT ? SI_NO_TIME : si_slot_time(start, pool->namespace.step_usecs);
+    if (start == SI_NO_SLOT)
+        return SI_NO_TIME;
+    *end = si_slot_time(start + length, step);
+    return si_slot_time(start, step);
 }
 
-/* Collects the namespaces of the spillover order, or the one asked for. */
-static int
-candidates(const SiNeed *need, SiPoolRef **out, bool **fallback, bool **costs)
+TimestampTz
+si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now)
 {
-    SiStep steps[4];
-    SiNamespace *namespaces;
+    TimestampTz end;
+
+    return earliest_in(pool, need, now, &end);
+}
+
+static void
+add(SiCandidate *list, int *n, const SiNamespace *namespace, const SiNeed *need)
+{
+    bool fallback = namespace->purpose == SI_NS_DRAFT && !need->draft_job;
+
+    list[(*n)++] = (SiCandidate){.pool = {*namespace, &need->tenant_id},
+                                 .fallback = fallback,
+                                 .costs = namespace->purpose == SI_NS_SHARED || fallback,
+                                 .start = SI_NO_TIME};
+}
+
+int
+si_place_candidates(const SiNeed *need, SiCandidate **out)
+{
+    SiStep steps[SI_MAX_STEPS];
     int n_steps;
     int n = 0;
 
     if (need->namespace_name != NULL)
     {
-        *out = palloc0(sizeof(SiPoolRef));
-        *fallback = palloc0(sizeof(bool));
-        *costs = palloc0(sizeof(bool));
-        if (!si_namespace_load(need->namespace_name, &(*out)[0].namespace))
+        SiNamespace namespace;
+
+        if (!si_namespace_load(need->namespace_name, &namespace))
             ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                             errmsg("namespace \"%s\" does not exist", need->namespace_name)));
-        (*out)[0].tenant_id = &need->tenant_id;
-        (*fallback)[0] = (*out)[0].namespace.purpose == SI_NS_DRAFT && !need->draft_job;
-        (*costs)[0] = (*out)[0].namespace.purpose == SI_NS_SHARED || (*fallback)[0];
-        return 1;
+        *out = palloc(sizeof(SiCandidate));
+        add(*out, &n, &namespace, need);
+        return n;
     }
 
     *out = NULL;
-    /* Ownership and balance are looked at namespace by namespace below: ask for the full order. */
+    /* Ownership and balance are looked at namespace by namespace: ask for the full order. */
     n_steps = si_spill_order(need->draft_job, true, true, need->last_step, steps);
     for (int s = 0; s < n_steps; s++)
     {
+        SiNamespace *namespaces;
         int found = si_namespaces_of(steps[s].purpose, &namespaces);
-        int total = n + found;
+        Size size = (n + found + 1) * sizeof(SiCandidate);
 
-        *out = *out ? repalloc(*out, (total + 1) * sizeof(SiPoolRef)) : palloc((total + 1) * sizeof(SiPoolRef));
-        *fallback = n ? repalloc(*fallback, (total + 1) * sizeof(bool)) : palloc((total + 1) * sizeof(bool));
-        *costs = n ? repalloc(*costs, (total + 1) * sizeof(bool)) : palloc((total + 1) * sizeof(bool));
-        for (int i = 0; i < found; i++, n++)
-        {
-            (*out)[n] = (SiPoolRef){namespaces[i], &need->tenant_id};
-            (*fallback)[n] = steps[s].fallback;
-            (*costs)[n] = steps[s].purpose == SI_NS_SHARED || steps[s].fallback;
-        }
+        *out = *out ? repalloc(*out, size) : palloc(size);
+        for (int i = 0; i < found; i++)
+            add(*out, &n, &namespaces[i], need);
     }
     return n;
 }
 
 static char *
-no_fit_reason(const SiNeed *need, const char *tried, bool lacks_balance, bool any)
+no_fit_reason(const SiNeed *need, const char *tried, bool lacks_balance, const char *most)
 {
-    char cores[32];
-    char gib[32];
+    const char *asked = psprintf("%s cores and %s GiB", si_quantity_text(need->cpu_millicores, 1000),
+                                 si_quantity_text(need->memory_mib, 1024));
 
-    si_quantity_print(need->cpu_millicores, 1000, cores, sizeof(cores));
-    si_quantity_print(need->memory_mib, 1024, gib, sizeof(gib));
-    if (!any)
-        return psprintf("the tenant owns no dedicated units for %s cores and %s GiB then%s", cores, gib,
+    if (most != NULL)
+        return psprintf("%s are more than there ever is: at most %s", asked, most);
+    if (*tried == '\0')
+        return psprintf("the tenant owns no dedicated units for %s then%s", asked,
                         lacks_balance ? ", and its vCPU-hours do not cover the run" : "");
-    return psprintf("no start with %s cores and %s GiB free for the whole duration in %s within the window%s", cores, gib,
-                    tried, lacks_balance ? "; vCPU-hours do not cover the run elsewhere" : "");
+    return psprintf("no start with %s free for the whole duration in %s within the window%s", asked, tried,
+                    lacks_balance ? "; vCPU-hours do not cover the run elsewhere" : "");
 }
 
 /* Whether the tenant has units there in any slot of the window: else the namespace is not to be blamed. */
@@ -254,31 +264,121 @@ has_supply(const SiPoolRef *pool, const SiNeed *need)
     return false;
 }
 
-/* Whether the tenant's vCPU-hours cover the need where they pay for it. */
-static bool
-is_covered(const SiNamespace *namespace, const SiNeed *need, TimestampTz now, Price *cost, SiPlacement *out)
+/* What a namespace has for one tenant when it is empty. */
+static void
+most_of(const SiNamespace *namespace, int64 *cpu, int64 *memory)
+{
+    bool capped = namespace->purpose == SI_NS_DRAFT;
+
+    *cpu = namespace->cpu_millicores;
+    *memory = namespace->memory_mib;
+    if (capped && namespace->tenant_cpu_millicores >= 0)
+        *cpu = Min(*cpu, namespace->tenant_cpu_millicores);
+    if (capped && namespace->tenant_memory_mib >= 0)
+        *memory = Min(*memory, namespace->tenant_memory_mib);
+}
+
+char *
+si_candidates_outgrown(const SiNeed *need, const SiCandidate *list, int n)
+{
+    StringInfoData text;
+
+    initStringInfo(&text);
+    for (int i = 0; i < n; i++)
+    {
+        int64 cpu;
+        int64 memory;
+
+        most_of(&list[i].pool.namespace, &cpu, &memory);
+        if (need->cpu_millicores <= cpu && need->memory_mib <= memory)
+            return NULL;
+        appendStringInfo(&text, "%s%s cores and %s GiB in %s", text.len ? ", " : "", si_quantity_text(cpu, 1000),
+                         si_quantity_text(memory, 1024), list[i].pool.namespace.name);
+    }
+    return text.data;
+}
+
+void
+si_candidate_price(SiCandidate *c, const SiNeed *need, TimestampTz now)
 {
     TimestampTz from = Max(need->not_before, now);
-    int64 available;
 
-    cost->amount = si_planned_cost(namespace, need->cpu_millicores, need->memory_mib, need->duration_usecs);
-    si_funds_find(&need->tenant_id, from, need->not_before + need->window_usecs, &cost->funds);
-    available = si_funds_available(&cost->funds, from);
-    if (cost->amount <= available)
-        return true;
-    out->lacks_balance = true;
-    out->lacking = cost->amount - available;
+    c->open = !c->costs;
+    if (c->open)
+        return;
+    c->cost = si_planned_cost(&c->pool.namespace, need->cpu_millicores, need->memory_mib, need->duration_usecs);
+    si_funds_find(&need->tenant_id, from, need->not_before + need->window_usecs, &c->funds);
+    c->available = si_funds_available(&c->funds, from);
+    c->open = c->cost <= c->available;
+}
+
+void
+si_candidate_slots(const SiCandidate *c, const SiNeed *need, TimestampTz now, int64 *first, int32 *length)
+{
+    int64 step = c->pool.namespace.step_usecs;
+    Window w = window_of(need, step, now, need->not_before + need->window_usecs);
+
+    *first = Max(w.earliest, w.present);
+    *length = length_at(&w, need, step, *first, now);
+}
+
+/* No fit in the window: when there will be one among what is open, looking as far as the horizon. */
+static TimestampTz
+earliest_beyond(const SiNeed *need, const SiCandidate *list, int n, TimestampTz now)
+{
+    SiNeed later = *need;
+    TimestampTz earliest = SI_NO_TIME;
+
+    later.not_before += need->window_usecs;
+    later.window_usecs = si_horizon(now) - later.not_before;
+    if (later.window_usecs < 0)
+        return SI_NO_TIME;
+    for (int i = 0; i < n; i++)
+        if (list[i].open && !list[i].fallback)
+            earliest = Min(earliest, si_earliest_start(&list[i].pool, &later, now));
+    return earliest;
+}
+
+/*
+ * Tries one after the other until one has a place, and takes it; without `out` it only looks. Whether one has; *n = how many
+ * were tried.
+ */
+static bool
+walk(const SiNeed *need, TimestampTz now, SiCandidate *list, int *n, SiPlacement *out)
+{
+    for (int i = 0; i < *n; i++)
+    {
+        SiCandidate *c = &list[i];
+
+        si_candidate_price(c, need, now);
+        if (!c->open)
+            continue;
+        if (out == NULL)
+            c->start = earliest_in(&c->pool, need, now, &c->end);
+        if (out ? take(c, need, now, out) : c->start != SI_NO_TIME)
+        {
+            *n = i + 1;
+            return true;
+        }
+    }
     return false;
+}
+
+int
+si_place_look(const SiNeed *need, TimestampTz now, SiCandidate **out, TimestampTz *earliest)
+{
+    int n = si_place_candidates(need, out);
+
+    *earliest = walk(need, now, *out, &n, NULL) ? (*out)[n - 1].start : earliest_beyond(need, *out, n, now);
+    return n;
 }
 
 void
 si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
 {
-    SiPoolRef *pools;
-    bool *fallback;
-    bool *costs;
+    SiCandidate *list;
     StringInfoData tried;
-    bool *open_to;
+    char *most = NULL;
     int n;
 
     memset(out, 0, sizeof(*out));
@@ -286,40 +386,26 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
     si_require_horizon("not_before", need->not_before, now);
     si_ledger_require();
     si_ledger_begin();
+    n = si_place_candidates(need, &list);
+    if (walk(need, now, list, &n, out))
+        return;
+
     initStringInfo(&tried);
-    n = candidates(need, &pools, &fallback, &costs);
-    open_to = palloc0((n + 1) * sizeof(bool));
     for (int i = 0; i < n; i++)
     {
-        Price cost = {0};
-
-        if (costs[i] && !is_covered(&pools[i].namespace, need, now, &cost, out))
-            continue;
-        open_to[i] = true;
-        if (take(&pools[i], need, &cost, now, fallback[i], out))
-            return;
-        if (has_supply(&pools[i], need))
-            appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", pools[i].namespace.name);
+        if (!list[i].open)
+        {
+            out->lacks_balance = true;
+            out->lacking = list[i].cost - list[i].available;
+        }
+        else if (has_supply(&list[i].pool, need))
+            appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", list[i].pool.namespace.name);
     }
-
-    /* No fit: say when there will be one, looking as far as the horizon. */
-    for (int i = 0; i < n; i++)
-    {
-        SiNeed later = *need;
-        TimestampTz start;
-
-        if (!open_to[i] || fallback[i])
-            continue;
-        /* In the window there was nothing. */
-        later.not_before += need->window_usecs;
-        later.window_usecs = si_horizon(now) - later.not_before;
-        if (later.window_usecs < 0)
-            continue;
-        start = si_earliest_start(&pools[i], &later, now);
-        if (start < out->earliest)
-            out->earliest = start;
-    }
-    out->reason = no_fit_reason(need, tried.data, out->lacks_balance, tried.len > 0);
+    out->earliest = earliest_beyond(need, list, n, now);
+    if (out->earliest == SI_NO_TIME)
+        most = si_candidates_outgrown(need, list, n);
+    out->too_large = most != NULL;
+    out->reason = no_fit_reason(need, tried.data, out->lacks_balance, most);
 }
 
 bool

@@ -5,6 +5,7 @@
 #define SI_FLOW_PLACE_H
 
 #include "flow/availability.h"
+#include "flow/funds.h"
 #include "store/reservations.h"
 
 typedef struct SiNeed
@@ -35,9 +36,43 @@ typedef struct SiPlacement
     bool draft_fallback;
     char *reason;         /* not placed: why, in words */
     TimestampTz earliest; /* not placed: first start that fits beyond the window; SI_NO_TIME = none in the horizon */
+    bool too_large;       /* not placed: no namespace that it may use has so much, even when it is empty */
     bool lacks_balance;   /* not placed: more vCPU-hours would open further namespaces */
     int64 lacking;        /* millicore-seconds that are missing then */
 } SiPlacement;
+
+/* A namespace of the spillover order, and how a walk over it went. */
+typedef struct SiCandidate
+{
+    SiPoolRef pool;
+    bool fallback; /* production work in the draft namespace */
+    bool costs;    /* vCPU-hours pay there */
+    /* Filled as it is tried: */
+    int64 cost;    /* millicore-seconds; 0 = nothing */
+    SiFunds funds; /* what pays for it */
+    int64 available;
+    bool open;         /* what it costs is covered */
+    TimestampTz start; /* first start that fits in the window; SI_NO_TIME = none. Looked at only */
+    TimestampTz end;   /* end of the reservation then */
+} SiCandidate;
+
+/*
+ * Walks over the order as si_place does, to the first place that fits, and takes nothing; also on a standby. Fills the list,
+ * palloc'd, and returns how many were tried: the last one fits, or none does. *earliest: as in SiPlacement.
+ */
+extern int si_place_look(const SiNeed *need, TimestampTz now, SiCandidate **out, TimestampTz *earliest);
+
+/* The whole order, palloc'd; returns how many. Raises 42704 for an unknown namespace. */
+extern int si_place_candidates(const SiNeed *need, SiCandidate **out);
+
+/* The most that each candidate has when it is empty, in words, palloc'd; NULL = the need is not too large for one of them. */
+extern char *si_candidates_outgrown(const SiNeed *need, const SiCandidate *list, int n);
+
+/* Prices a candidate: fills cost, funds, available, open. */
+extern void si_candidate_price(SiCandidate *candidate, const SiNeed *need, TimestampTz now);
+
+/* The slots that a need touches in a pool when it starts as early as it may. */
+extern void si_candidate_slots(const SiCandidate *candidate, const SiNeed *need, TimestampTz now, int64 *first, int32 *length);
 
 /*
  * Finds the earliest fit and takes it; locks the pool that it takes from until the end of the transaction. Never raises

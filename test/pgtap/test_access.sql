@@ -100,7 +100,7 @@ CREATE TEMPORARY TABLE calls AS SELECT call, row_number() OVER () AS n FROM unne
         'create_job(@tenant_id, ''x'', ''postgres'', fixture.source(), fixture.destination(), ''{}'')',
     'alter_job(@job_id, ''{}'')', 'pause_job(@job_id)', 'resume_job(@job_id)', 'drop_job(@job_id)', 'run_job(@job_id)',
         'promote_job(@draft_id)', 'cancel_execution(@execution_id)', 'evaluate_execution(@draft_run)',
-        'render_manifest(@execution_id)']) AS call;
+        'render_manifest(@execution_id)', 'explain_job(@job_id)', 'explain_execution(@execution_id)']) AS call;
 GRANT SELECT ON calls TO PUBLIC;
 CREATE FUNCTION pg_temp.called(call text, of_tenant text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -161,7 +161,7 @@ SET LOCAL ROLE regress_reader;
 SELECT is_empty($$SELECT name FROM expected WHERE pg_temp.rows_of(name, a) <> of_a OR pg_temp.rows_of(name, (SELECT tenant_id FROM ids WHERE tenant = 'B')) <> of_b OR pg_temp.rows_of(name, NULL) <> of_nobody$$,
     'a reader sees everything');
 SELECT lives_ok(format('SELECT count(*) FROM %s', name), 'a reader reads ' || name) FROM tables ORDER BY name;
-CREATE TEMPORARY VIEW reading AS SELECT call, n, call ~ '^(usage|tenant_metrics|statement|balance|capacity|find_slot|render_manifest)' AS reads FROM calls;
+CREATE TEMPORARY VIEW reading AS SELECT call, n, call ~ '^(usage|tenant_metrics|statement|balance|capacity|find_slot|render_manifest|explain_job|explain_execution)' AS reads FROM calls;
 SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).code, CASE WHEN NOT reads THEN '42501' END, 'a reader and ' || call) FROM reading ORDER BY n;
 SELECT is((fixture.refusal(pg_temp.called(call, 'nobody'))).code, '42704', 'and is told what is not there: ' || call) FROM reading WHERE reads ORDER BY n;
 SELECT lives_ok('SELECT * FROM sparkingest.' || call, 'a reader asks ' || call) FROM unnest(ARRAY['health()', 'verify_ledger()', 'uncommitted_holders()']) AS call;

@@ -72,6 +72,8 @@ function entry_changed(): nobody
 function evaluate_execution(execution_id uuid): operator EXECUTE, tenant EXECUTE
 function event_restored(): nobody
 function events_after("position" text, n integer, OUT cursor text, OUT at timestamp with time zone, OUT event_type text, OUT tenant_id uuid, OUT job_id uuid, OUT execution_id uuid, OUT actor text, OUT cause text, OUT before jsonb, OUT after jsonb): operator EXECUTE, reader EXECUTE, tenant EXECUTE
+function explain_execution(execution_id uuid, OUT namespace text, OUT constraint_name text, OUT needed numeric, OUT free numeric, OUT during tstzrange, OUT remedy text): operator EXECUTE, reader EXECUTE, tenant EXECUTE
+function explain_job(job_id uuid, at timestamp with time zone, OUT namespace text, OUT constraint_name text, OUT needed numeric, OUT free numeric, OUT during tstzrange, OUT remedy text): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function find_slot(namespace text, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone, sla_window interval, tenant_id uuid): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function grant_changed(): nobody
 function grant_tenant(tenant_id uuid, role regrole): operator EXECUTE
@@ -211,6 +213,8 @@ type placement: operator USAGE, reader USAGE, tenant USAGE
 view capacity_slots: operator SELECT, reader SELECT, tenant SELECT
 view consumption_seconds: operator SELECT, reader SELECT, tenant SELECT
 view grant_balances: operator SELECT, reader SELECT, tenant SELECT
+view planned_load: operator SELECT, reader SELECT, tenant SELECT
+view waiting_executions: operator SELECT, reader SELECT, tenant SELECT
 $list$, chr(10)) AS line WHERE btrim(line) <> '';
 SELECT is_empty('SELECT line FROM found EXCEPT SELECT line FROM allowed', 'what is there is on the list');
 SELECT is_empty('SELECT line FROM allowed EXCEPT SELECT line FROM found', 'what is on the list is there');

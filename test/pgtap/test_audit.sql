@@ -34,7 +34,7 @@ CREATE TEMPORARY TABLE ids AS SELECT * FROM (VALUES ('@acme', :'acme'::uuid), ('
 -- What reads, and a call of it.
 CREATE TEMPORARY TABLE reads (name text, call text);
 INSERT INTO reads VALUES ('clock', '()'), ('can_see_tenant', '(@acme)'), ('my_tenants', '()'), ('usage', '(@acme)'), ('balance', '(@acme)'), ('capacity', '(''vcpu-hours-ns'', ''[2026-03-03,2026-03-04)'')'),
-    ('find_slot', '(''vcpu-hours-ns'', 1, 1, ''5 min'')'), ('next_fire_times', '(''0 2 * * *'')'), ('calculate_estimate', '(''{"source_type": "s3"}'')'), ('render_manifest', '(@run)'), ('health', '()'),
+    ('find_slot', '(''vcpu-hours-ns'', 1, 1, ''5 min'')'), ('next_fire_times', '(''0 2 * * *'')'), ('calculate_estimate', '(''{"source_type": "s3"}'')'), ('render_manifest', '(@run)'), ('explain_job', '(@nightly)'), ('explain_execution', '(@run)'), ('health', '()'),
     ('verify_ledger', '()'), ('verify_books', '()'), ('verify_usage', '()'), ('runaway_executions', '()'), ('tenant_metrics', '(@acme)'), ('statement', '(@acme, ''2026-03-01'')'), ('uncommitted_holders', '()'), ('events_after', '()');
 -- What writes, who may, and the event: with values before where there was something, and after where there is.
 CREATE TEMPORARY TABLE writes (name text, call text, by_whom text, event_type text, has_before boolean, has_after boolean, actor text);

@@ -56,7 +56,7 @@ SELECT set_eq($$SELECT proname::text FROM functions WHERE NOT has_function_privi
 SELECT set_eq($$SELECT proname::text FROM functions WHERE has_function_privilege('sparkingest_tenant', oid, 'EXECUTE')$$,
     ARRAY['can_see_tenant', 'my_tenants', 'clock', 'usage', 'tenant_metrics', 'statement', 'balance', 'capacity', 'find_slot', 'reserve', 'try_reserve', 'release', 'move_reservation',
         'create_job', 'alter_job', 'pause_job', 'resume_job', 'drop_job', 'run_job', 'cancel_execution',
-          'next_fire_times', 'evaluate_execution', 'promote_job', 'calculate_estimate', 'render_manifest', 'events_after'], 'tenants call what is theirs');
+          'next_fire_times', 'evaluate_execution', 'promote_job', 'calculate_estimate', 'render_manifest', 'explain_job', 'explain_execution', 'events_after'], 'tenants call what is theirs');
 SELECT set_eq($$SELECT attname::text FROM pg_attribute WHERE attrelid = 'sparkingest.namespaces'::regclass AND attnum > 0 AND has_column_privilege('sparkingest_tenant', attrelid, attnum, 'SELECT')$$,
     ARRAY['namespace', 'purpose', 'cpu_millicores', 'memory_mib', 'slot_minutes', 'tenant_cpu_millicores', 'tenant_memory_mib'],
         'tenants do not see how namespaces are run');
@@ -123,6 +123,8 @@ INSERT INTO interface VALUES
     ('promote_job', 'job_id uuid, idempotency_key text DEFAULT NULL::text', 'jsonb'),
     ('calculate_estimate', 'request jsonb', 'jsonb'),
     ('render_manifest', 'execution_id uuid', 'jsonb'),
+    ('explain_job', 'job_id uuid, at timestamp with time zone DEFAULT NULL::timestamp with time zone, OUT namespace text, OUT constraint_name text, OUT needed numeric, OUT free numeric, OUT during tstzrange, OUT remedy text', 'SETOF record'),
+    ('explain_execution', 'execution_id uuid, OUT namespace text, OUT constraint_name text, OUT needed numeric, OUT free numeric, OUT during tstzrange, OUT remedy text', 'SETOF record'),
     ('install_schedules', '', 'SETOF text'),
     ('plan', '', 'integer'), ('maintain', '', 'integer'), ('roll_up', '', 'integer'),
     ('enable_dispatch', 'cluster text DEFAULT ''default''::text', 'void'),
