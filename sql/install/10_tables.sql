@@ -317,7 +317,7 @@ CREATE TABLE sparkingest.reservations (
     CHECK ((status = 'released') = (released_at IS NOT NULL))
 );
 CREATE INDEX ON sparkingest.reservations (pool_id, ends_at) WHERE status = 'active';
-CREATE INDEX ON sparkingest.reservations (tenant_id, ends_at);
+CREATE INDEX ON sparkingest.reservations (tenant_id);
 COMMENT ON TABLE sparkingest.reservations IS 'Capacity of a pool held over [starts_at, ends_at), both on the pool''s grid (C1, C2). A release keeps the row; an early one shortens nothing, it frees all of it';
 COMMENT ON COLUMN sparkingest.reservations.reservation_id IS 'Identifier';
 COMMENT ON COLUMN sparkingest.reservations.pool_id IS 'Pool that it is taken from';

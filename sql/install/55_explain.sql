@@ -19,36 +19,36 @@ COMMENT ON FUNCTION sparkingest.explain_execution IS
 
 CREATE VIEW sparkingest.planned_load WITH (security_invoker = true) AS
 WITH span AS MATERIALIZED (
-    SELECT c.hour AS starts_at, c.hour + LEAST('7 days'::interval, pg_catalog.make_interval(days => pg_catalog.current_setting('sparkingest.horizon_days')::integer)) AS ends_at
+    SELECT c.hour AS starts_at, c.hour + LEAST('168 hours'::interval, pg_catalog.make_interval(hours => 24 * pg_catalog.current_setting('sparkingest.horizon_days')::integer)) AS ends_at
       FROM (SELECT pg_catalog.date_trunc('hour', sparkingest.clock(), 'UTC') AS hour) AS c
-), load AS (
-    SELECT c.namespace, NULL::uuid AS tenant_id, pg_catalog.date_trunc('hour', c.time_slot, 'UTC') AS hour,
-           pg_catalog.avg(c.allocated_cpu) AS cpu_cores, pg_catalog.avg(c.allocated_memory) AS memory_gb, NULL::bigint AS executions, NULL::bigint AS reservations,
-           pg_catalog.avg(c.total_cpu_capacity) AS cpu_capacity, pg_catalog.avg(c.total_memory_capacity) AS memory_capacity
-      FROM span AS s, sparkingest.namespaces AS n, LATERAL sparkingest.capacity(n.namespace, pg_catalog.tstzrange(s.starts_at, s.ends_at)) AS c
-     GROUP BY c.namespace, pg_catalog.date_trunc('hour', c.time_slot, 'UTC')
-    UNION ALL
-    SELECT r.namespace, r.tenant_id, h.hour, r.cpu_millicores / 1000.0 * h.share, r.memory_mib / 1024.0 * h.share,
-           (e.execution_id IS NOT NULL)::integer, (e.execution_id IS NULL)::integer, 0, 0
-      FROM sparkingest.reservations AS r LEFT JOIN sparkingest.job_executions AS e USING (reservation_id),
-           LATERAL (SELECT g.hour, EXTRACT(epoch FROM LEAST(r.ends_at, g.hour + '1 hour'::interval) - GREATEST(r.starts_at, g.hour)) / 3600 AS share
-                      FROM pg_catalog.generate_series(GREATEST(pg_catalog.date_trunc('hour', r.starts_at, 'UTC'), (SELECT s.starts_at FROM span AS s)),
-                           LEAST(r.ends_at, (SELECT s.ends_at FROM span AS s)) - '1 microsecond'::interval, '1 hour'::interval) AS g (hour)) AS h
-     WHERE r.status = 'active' AND r.ends_at > (SELECT s.starts_at FROM span AS s) AND r.starts_at < (SELECT s.ends_at FROM span AS s)
-    UNION ALL
-    SELECT g.namespace, g.tenant_id, h.hour, 0, 0, 0, 0, g.cpu_millicores / 1000.0 * h.share, g.memory_mib / 1024.0 * h.share
-      FROM sparkingest.grants AS g,
-           LATERAL (SELECT i.hour, EXTRACT(epoch FROM LEAST(g.ends_at, i.hour + '1 hour'::interval) - GREATEST(g.starts_at, i.hour)) / 3600 AS share
-                      FROM pg_catalog.generate_series(GREATEST(pg_catalog.date_trunc('hour', g.starts_at, 'UTC'), (SELECT s.starts_at FROM span AS s)),
-                           LEAST(g.ends_at, (SELECT s.ends_at FROM span AS s)) - '1 microsecond'::interval, '1 hour'::interval) AS i (hour)) AS h
-     WHERE g.resource_type = 'dedicated_units' AND g.ends_at > (SELECT s.starts_at FROM span AS s) AND g.starts_at < (SELECT s.ends_at FROM span AS s)
 )
 SELECT l.namespace, l.tenant_id, l.hour AS starts_at, l.hour + '1 hour'::interval AS ends_at,
        pg_catalog.trim_scale(pg_catalog.round(pg_catalog.sum(l.cpu_cores), 3)) AS cpu_cores, pg_catalog.trim_scale(pg_catalog.round(pg_catalog.sum(l.memory_gb), 3)) AS memory_gb,
        pg_catalog.sum(l.executions)::bigint AS executions, pg_catalog.sum(l.reservations)::bigint AS reservations,
        pg_catalog.trim_scale(pg_catalog.round(NULLIF(pg_catalog.sum(l.cpu_capacity), CASE WHEN l.tenant_id IS NOT NULL THEN 0 END), 3)) AS cpu_capacity,
        pg_catalog.trim_scale(pg_catalog.round(NULLIF(pg_catalog.sum(l.memory_capacity), CASE WHEN l.tenant_id IS NOT NULL THEN 0 END), 3)) AS memory_capacity
-  FROM load AS l GROUP BY l.namespace, l.tenant_id, l.hour;
+  FROM (
+       SELECT c.namespace, NULL::uuid AS tenant_id, pg_catalog.date_trunc('hour', c.time_slot, 'UTC') AS hour,
+              pg_catalog.avg(c.allocated_cpu) AS cpu_cores, pg_catalog.avg(c.allocated_memory) AS memory_gb, NULL::bigint AS executions, NULL::bigint AS reservations,
+              pg_catalog.avg(c.total_cpu_capacity) AS cpu_capacity, pg_catalog.avg(c.total_memory_capacity) AS memory_capacity
+         FROM span AS s, sparkingest.namespaces AS n, LATERAL sparkingest.capacity(n.namespace, pg_catalog.tstzrange(s.starts_at, s.ends_at)) AS c
+        GROUP BY c.namespace, pg_catalog.date_trunc('hour', c.time_slot, 'UTC')
+       UNION ALL
+       SELECT r.namespace, r.tenant_id, h.hour, r.cpu_millicores / 1000.0 * h.share, r.memory_mib / 1024.0 * h.share,
+              (e.execution_id IS NOT NULL)::integer, (e.execution_id IS NULL)::integer, 0, 0
+         FROM sparkingest.reservations AS r LEFT JOIN sparkingest.job_executions AS e USING (reservation_id),
+              LATERAL (SELECT g.hour, EXTRACT(epoch FROM LEAST(r.ends_at, g.hour + '1 hour'::interval) - GREATEST(r.starts_at, g.hour)) / 3600 AS share
+                         FROM pg_catalog.generate_series(GREATEST(pg_catalog.date_trunc('hour', r.starts_at, 'UTC'), (SELECT s.starts_at FROM span AS s)),
+                              LEAST(r.ends_at, (SELECT s.ends_at FROM span AS s)) - '1 microsecond'::interval, '1 hour'::interval) AS g (hour)) AS h
+        WHERE r.status = 'active' AND r.ends_at > (SELECT s.starts_at FROM span AS s) AND r.starts_at < (SELECT s.ends_at FROM span AS s)
+       UNION ALL
+       SELECT g.namespace, g.tenant_id, h.hour, 0, 0, 0, 0, g.cpu_millicores / 1000.0 * h.share, g.memory_mib / 1024.0 * h.share
+         FROM sparkingest.grants AS g,
+              LATERAL (SELECT i.hour, EXTRACT(epoch FROM LEAST(g.ends_at, i.hour + '1 hour'::interval) - GREATEST(g.starts_at, i.hour)) / 3600 AS share
+                         FROM pg_catalog.generate_series(GREATEST(pg_catalog.date_trunc('hour', g.starts_at, 'UTC'), (SELECT s.starts_at FROM span AS s)),
+                              LEAST(g.ends_at, (SELECT s.ends_at FROM span AS s)) - '1 microsecond'::interval, '1 hour'::interval) AS i (hour)) AS h
+        WHERE g.resource_type = 'dedicated_units' AND g.ends_at > (SELECT s.starts_at FROM span AS s) AND g.starts_at < (SELECT s.ends_at FROM span AS s)
+       ) AS l GROUP BY l.namespace, l.tenant_id, l.hour;
 COMMENT ON VIEW sparkingest.planned_load IS 'What is reserved in the next 7 days (or up to the horizon), hour by hour: a row for each namespace as a whole (tenant_id NULL), which everybody sees, and one for each tenant that has something there, which only it and operators see (Q4). Averages over the hour: tenants'' rows add up to the namespace''s';
 COMMENT ON COLUMN sparkingest.planned_load.namespace IS 'Namespace';
 COMMENT ON COLUMN sparkingest.planned_load.tenant_id IS 'Tenant; NULL = all together';

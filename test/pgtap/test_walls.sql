@@ -27,6 +27,9 @@ BEGIN
     job := (SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = id AND job_name = 'nightly');
     PERFORM fixture.run(sparkingest.run_job(job), '10 minutes', metrics => '{"rows": 5, "cursor": "c"}');
     PERFORM sparkingest.run_job(job, '2026-03-02 20:00+00', 'k');
+    -- Of two runs that fill its share of the draft namespace one has to wait.
+    job := fixture.draft_job('A', 'tight', 40, 80, sla => '{"sla_window_hours": 0.1}');
+    PERFORM sparkingest.run_job(job, '2026-03-02 23:00+00') FROM generate_series(1, 2);
     PERFORM sparkingest.reserve(id, 1, 1, '5 minutes', '2026-03-02 15:00+00', namespace => ns) FROM unnest(ARRAY['vcpu-hours-ns', 'dedicated-cpu-ns']) AS ns;
     PERFORM sparkingest.roll_up(), sparkingest.maintain();
 END
@@ -68,8 +71,8 @@ BEGIN
             WHEN 'job_id' THEN (SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = fixture.tenant(tenant) AND job_name = 'nightly')
             WHEN 'draft_id' THEN (SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = fixture.tenant(tenant) AND job_name = 'draft')
             WHEN 'execution_id' THEN (SELECT e.execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = fixture.tenant(tenant)
-                AND state = 'scheduled' AND started_by = 'run_job')
-            WHEN 'draft_run_id' THEN (SELECT e.execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = fixture.tenant(tenant) AND is_draft)
+                AND state = 'scheduled' AND started_by = 'run_job' AND NOT is_draft)
+            WHEN 'draft_run_id' THEN (SELECT e.execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = fixture.tenant(tenant) AND is_draft AND state = 'succeeded')
             WHEN 'reservation_id' THEN (SELECT r.reservation_id FROM sparkingest.reservations AS r WHERE r.tenant_id = fixture.tenant(tenant)
                 AND namespace = 'vcpu-hours-ns' AND cpu_millicores = 1000 LIMIT 1)
             WHEN 'purchase_id' THEN (SELECT p.purchase_id FROM sparkingest.resource_purchases AS p WHERE p.tenant_id = fixture.tenant(tenant) AND resource_type = 'vcpu_hours')

@@ -102,6 +102,14 @@ SELECT * FROM sparkingest.explain_job(fixture.job('huge'));
 SELECT fixture.production_job('Acme', 'yearly', 1, 2, 25, '0 2 1 1 *') AS status;
 SELECT constraint_name, during, remedy FROM sparkingest.explain_job(fixture.job('yearly'));
 
+-- Answers come from indexes: no table that grows is read as a whole.
+CREATE FUNCTION pg_temp.scanned() RETURNS bigint LANGUAGE sql AS $$ SELECT sum(pg_stat_get_xact_numscans(format('sparkingest.%I', name)::regclass))::bigint
+    FROM unnest(ARRAY['job_executions', 'ingestion_jobs', 'reservations', 'grants', 'balance_entries', 'events', 'tenants']) AS t (name) $$;
+SELECT pg_temp.scanned() AS before \gset
+SELECT count(*) AS rows FROM sparkingest.job_executions AS e, LATERAL sparkingest.explain_execution(e.execution_id);
+SELECT count(*) AS rows FROM sparkingest.ingestion_jobs AS j, LATERAL sparkingest.explain_job(j.job_id, '2026-03-02 20:00+00');
+SELECT pg_temp.scanned() - :before AS scans_by_these_statements;
+
 -- Bad input, and what is somebody else's.
 \x off
 SELECT code, message FROM fixture.refusal('SELECT sparkingest.explain_job(NULL)');
