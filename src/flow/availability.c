@@ -325,7 +325,7 @@ si_available_from(const SiPoolRef *pool, const SiClaim *claim, int32 length, int
 void
 si_claim_read(const SiPoolRef *pool, const SiClaim *claim, int64 first, int32 n, SiSlots *total, SiSlots *allocated)
 {
-    Measure measures[SI_MAX_ACCOUNTS];
+    Measure measures[SI_MAX_ACCOUNTS] = {NAMESPACE};
     int tries = 0;
 
     (void) measures_of(&pool->namespace, pool->tenant_id != NULL, measures);
