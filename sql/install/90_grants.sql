@@ -40,7 +40,7 @@ GRANT EXECUTE ON FUNCTION sparkingest.can_see_tenant, sparkingest.my_tenants, sp
     sparkingest.explain_job, sparkingest.explain_execution,
     sparkingest.verify_ledger, sparkingest.verify_books, sparkingest.verify_usage, sparkingest.runaway_executions, sparkingest.uncommitted_holders, sparkingest.events_after TO sparkingest_reader;
 
-GRANT SELECT ON sparkingest.sla_tiers, sparkingest.capacity_slots, sparkingest.grant_balances, sparkingest.consumption_seconds,
+GRANT SELECT ON sparkingest.sla_tiers, sparkingest.priorities, sparkingest.capacity_slots, sparkingest.grant_balances, sparkingest.consumption_seconds,
     sparkingest.planned_load, sparkingest.waiting_executions TO sparkingest_tenant;
 GRANT SELECT (namespace, purpose, cpu_millicores, memory_mib, slot_minutes, tenant_cpu_millicores, tenant_memory_mib) ON sparkingest.namespaces TO sparkingest_tenant;
 GRANT EXECUTE ON FUNCTION sparkingest.can_see_tenant, sparkingest.my_tenants, sparkingest.usage, sparkingest.tenant_metrics, sparkingest.statement, sparkingest.balance, sparkingest.capacity, sparkingest.find_slot,

@@ -278,6 +278,25 @@ si_claim_give(const SiNamespace *namespace, const SiClaim *claim, int64 first, i
         load_claim(namespace, claim, first, n, &tries);
 }
 
+void
+si_claim_free(const SiNamespace *namespace, const SiClaim *claim, int account, int64 first, int32 n, SiSlots *out)
+{
+    SiSlots allocated;
+    int tries = 0;
+
+    si_slots_make(out, first, n);
+    si_slots_make(&allocated, first, n);
+    while (!si_ledger_read(&claim->accounts[account], out, &allocated))
+        load_claim(namespace, claim, first, n, &tries);
+    for (int32 i = 0; i < n; i++)
+    {
+        out->cpu[i] -= allocated.cpu[i];
+        out->mem[i] -= allocated.mem[i];
+    }
+    pfree(allocated.cpu);
+    pfree(allocated.mem);
+}
+
 /* On a standby there is no ledger: the tables are read. */
 static int64
 find_in_tables(const SiPoolRef *pool, const SiClaim *claim, int32 length, int64 earliest, int64 latest)

@@ -66,10 +66,13 @@ static void
 open_place(Place *p, const SiSubject *subject, const SiCandidate *c, const SiReservation *own)
 {
     const SiNamespace *namespace = &c->pool.namespace;
+    SiStarts starts;
 
     *p = (Place){.subject = subject, .c = c, .own = own};
     si_claim_make(namespace, c->pool.tenant_id, subject->need.cpu_millicores, subject->need.memory_mib, &p->claim);
-    si_candidate_slots(c, &subject->need, subject->now, &p->first, &p->length);
+    si_place_starts(&subject->need, namespace->step_usecs, subject->now, subject->wish.latest, &starts);
+    p->first = starts.earliest;
+    p->length = starts.begun ? starts.length_begun : starts.length;
     p->horizon = (int32) Max(si_slot_floor(si_horizon(subject->now), namespace->step_usecs) - p->first, p->length);
     read_slots(p, p->length);
 }
@@ -142,7 +145,7 @@ buy_units(int64 missing)
     return psprintf("purchase " INT64_FORMAT " dedicated_units more", missing);
 }
 
-/* vCPU-hours that pay there (M4); what has its place holds them. */
+/* vCPU-hours that pay there (M4). */
 static void
 hours(List **rows, Place *p)
 {
@@ -150,7 +153,7 @@ hours(List **rows, Place *p)
     const SiCandidate *c = p->c;
     int64 missing = c->cost - c->available;
 
-    if (c->open || (p->own != NULL && p->subject->e->held > 0))
+    if (c->open)
         return;
     si_explanation_add(rows,
                        &(SiBinding){.namespace_name = c->pool.namespace.name,

@@ -11,7 +11,7 @@
 #include "flow/schedule.h"
 #include "flow/sla.h"
 #include "guc.h"
-#include "store/outlook.h"
+#include "store/inquiry.h"
 #include "store/sql.h"
 
 static void
@@ -27,7 +27,7 @@ add(List **rows, const char *namespace_name, const char *constraint_name, Timest
 static void
 ended(List **rows, const SiExecution *e)
 {
-    char *cause = si_outlook_end_cause(&e->execution_id);
+    char *cause = si_inquiry_end_cause(&e->execution_id);
     StringInfoData text;
 
     initStringInfo(&text);
@@ -96,7 +96,7 @@ bounds(List **rows, const SiSubject *s, TimestampTz start)
 static void
 no_place(List **rows, const SiSubject *s, const SiCandidate *list, int n, TimestampTz earliest)
 {
-    const char *most = si_candidates_outgrown(&s->need, list, n);
+    const char *most = si_place_outgrown(&s->need, list, n);
 
     if (earliest != SI_NO_TIME)
         bounds(rows, s, Max(earliest, s->wish.start));
@@ -132,10 +132,11 @@ places(List **rows, const SiSubject *s)
     (void) si_dispatch_open(rows, s, where);
 }
 
-/* Why its place is not an earlier one, up to the namespace that it is in. */
+/* Why its place is not an earlier one: a firm one is in the first namespace that had room, a tentative one where there is any. */
 static void
 lateness(List **rows, const SiSubject *s)
 {
+    bool firm = s->e->state == SI_SCHEDULED;
     SiReservation own;
     SiCandidate *list;
     int n;
@@ -147,24 +148,31 @@ lateness(List **rows, const SiSubject *s)
     {
         bool here = strcmp(list[i].pool.namespace.name, s->e->namespace_name) == 0;
 
-        si_candidate_price(&list[i], &s->need, s->now);
+        (void) si_place_is_covered(&s->need, &list[i], s->now);
         list[i].start = here ? s->e->planned_start : SI_NO_TIME;
         (void) si_bottlenecks_add(rows, s, &list[i], &own);
-        if (here)
+        if (here && firm)
             break;
     }
+    if (!firm && s->e->planned_start > s->wish.latest)
+        bounds(rows, s, s->e->planned_start);
 }
 
+/* A run that has a place, firm or, while it waits, tentative. */
 static void
-scheduled(List **rows, const SiSubject *s)
+in_place(List **rows, const SiSubject *s)
 {
     const SiExecution *e = s->e;
+    const char *moved = e->plan_reason ? psprintf(" (planned anew: %s)", e->plan_reason) : "";
     bool open;
 
     lateness(rows, s);
-    if (e->planned_start > s->now)
+    if (e->planned_start > s->now || e->state == SI_WAITING)
         add(rows, e->namespace_name, "planned_start", s->now, e->planned_start,
-            psprintf("it has its place here and starts at %s", si_explanation_time(e->planned_start)));
+            e->state == SI_SCHEDULED
+                ? psprintf("it has its place here and starts at %s%s", si_explanation_time(e->planned_start), moved)
+                : psprintf("it has a tentative place here at %s%s; plan() puts it earlier when there is room",
+                           si_explanation_time(e->planned_start), moved));
     open = si_dispatch_open(rows, s, e->namespace_name);
     if (*rows == NIL && open)
         add(rows, e->namespace_name, "none", e->planned_start, e->planned_end, "it is due: the dispatcher posts it next");
@@ -185,10 +193,10 @@ si_explanation_of_execution(const SiJob *job, const SiExecution *e, TimestampTz 
     }
     else
     {
-        si_admission_need(job, e, SI_NO_TIME, e->state == SI_WAITING, now, &subject.wish, &subject.need);
+        si_admission_ask(job, e, e->state == SI_WAITING, now, &subject.wish, &subject.need);
         si_hindrances_add(&rows, &subject);
-        if (e->state == SI_SCHEDULED)
-            scheduled(&rows, &subject);
+        if (e->has_reservation)
+            in_place(&rows, &subject);
         else
             places(&rows, &subject);
     }
@@ -214,7 +222,7 @@ explain_wanted(const SiJob *job, TimestampTz at, bool by_schedule, TimestampTz n
                      si_guc_horizon_days));
         return rows;
     }
-    si_admission_need(job, &e, SI_NO_TIME, false, now, &subject.wish, &subject.need);
+    si_admission_ask(job, &e, false, now, &subject.wish, &subject.need);
     places(&rows, &subject);
     return rows;
 }
@@ -236,7 +244,7 @@ si_explanation_of_job(const SiJob *job, TimestampTz at, TimestampTz now)
         si_require_horizon("at", at, now);
         return explain_wanted(job, at, false, now);
     }
-    if (si_outlook_next_run(&job->job_id, &next) && si_execution_load(&next, false, &e))
+    if (si_inquiry_next_run(&job->job_id, &next) && si_execution_load(&next, false, &e))
         return si_explanation_of_execution(job, &e, now);
     at = job->next_fire_at != SI_NO_TIME ? job->next_fire_at : si_job_next_fire(job, now);
     return explain_wanted(job, at == SI_NO_TIME ? now : at, at != SI_NO_TIME, now);

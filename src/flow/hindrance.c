@@ -8,7 +8,7 @@
 #include "flow/hindrance.h"
 #include "flow/options.h"
 #include "flow/overlap.h"
-#include "store/outlook.h"
+#include "store/inquiry.h"
 #include "store/sql.h"
 
 /* Of a constraint without numbers that lasts until somebody acts. */
@@ -73,7 +73,7 @@ overlap(List **rows, const SiSubject *s)
     int waiting;
 
     if (s->e->scheduled_for > s->now || !si_overlap_holds_back(s->job, s->e) ||
-        !si_outlook_run_ahead(&s->job->job_id, &s->e->execution_id, s->job->overlap_policy != SI_OVERLAP_ALLOW, &ahead, &until))
+        !si_inquiry_run_ahead(&s->job->job_id, &s->e->execution_id, s->job->overlap_policy != SI_OVERLAP_ALLOW, &ahead, &until))
         return;
     si_options_read(s->job, &options);
     si_executions_count(&s->job->job_id, &s->e->execution_id, &active, &waiting);
@@ -120,7 +120,7 @@ si_dispatch_open(List **rows, const SiSubject *s, const char *namespace_name)
     SiBinding row = {.namespace_name = namespace_name, .constraint_name = "dispatch", .from = SI_NO_TIME, .until = SI_NO_TIME};
     SiOutlet outlet;
 
-    si_outlook_outlet(namespace_name, &outlet);
+    si_inquiry_outlet(namespace_name, &outlet);
     if (strcmp(outlet.dispatch, "disabled") == 0)
         row.remedy = psprintf("nothing is posted to cluster \"%s\": an operator calls enable_dispatch()", outlet.cluster_name);
     else if (strcmp(outlet.dispatch, "fenced") == 0)

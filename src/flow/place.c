@@ -16,64 +16,45 @@
 #include "pg/quantities.h"
 #include "store/sql.h"
 
-/* Where a search looks: slots of one pool. */
-typedef struct Window
+void
+si_place_starts(const SiNeed *need, int64 step, TimestampTz now, TimestampTz latest, SiStarts *out)
 {
-    int64 present;  /* the slot that holds now */
-    int64 earliest; /* first slot to start in */
-    int64 latest;   /* last slot to start in */
-    int32 length;   /* slots that the need touches when it starts on the grid */
-    bool begun;     /* `earliest` is the present slot: work starts late in it and needs one slot more */
-    bool over;      /* the last start was before the present slot */
-} Window;
+    TimestampTz last = Min(latest, si_horizon(now));
 
-static Window
-window_of(const SiNeed *need, int64 step, TimestampTz now, TimestampTz latest_start)
-{
-    Window w;
-    TimestampTz last = Min(latest_start, si_horizon(now));
-
-    w.present = si_slot_floor(now, step);
-    w.earliest = si_slot_ceil(need->not_before, step);
+    out->present = si_slot_floor(now, step);
+    out->earliest = si_slot_ceil(need->not_before, step);
     /* Work wanted at or before the beginning of the present slot may start in it, at once; else starts round up (C2). */
-    w.begun = w.earliest <= w.present;
-    if (w.begun)
-        w.earliest = w.present;
-    w.over = si_slot_floor(last, step) < w.present;
-    w.latest = Max(si_slot_floor(last, step), w.earliest);
-    w.length = (int32) si_slot_ceil(need->duration_usecs, step);
-    return w;
-}
-
-static int32
-length_at(const Window *w, const SiNeed *need, int64 step, int64 start, TimestampTz now)
-{
-    if (w->begun && start == w->present && !need->same_length)
-        return (int32) (si_slot_ceil(now + need->duration_usecs, step) - start);
-    return w->length;
+    out->begun = out->earliest <= out->present;
+    if (out->begun)
+        out->earliest = out->present;
+    out->over = si_slot_floor(last, step) < out->present;
+    out->latest = Max(si_slot_floor(last, step), out->earliest);
+    out->length = (int32) si_slot_ceil(need->duration_usecs, step);
+    out->length_begun =
+        need->same_length ? out->length : (int32) (si_slot_ceil(now + need->duration_usecs, step) - out->present);
 }
 
 /* First slot that fits, or SI_NO_SLOT, and how many slots it takes there. */
 static int64
 search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length)
 {
-    int64 step = pool->namespace.step_usecs;
-    Window w = window_of(need, step, now, latest_start);
     int64 start = SI_NO_SLOT;
+    SiStarts s;
 
     CHECK_FOR_INTERRUPTS();
-    if (w.over)
+    si_place_starts(need, pool->namespace.step_usecs, now, latest_start, &s);
+    if (s.over)
         return SI_NO_SLOT;
-    if (w.begun)
+    if (s.begun)
     {
-        *length = length_at(&w, need, step, w.earliest, now);
-        start = si_available_from(pool, claim, *length, w.earliest, w.earliest);
-        w.earliest++;
+        *length = s.length_begun;
+        start = si_available_from(pool, claim, *length, s.earliest, s.earliest);
+        s.earliest++;
     }
-    if (start == SI_NO_SLOT && w.earliest <= w.latest)
+    if (start == SI_NO_SLOT && s.earliest <= s.latest)
     {
-        *length = w.length;
-        start = si_available_from(pool, claim, *length, w.earliest, w.latest);
+        *length = s.length;
+        start = si_available_from(pool, claim, *length, s.earliest, s.latest);
     }
     return start;
 }
@@ -91,10 +72,10 @@ si_planned_cost(const SiNamespace *namespace, int64 cpu_millicores, int64 memory
 
 /* Holds what an application's own reservation costs; whether it is covered. */
 static bool
-pay(const SiCandidate *c, SiReservation *reservation, TimestampTz now, SiPlacement *out)
+pay(const SiCandidate *candidate, SiReservation *reservation, TimestampTz now, SiPlacement *out)
 {
     SiDebtor payer = {reservation->tenant_id, NULL, &reservation->reservation_id};
-    int64 missing = si_funds_hold(&c->funds, &payer, c->cost, Max(reservation->starts_at, now), now);
+    int64 missing = si_funds_hold(&candidate->funds, &payer, candidate->cost, Max(reservation->starts_at, now), now);
 
     if (missing > 0)
     {
@@ -102,15 +83,62 @@ pay(const SiCandidate *c, SiReservation *reservation, TimestampTz now, SiPlaceme
         out->lacking = missing;
         return false;
     }
-    reservation->held = c->cost;
+    reservation->held = candidate->cost;
     return true;
+}
+
+/* Slots of a reservation. */
+static int64
+slots_of(const SiReservation *r, int64 step, int32 *n)
+{
+    int64 first = si_slot_floor(r->starts_at, step);
+
+    *n = (int32) (si_slot_ceil(r->ends_at, step) - first);
+    return first;
+}
+
+/* What a reservation counts in; its slots become free for this transaction (C5). */
+static void
+give(const SiReservation *r, const SiNamespace *namespace, SiClaim *claim)
+{
+    int32 n;
+    int64 first = slots_of(r, namespace->step_usecs, &n);
+
+    si_claim_make(namespace, &r->tenant_id, r->cpu_millicores, r->memory_mib, claim);
+    si_claim_give(namespace, claim, first, n);
+}
+
+/* Whether the place that was taken is the one that it has. */
+static bool
+is_kept(const SiReservation *keep, const SiReservation *taken)
+{
+    return keep != NULL && keep->pool_id == taken->pool_id && keep->starts_at == taken->starts_at &&
+           keep->ends_at == taken->ends_at && keep->cpu_millicores == taken->cpu_millicores &&
+           keep->memory_mib == taken->memory_mib && keep->draft_fallback == taken->draft_fallback;
+}
+
+/* Writes what was taken; nothing when it is what there was. */
+static void
+write_down(SiReservation *taken, const SiNeed *need, TimestampTz now)
+{
+    if (is_kept(need->keep, taken))
+    {
+        taken->reservation_id = need->keep->reservation_id;
+        if (need->keep->tentative != taken->tentative)
+            si_reservation_set_tentative(&taken->reservation_id, taken->tentative);
+        return;
+    }
+    if (si_reservation_append(taken, need->actor, now))
+        return;
+    si_book_expect(&taken->reservation_id);
+    si_reservation_insert(taken, need->actor, now);
 }
 
 /* Tries one namespace; fills out when it takes a place. */
 static bool
-take(const SiCandidate *c, const SiNeed *need, TimestampTz now, SiPlacement *out)
+take(const SiCandidate *candidate, const SiNeed *need, TimestampTz now, SiPlacement *out)
 {
-    const SiPoolRef *pool = &c->pool;
+    const SiPoolRef *pool = &candidate->pool;
     TimestampTz latest = need->not_before + need->window_usecs;
     int64 step = pool->namespace.step_usecs;
     SiReservation reservation = {{{0}}};
@@ -135,17 +163,14 @@ take(const SiCandidate *c, const SiNeed *need, TimestampTz now, SiPlacement *out
     reservation.memory_mib = need->memory_mib;
     reservation.starts_at = si_slot_time(start, step);
     reservation.ends_at = si_slot_time(start + length, step);
-    reservation.draft_fallback = c->fallback;
-    if (need->pays && c->cost > 0 && !pay(c, &reservation, now, out))
+    reservation.draft_fallback = candidate->fallback;
+    reservation.tentative = need->tentative;
+    if (need->pays && candidate->cost > 0 && !pay(candidate, &reservation, now, out))
     {
         si_claim_give(&pool->namespace, &claim, start, length);
         return false;
     }
-    if (!si_reservation_append(&reservation, need->actor, now))
-    {
-        si_book_expect(&reservation.reservation_id);
-        si_reservation_insert(&reservation, need->actor, now);
-    }
+    write_down(&reservation, need, now);
 
     out->placed = true;
     out->reservation_id = reservation.reservation_id;
@@ -153,7 +178,7 @@ take(const SiCandidate *c, const SiNeed *need, TimestampTz now, SiPlacement *out
     out->purpose = pool->namespace.purpose;
     out->starts_at = reservation.starts_at;
     out->ends_at = reservation.ends_at;
-    out->draft_fallback = c->fallback;
+    out->draft_fallback = candidate->fallback;
     return true;
 }
 
@@ -182,48 +207,41 @@ si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now)
     return earliest_in(pool, need, now, &end);
 }
 
-static void
-add(SiCandidate *list, int *n, const SiNamespace *namespace, const SiNeed *need)
-{
-    bool fallback = namespace->purpose == SI_NS_DRAFT && !need->draft_job;
-
-    list[(*n)++] = (SiCandidate){.pool = {*namespace, &need->tenant_id},
-                                 .fallback = fallback,
-                                 .costs = namespace->purpose == SI_NS_SHARED || fallback,
-                                 .start = SI_NO_TIME};
-}
-
 int
 si_place_candidates(const SiNeed *need, SiCandidate **out)
 {
     SiStep steps[SI_MAX_STEPS];
+    SiNamespace *namespaces;
     int n_steps;
     int n = 0;
 
+    *out = palloc0(sizeof(SiCandidate));
     if (need->namespace_name != NULL)
     {
-        SiNamespace namespace;
+        SiCandidate *only = *out;
 
-        if (!si_namespace_load(need->namespace_name, &namespace))
+        if (!si_namespace_load(need->namespace_name, &only->pool.namespace))
             ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                             errmsg("namespace \"%s\" does not exist", need->namespace_name)));
-        *out = palloc(sizeof(SiCandidate));
-        add(*out, &n, &namespace, need);
-        return n;
+        only->pool.tenant_id = &need->tenant_id;
+        only->fallback = only->pool.namespace.purpose == SI_NS_DRAFT && !need->draft_job;
+        only->costs = only->pool.namespace.purpose == SI_NS_SHARED || only->fallback;
+        only->start = SI_NO_TIME;
+        return 1;
     }
 
-    *out = NULL;
     /* Ownership and balance are looked at namespace by namespace: ask for the full order. */
     n_steps = si_spill_order(need->draft_job, true, true, need->last_step, steps);
     for (int s = 0; s < n_steps; s++)
     {
-        SiNamespace *namespaces;
         int found = si_namespaces_of(steps[s].purpose, &namespaces);
-        Size size = (n + found + 1) * sizeof(SiCandidate);
 
-        *out = *out ? repalloc(*out, size) : palloc(size);
+        *out = repalloc(*out, (n + found + 1) * sizeof(SiCandidate));
         for (int i = 0; i < found; i++)
-            add(*out, &n, &namespaces[i], need);
+            (*out)[n++] = (SiCandidate){.pool = {namespaces[i], &need->tenant_id},
+                                        .fallback = steps[s].fallback,
+                                        .costs = steps[s].purpose == SI_NS_SHARED || steps[s].fallback,
+                                        .start = SI_NO_TIME};
     }
     return n;
 }
@@ -279,7 +297,7 @@ most_of(const SiNamespace *namespace, int64 *cpu, int64 *memory)
 }
 
 char *
-si_candidates_outgrown(const SiNeed *need, const SiCandidate *list, int n)
+si_place_outgrown(const SiNeed *need, const SiCandidate *list, int n)
 {
     StringInfoData text;
 
@@ -298,45 +316,52 @@ si_candidates_outgrown(const SiNeed *need, const SiCandidate *list, int n)
     return text.data;
 }
 
-void
-si_candidate_price(SiCandidate *c, const SiNeed *need, TimestampTz now)
+bool
+si_place_is_covered(const SiNeed *need, SiCandidate *c, TimestampTz now)
 {
     TimestampTz from = Max(need->not_before, now);
 
-    c->open = !c->costs;
+    c->open = !c->costs || need->covered;
     if (c->open)
-        return;
+        return true;
     c->cost = si_planned_cost(&c->pool.namespace, need->cpu_millicores, need->memory_mib, need->duration_usecs);
     si_funds_find(&need->tenant_id, from, need->not_before + need->window_usecs, &c->funds);
     c->available = si_funds_available(&c->funds, from);
     c->open = c->cost <= c->available;
+    return c->open;
 }
 
-void
-si_candidate_slots(const SiCandidate *c, const SiNeed *need, TimestampTz now, int64 *first, int32 *length)
+/*
+ * No fit: when there will be one, looking as far as the horizon, and where. NULL = nowhere. Production work in the draft
+ * namespace is the last resort for now, nothing to wait for.
+ */
+static const SiCandidate *
+look_ahead(const SiNeed *need, const SiCandidate *candidates, int n, TimestampTz now, SiNeed *later, TimestampTz *earliest)
 {
-    int64 step = c->pool.namespace.step_usecs;
-    Window w = window_of(need, step, now, need->not_before + need->window_usecs);
+    const SiCandidate *best = NULL;
 
-    *first = Max(w.earliest, w.present);
-    *length = length_at(&w, need, step, *first, now);
-}
-
-/* No fit in the window: when there will be one among what is open, looking as far as the horizon. */
-static TimestampTz
-earliest_beyond(const SiNeed *need, const SiCandidate *list, int n, TimestampTz now)
-{
-    SiNeed later = *need;
-    TimestampTz earliest = SI_NO_TIME;
-
-    later.not_before += need->window_usecs;
-    later.window_usecs = si_horizon(now) - later.not_before;
-    if (later.window_usecs < 0)
-        return SI_NO_TIME;
+    /* In the window there was nothing. */
+    *later = *need;
+    later->not_before += need->window_usecs;
+    later->window_usecs = si_horizon(now) - later->not_before;
+    later->tentative = true;
+    *earliest = SI_NO_TIME;
+    if (later->window_usecs < 0)
+        return NULL;
     for (int i = 0; i < n; i++)
-        if (list[i].open && !list[i].fallback)
-            earliest = Min(earliest, si_earliest_start(&list[i].pool, &later, now));
-    return earliest;
+    {
+        TimestampTz start;
+
+        if (!candidates[i].open || candidates[i].fallback)
+            continue;
+        start = si_earliest_start(&candidates[i].pool, later, now);
+        if (start < *earliest)
+        {
+            *earliest = start;
+            best = &candidates[i];
+        }
+    }
+    return best;
 }
 
 /*
@@ -350,8 +375,7 @@ walk(const SiNeed *need, TimestampTz now, SiCandidate *list, int *n, SiPlacement
     {
         SiCandidate *c = &list[i];
 
-        si_candidate_price(c, need, now);
-        if (!c->open)
+        if (!si_place_is_covered(need, c, now))
             continue;
         if (out == NULL)
             c->start = earliest_in(&c->pool, need, now, &c->end);
@@ -368,27 +392,21 @@ int
 si_place_look(const SiNeed *need, TimestampTz now, SiCandidate **out, TimestampTz *earliest)
 {
     int n = si_place_candidates(need, out);
+    SiNeed later;
 
-    *earliest = walk(need, now, *out, &n, NULL) ? (*out)[n - 1].start : earliest_beyond(need, *out, n, now);
+    if (walk(need, now, *out, &n, NULL))
+        *earliest = (*out)[n - 1].start;
+    else
+        (void) look_ahead(need, *out, n, now, &later, earliest);
     return n;
 }
 
-void
-si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
+/* Why there is no place, from a walk over the list that found none. */
+static void
+explain(const SiNeed *need, const SiCandidate *list, int n, SiPlacement *out)
 {
-    SiCandidate *list;
+    char *most = out->earliest == SI_NO_TIME ? si_place_outgrown(need, list, n) : NULL;
     StringInfoData tried;
-    char *most = NULL;
-    int n;
-
-    memset(out, 0, sizeof(*out));
-    out->earliest = SI_NO_TIME;
-    si_require_horizon("not_before", need->not_before, now);
-    si_ledger_require();
-    si_ledger_begin();
-    n = si_place_candidates(need, &list);
-    if (walk(need, now, list, &n, out))
-        return;
 
     initStringInfo(&tried);
     for (int i = 0; i < n; i++)
@@ -401,11 +419,56 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
         else if (has_supply(&list[i].pool, need))
             appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", list[i].pool.namespace.name);
     }
-    out->earliest = earliest_beyond(need, list, n, now);
-    if (out->earliest == SI_NO_TIME)
-        most = si_candidates_outgrown(need, list, n);
     out->too_large = most != NULL;
     out->reason = no_fit_reason(need, tried.data, out->lacks_balance, most);
+}
+
+static void
+find(const SiNeed *need, TimestampTz now, SiPlacement *out)
+{
+    const SiCandidate *best;
+    SiCandidate free_of_charge;
+    SiCandidate *list;
+    SiNeed later;
+    int n = si_place_candidates(need, &list);
+
+    if (walk(need, now, list, &n, out))
+        return;
+    best = look_ahead(need, list, n, now, &later, &out->earliest);
+    explain(need, list, n, out);
+    if (!need->ahead || best == NULL)
+        return;
+    free_of_charge = *best;
+    free_of_charge.cost = 0;
+    if (!take(&free_of_charge, &later, now, out))
+        return;
+    out->placed = false;
+    out->ahead = true;
+    out->earliest = out->starts_at;
+}
+
+void
+si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
+{
+    SiNamespace namespace;
+    SiClaim claim;
+
+    memset(out, 0, sizeof(*out));
+    out->earliest = SI_NO_TIME;
+    si_require_horizon("not_before", need->not_before, now);
+    si_ledger_require();
+    si_ledger_begin();
+    if (need->keep != NULL)
+    {
+        if (!si_namespace_load(need->keep->namespace_name, &namespace))
+            elog(ERROR, "namespace \"%s\" of a reservation is missing", need->keep->namespace_name);
+        give(need->keep, &namespace, &claim);
+    }
+    find(need, now, out);
+    if (need->keep == NULL || ((out->placed || out->ahead) && si_uuid_equal(&out->reservation_id, &need->keep->reservation_id)))
+        return;
+    si_book_expect(&need->keep->reservation_id);
+    (void) si_unplace(&need->keep->reservation_id, now);
 }
 
 bool
@@ -423,7 +486,6 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     SiClaim claim;
     int64 start;
     int32 length;
-    int64 first;
 
     si_ledger_require();
     si_ledger_begin();
@@ -438,11 +500,7 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     need.not_before = starts_at;
     need.same_length = true;
 
-    /* Its old slots count as free (C5). */
-    first = si_slot_floor(reservation->starts_at, step);
-    length = (int32) (si_slot_ceil(reservation->ends_at, step) - first);
-    si_claim_make(&pool.namespace, pool.tenant_id, need.cpu_millicores, need.memory_mib, &claim);
-    si_claim_give(&pool.namespace, &claim, first, length);
+    give(reservation, &pool.namespace, &claim);
     start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), &length);
     if (start == SI_NO_SLOT || !si_claim_take(&pool.namespace, &claim, start, length, false))
         return false;

@@ -22,7 +22,7 @@ check_place(const SiJob *job)
     SiNeed need = {.cpu_millicores = job->cpu_millicores, .memory_mib = job->memory_mib, .last_step = SI_NO_CAPACITY_DRAFT};
     SiCandidate *list;
     int n = si_place_candidates(&need, &list);
-    char *most = si_candidates_outgrown(&need, list, n);
+    char *most = si_place_outgrown(&need, list, n);
 
     if (most != NULL)
         si_bad_value(PATH, psprintf("%s cores, %s GiB", si_quantity_text(job->cpu_millicores, 1000), si_quantity_text(job->memory_mib, 1024)),

@@ -16,7 +16,7 @@
     "(estimated_runtime_minutes * 60000)::bigint, hard_minutes, waiting_reason, object_name, manifest, " \
     "manifest_sha256, object_uid, claimed_at, posted_at, submitted_at, started_at, finished_at, tries, next_try_at, " \
     "last_error, stop_requested_at, stop_cause, stop_reason, error_class, cursor_value, exit_code IS NOT NULL, " \
-    "exit_code, evaluation, held, COALESCE(charged, -1), created_at, run_id " \
+    "exit_code, evaluation, held, COALESCE(charged, -1), created_at, run_id, plan_reason " \
     "FROM sparkingest.job_executions WHERE execution_id = $1"
 
 static SiState
@@ -83,6 +83,7 @@ execution_from_row(const pg_uuid_t *execution_id, MemoryContext context, SiExecu
     out->charged = si_sql_int8(0, 41);
     out->created_at = si_sql_time(0, 42);
     out->run_id = si_sql_uuid(0, 43, NULL);
+    out->plan_reason = si_sql_text_copy(0, 44, context);
 }
 
 static bool
@@ -235,18 +236,19 @@ void
 si_execution_set_plan(const SiExecution *e)
 {
     static SiStatement update = {"UPDATE sparkingest.job_executions SET namespace = $2, draft_fallback = $3, planned_start = $4, "
-                                 "planned_end = $5, reservation_id = $6, waiting_reason = $7 WHERE execution_id = $1",
-                                 7,
-                                 {UUIDOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, TEXTOID},
+                                 "planned_end = $5, reservation_id = $6, waiting_reason = $7, plan_reason = $8 WHERE execution_id = $1",
+                                 8,
+                                 {UUIDOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, TEXTOID, TEXTOID},
                                  .by_index = true};
-    char nulls[] = "       ";
+    char nulls[] = "        ";
     Datum values[] = {UUIDPGetDatum(&e->execution_id),
                       si_text_datum(e->namespace_name),
                       BoolGetDatum(e->draft_fallback),
                       si_time_or_null(e->planned_start, &nulls[3]),
                       si_time_or_null(e->planned_end, &nulls[4]),
                       UUIDPGetDatum(&e->reservation_id),
-                      si_text_or_null(e->waiting_reason, &nulls[6])};
+                      si_text_or_null(e->waiting_reason, &nulls[6]),
+                      si_text_or_null(e->plan_reason, &nulls[7])};
 
     nulls[5] = e->has_reservation ? ' ' : 'n';
     si_sql_open();
@@ -354,18 +356,6 @@ si_executions_of_job(const pg_uuid_t *job_id, SiExecutionGroup group, pg_uuid_t 
     return si_sql_ids(&find[group], values, out);
 }
 
-int
-si_executions_waiting(pg_uuid_t **out)
-{
-    static SiStatement find = {"SELECT e.execution_id FROM sparkingest.job_executions AS e "
-                               "JOIN sparkingest.ingestion_jobs AS j USING (job_id) JOIN sparkingest.tenants AS t ON t.tenant_id = e.tenant_id "
-                               "WHERE e.state = 'waiting' AND j.status = 'active' AND t.status = 'active' "
-                               "ORDER BY j.priority DESC, e.scheduled_for, e.created_at, e.execution_id",
-                               0};
-
-    return si_sql_ids(&find, NULL, out);
-}
-
 void
 si_executions_count(const pg_uuid_t *job_id, const pg_uuid_t *except, int *active, int *waiting)
 {
@@ -438,7 +428,7 @@ si_executions_in(const char *namespace_name, TimestampTz from, TimestampTz until
                                "LEFT JOIN sparkingest.job_executions AS e USING (reservation_id) "
                                "LEFT JOIN sparkingest.ingestion_jobs AS j USING (job_id) "
                                "WHERE r.namespace = $1 AND r.status = 'active' AND r.ends_at > $2 AND r.starts_at < $3 "
-                               "ORDER BY COALESCE(e.state = 'scheduled', false) DESC, COALESCE(j.priority, 0), r.starts_at DESC, "
+                               "ORDER BY COALESCE(r.tentative AND e.state IN ('scheduled', 'waiting'), false) DESC, COALESCE(e.state = 'scheduled', false) DESC, COALESCE(j.priority, 0), r.starts_at DESC, "
                                "r.created_at DESC, r.reservation_id",
                                3,
                                {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};

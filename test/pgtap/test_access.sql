@@ -138,7 +138,7 @@ SELECT is((fixture.refusal('SELECT sparkingest.' || call)).code, '42501', 'not a
     'purchase(gen_random_uuid(), ''vcpu_hours'', 1)', 'cancel_purchase(gen_random_uuid())',
         'set_discount(''vcpu_hours'', ''daily'', 1, 0.1)',
     'set_capacity(''vcpu-hours-ns'', 1, 1, ''[2026-03-03,2026-03-04)'')', 'plan()', 'maintain()', 'roll_up()', 'rebuild_usage()', 'verify_usage()', 'runaway_executions()', 'health()',
-        'set_namespace(''vcpu-hours-ns'', ''{}'')', 'set_cluster(''default'', ''/x'')', 'enable_dispatch()', 'disable_dispatch()',
+        'set_namespace(''vcpu-hours-ns'', ''{}'')', 'set_cluster(''default'', ''/x'')', 'set_priority(''low'', 1)', 'enable_dispatch()', 'disable_dispatch()',
         'install_schedules()']) AS call;
 
 SET LOCAL ROLE regress_stranger;

@@ -105,6 +105,7 @@ function set_capacity(namespace text, cpu_cores numeric, memory_gb numeric, duri
 function set_cluster(cluster text, kubeconfig text, kube_context text): nobody
 function set_discount(resource_type text, time_period text, from_quantity integer, share numeric): operator EXECUTE
 function set_namespace(namespace text, changes jsonb): operator EXECUTE
+function set_priority(name text, value integer): operator EXECUTE
 function set_tenant_limits(tenant_id uuid, limits jsonb): operator EXECUTE
 function set_tenant_status(tenant_id uuid, status text): operator EXECUTE
 function setting_changed(): nobody
@@ -164,11 +165,12 @@ table grants: operator SELECT, reader SELECT, tenant SELECT (grant_id purchase_i
 table history_dropped: operator SELECT, reader SELECT
 table idempotency_keys: operator SELECT, reader SELECT
 table ingestion_jobs: operator SELECT, reader SELECT, tenant SELECT (job_id tenant_id job_name stage status version source_type source_config destination_config cpu_millicores memory_mib executors estimated_runtime_minutes schedule_cron time_zone next_fire_at sla_requirements tier priority sla_window_hours max_runtime_minutes on_no_capacity overlap_policy misfire_policy catchup_window options watermark target_namespace owner_oid blocked_reason created_at updated_at owner_name); row security
-table job_executions: operator SELECT, reader SELECT, tenant SELECT (execution_id job_id tenant_id job_version attempt run_id state started_by is_draft draft_fallback namespace scheduled_for planned_start planned_end reservation_id cpu_millicores memory_mib executors estimated_runtime_minutes hard_minutes waiting_reason object_name manifest manifest_sha256 object_uid claimed_at posted_at submitted_at started_at finished_at posted_cpu_millicores posted_memory_mib tries next_try_at last_error stop_requested_at stop_cause stop_reason exit_code error_class error_message rows_read bytes_out files_written cursor_value metrics sla_met evaluation held charged created_at); row security
+table job_executions: operator SELECT, reader SELECT, tenant SELECT (execution_id job_id tenant_id job_version attempt run_id state started_by is_draft draft_fallback namespace scheduled_for planned_start planned_end reservation_id cpu_millicores memory_mib executors estimated_runtime_minutes hard_minutes waiting_reason object_name manifest manifest_sha256 object_uid claimed_at posted_at submitted_at started_at finished_at posted_cpu_millicores posted_memory_mib tries next_try_at last_error stop_requested_at stop_cause stop_reason exit_code error_class error_message rows_read bytes_out files_written cursor_value metrics sla_met evaluation held charged created_at plan_reason); row security
 table lending_credits: operator SELECT, reader SELECT
 table namespaces: operator SELECT, reader SELECT, tenant SELECT (namespace purpose cpu_millicores memory_mib tenant_cpu_millicores tenant_memory_mib slot_minutes)
 table pools: operator SELECT, reader SELECT
-table reservations: operator SELECT, reader SELECT, tenant SELECT (reservation_id namespace tenant_id cpu_millicores memory_mib starts_at ends_at status borrowed draft_fallback created_at created_by released_at held); row security
+table priorities: operator SELECT, reader SELECT, tenant SELECT
+table reservations: operator SELECT, reader SELECT, tenant SELECT (reservation_id namespace tenant_id cpu_millicores memory_mib starts_at ends_at status borrowed draft_fallback created_at created_by released_at held tentative); row security
 table resource_consumption: operator SELECT, reader SELECT, tenant SELECT (execution_id tenant_id job_id namespace started_at ended_at billed_seconds cpu_millicore_seconds memory_mib_seconds billable_millicore_seconds borrowed charge_to charged); row security
 table resource_consumption_rest: operator SELECT, reader SELECT
 table resource_purchases: operator SELECT, reader SELECT, tenant SELECT (purchase_id tenant_id resource_type quantity time_period valid_from valid_until lending_limit priority rollover_share unit_price discount currency status created_at cancelled_at cancelled_from); row security
@@ -198,9 +200,11 @@ trigger restored on sparkingest.clusters: sparkingest.default_restored (not alwa
 trigger restored on sparkingest.events: sparkingest.event_restored (not always)
 trigger restored on sparkingest.ingestion_jobs: sparkingest.owner_restored (not always)
 trigger restored on sparkingest.namespaces: sparkingest.default_restored (not always)
+trigger restored on sparkingest.priorities: sparkingest.default_restored (not always)
 trigger restored on sparkingest.sla_tiers: sparkingest.default_restored (not always)
 trigger told on sparkingest.discounts: sparkingest.setting_changed (not always)
 trigger told on sparkingest.namespaces: sparkingest.setting_changed (not always)
+trigger told on sparkingest.priorities: sparkingest.setting_changed (not always)
 trigger told on sparkingest.sla_tiers: sparkingest.setting_changed (not always)
 trigger told on sparkingest.tenant_roles: sparkingest.setting_changed (not always)
 trigger told on sparkingest.tenants: sparkingest.setting_changed (not always)

@@ -49,6 +49,7 @@ INSERT INTO writes (name, call, by_whom, event_type, has_before, has_after) VALU
     ('cancel_purchase', '(@purchase, ''2026-03-20 00:00+00'')', 'regress_op', 'purchase.cancelled', true, true),
     ('set_capacity', '(''vcpu-hours-ns'', 1000, 2000, ''[2026-03-05,2026-03-06)'')', 'regress_op', 'capacity.set', true, true),
     ('set_namespace', '(''draft-ingestion-ns'', ''{"tenant_cpu_cores": 7, "spark_profile": {"image": "example.com/spark:7"}}'')', 'regress_op', 'namespace.changed', true, true),
+    ('set_priority', '(''urgent'', 500)', 'regress_op', 'priority.set', true, true),
     ('set_cluster', '(''default'', ''/etc/passwd'', ''other'')', 'postgres', 'cluster.configured', true, true),
     ('enable_dispatch', '()', 'regress_op', 'cluster.dispatch', true, true),
     ('create_job', '(@acme, ''x'', ''postgres'', fixture.source(), fixture.destination(), ''{}'')', 'regress_acme', 'job.created', false, true),
@@ -160,6 +161,7 @@ $$;
 SELECT is(pg_temp.told($$UPDATE sparkingest.sla_tiers SET high_ratio = 1.25 WHERE tier = 'standard'$$), 'setting.changed postgres sla_tiers: 1.2 -> 1.25', 'a change of a tier');
 SELECT is(pg_temp.told($$INSERT INTO sparkingest.sla_tiers VALUES ('own', 1, 2, 1, 1, 1)$$), 'setting.changed postgres sla_tiers:  -> 1', 'a new one');
 SELECT is(pg_temp.told($$DELETE FROM sparkingest.sla_tiers WHERE tier = 'strict'$$), 'setting.changed postgres sla_tiers: 1.1 -> ', 'one that goes');
+SELECT is(pg_temp.told($$DELETE FROM sparkingest.priorities WHERE name = 'low'$$), 'setting.changed postgres priorities:  -> ', 'a name of a priority');
 SELECT is(pg_temp.told($$INSERT INTO sparkingest.discounts VALUES ('vcpu_hours', 'monthly', 5, 0.1)$$), 'setting.changed postgres discounts:  -> ', 'a discount');
 SELECT is(pg_temp.told($$UPDATE sparkingest.namespaces SET spark_profile = '{}' WHERE purpose = 'draft'$$), 'setting.changed postgres namespaces:  -> ', 'a namespace');
 SELECT is(pg_temp.told($$UPDATE sparkingest.tenants SET tenant_name = 'Acme!' WHERE tenant_name = 'Acme'$$), 'setting.changed postgres tenants:  -> ', 'a tenant');

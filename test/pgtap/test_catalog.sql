@@ -26,8 +26,8 @@ SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE pronargs > 0 AND
     'every function with arguments says what it raises');
 
 -- Rows of tenants are told apart, or tenants cannot read the table at all.
-SELECT is_empty($$SELECT relname FROM relations AS r WHERE relkind IN ('r', 'p') AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT') AND relname NOT IN ('namespaces', 'sla_tiers')$$,
-    'every table that tenants can read has row security, except the two that are nobody''s');
+SELECT is_empty($$SELECT relname FROM relations AS r WHERE relkind IN ('r', 'p') AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT') AND relname NOT IN ('namespaces', 'priorities', 'sla_tiers')$$,
+    'every table that tenants can read has row security, except the three that are nobody''s');
 SELECT is_empty($$SELECT relname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid AND a.attname = 'tenant_id' AND NOT a.attisdropped WHERE relkind IN ('r', 'p') AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT')$$,
     'no table with tenant_id is open to tenants without row security');
 SELECT is_empty($$SELECT relname FROM relations WHERE relrowsecurity AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relations.oid AND p.polcmd = 'r' AND p.polroles @> ARRAY['sparkingest_tenant'::regrole::oid])$$,
@@ -131,6 +131,7 @@ INSERT INTO interface VALUES
     ('disable_dispatch', 'cluster text DEFAULT ''default''::text', 'void'),
     ('set_cluster', 'cluster text, kubeconfig text, kube_context text DEFAULT NULL::text', 'void'),
     ('set_namespace', 'namespace text, changes jsonb', 'void'),
+    ('set_priority', 'name text, value integer', 'void'),
     ('verify_ledger', 'OUT namespace text, OUT tenant_id uuid, OUT time_slot timestamp with time zone, OUT resource text, OUT in_ledger numeric, OUT in_tables numeric, OUT grant_id uuid', 'SETOF record'),
     ('verify_books', 'OUT tenant_id uuid, OUT problem text, OUT detail text', 'SETOF record'),
     ('rebuild_ledger', '', 'void'),

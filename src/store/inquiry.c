@@ -1,15 +1,15 @@
 /*
- * outlook.c: what explanations read.
+ * inquiry.c: what explanations read.
  */
 #include "postgres.h"
 
 #include "utils/builtins.h"
 
-#include "store/outlook.h"
+#include "store/inquiry.h"
 #include "store/sql.h"
 
 bool
-si_outlook_next_run(const pg_uuid_t *job_id, pg_uuid_t *execution_id)
+si_inquiry_next_run(const pg_uuid_t *job_id, pg_uuid_t *execution_id)
 {
     static SiStatement find = {"SELECT execution_id FROM sparkingest.job_executions WHERE job_id = $1 AND state IN ('scheduled', 'waiting') "
                                "ORDER BY COALESCE(planned_start, scheduled_for), scheduled_for, execution_id LIMIT 1",
@@ -26,7 +26,7 @@ si_outlook_next_run(const pg_uuid_t *job_id, pg_uuid_t *execution_id)
 }
 
 bool
-si_outlook_run_ahead(const pg_uuid_t *job_id, const pg_uuid_t *except, bool last, pg_uuid_t *execution_id,
+si_inquiry_run_ahead(const pg_uuid_t *job_id, const pg_uuid_t *except, bool last, pg_uuid_t *execution_id,
                      TimestampTz *planned_end)
 {
     static SiStatement find = {"SELECT execution_id, planned_end FROM sparkingest.job_executions WHERE job_id = $1 AND execution_id <> $2 "
@@ -49,7 +49,7 @@ si_outlook_run_ahead(const pg_uuid_t *job_id, const pg_uuid_t *except, bool last
 }
 
 char *
-si_outlook_end_cause(const pg_uuid_t *execution_id)
+si_inquiry_end_cause(const pg_uuid_t *execution_id)
 {
     static SiStatement find = {"SELECT COALESCE(e.error_message, e.stop_reason, (SELECT v.cause FROM sparkingest.events AS v "
                                "WHERE v.execution_id = e.execution_id AND v.event_type = 'execution.state' ORDER BY v.event_id DESC LIMIT 1)) "
@@ -69,7 +69,7 @@ si_outlook_end_cause(const pg_uuid_t *execution_id)
 }
 
 void
-si_outlook_outlet(const char *namespace_name, SiOutlet *out)
+si_inquiry_outlet(const char *namespace_name, SiOutlet *out)
 {
     static SiStatement find = {"SELECT c.cluster_name, c.dispatch, c.api_status = 'error', c.api_since FROM sparkingest.namespaces AS n "
                                "JOIN sparkingest.clusters AS c USING (cluster_name) WHERE n.namespace = $1",
