@@ -67,6 +67,8 @@ in_tenant(const void *left, const void *right)
     if (order == 0)
         order = compare(b->effective, a->effective);
     if (order == 0)
+        order = compare(a->planned, b->planned);
+    if (order == 0)
         order = compare(a->wanted, b->wanted);
     return order ? order : memcmp(a->id, b->id, sizeof(a->id));
 }

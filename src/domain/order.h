@@ -40,10 +40,11 @@ typedef struct SiTurn
     int32_t item;   /* the caller's */
     int32_t tenant; /* index into uses */
     int32_t priority;
-    SiTime since;  /* from when on it waited; in the future = it does not yet */
-    SiTime wanted; /* start */
-    int64_t cpu;   /* millicores */
-    int64_t mem;   /* MiB */
+    SiTime since;   /* from when on it waited; in the future = it does not yet */
+    SiTime wanted;  /* start */
+    SiTime planned; /* start; INT64_MAX = none */
+    int64_t cpu;    /* millicores */
+    int64_t mem;    /* MiB */
     int64_t seconds;
     uint8_t id[16];
     int64_t share;     /* out: of its tenant, with what comes before it, millionths */
@@ -53,7 +54,8 @@ typedef struct SiTurn
 
 /*
  * Sorts: effective priority, highest first; smaller share, in which all of the tenant's work counts that is ordered before; wanted
- * start; id. Ranks follow priority, and then the step of the share. uses is what the tenants used and hold, and grows by what
+ * start; id. A tenant's own work is ordered by priority and planned start, so that equals of it keep their places among themselves.
+ * Ranks follow priority, and then the step of the share. uses is what the tenants used and hold, and grows by what
  * they wait for. The same input in any order gives the same.
  */
 void si_order(SiTurn *turns, int n, SiUse *uses, const SiUse *capacity, SiTime now, int32_t points_per_hour);

@@ -103,6 +103,7 @@ turn_of(const SiQueued *q, int item, const SiTenantUse *uses, int n_uses)
                    .priority = q->job.priority,
                    .since = Max(q->e.scheduled_for, q->e.created_at),
                    .wanted = q->e.scheduled_for,
+                   .planned = q->e.planned_start,
                    .cpu = q->e.cpu_millicores,
                    .mem = q->e.memory_mib};
 
@@ -228,7 +229,7 @@ offers_in(const Step *step, const SiAccount *account, SiOffer *offers, const SiT
 
         if (!q->e.has_reservation || !q->place.tentative || offer.until <= step->goal->start ||
             offer.from >= step->goal->start + step->goal->length || strcmp(q->place.namespace_name, namespace->name) != 0 ||
-            is_victim(step, q) || !counts_in(namespace, &q->place, account))
+            is_victim(step, q) || (round->turns[i].tenant == step->turn->tenant && round->turns[i].effective == step->turn->effective) || !counts_in(namespace, &q->place, account))
             continue;
         who[n] = &round->turns[i];
         offers[n++] = offer;

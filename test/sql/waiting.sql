@@ -49,8 +49,10 @@ SELECT * FROM pg_temp.plan;
 SELECT * FROM pg_temp.moves('next');
 SELECT pg_temp.versions() AS before \gset
 SELECT sparkingest.plan(), pg_temp.versions() = :'before' AS untouched;
--- When it is time it is scheduled, and paid for.
+-- In the slot before its time it is scheduled, and paid for.
 SET sparkingest.clock = '2026-03-02 09:28:00+00';
+SELECT sparkingest.plan();
+SET sparkingest.clock = '2026-03-02 10:28:00+00';
 SELECT sparkingest.plan();
 SELECT e.state, e.planned_start, e.held > 0 AS held, r.tentative FROM sparkingest.job_executions AS e JOIN sparkingest.reservations AS r USING (reservation_id) WHERE e.execution_id = fixture.latest('next');
 SELECT sparkingest.drop_job(job_id) FROM sparkingest.ingestion_jobs;
@@ -169,8 +171,7 @@ SELECT sparkingest.drop_job(job_id) FROM sparkingest.ingestion_jobs WHERE status
 SELECT fixture.draft_job('Acme', 'draft', 40, 80, 25, sla => '{"sla_window_hours": 0.5}') IS NOT NULL AS created;
 SELECT sparkingest.run_job(fixture.job('draft')) IS NOT NULL FROM generate_series(1, 3);
 SELECT planned_start, state, tentative FROM pg_temp.plan WHERE job_name = 'draft';
-SET sparkingest.clock = '2026-03-13 09:20:00+00';
-SELECT fixture.run(execution_id, '10 minutes') FROM sparkingest.job_executions WHERE job_id = fixture.job('draft') AND planned_start <= '2026-03-13 09:00+00';
+SELECT sparkingest.cancel_execution(execution_id) FROM sparkingest.job_executions WHERE job_id = fixture.job('draft') AND planned_start = '2026-03-13 09:30+00';
 SELECT sparkingest.plan();
 SELECT planned_start, state, tentative, plan_reason FROM pg_temp.plan WHERE job_name = 'draft';
 \i :end

@@ -152,6 +152,24 @@ TEST(C16_a_burst_does_not_starve_others)
     assert_true(turns[102].rank < turns[5].rank);
 }
 
+/* Equals of one tenant stay as they are planned, whatever their ids and whoever was wanted first. */
+TEST(C15_own_equals_keep_their_places)
+{
+    SiUse uses[] = {{0, 0}};
+    SiTurn turns[3];
+    int n = 0;
+
+    add(turns, &n, 1, 0, 0, NOW - 1, 5000);
+    add(turns, &n, 1, 0, 0, NOW, 5000);
+    add(turns, &n, 1, 0, 0, NOW, 5000);
+    turns[0].planned = INT64_MAX;
+    turns[1].planned = NOW + 2;
+    turns[2].planned = NOW + 1;
+    si_order(turns, n, uses, &capacity, NOW, 5);
+    check(turns, n, (int[]){2, 1, 0});
+    assert_true(turns[0].rank > turns[1].rank);
+}
+
 /* Not for ever: equal shares of both, however long the first burst waited more. */
 TEST(C16_aging_of_a_burst_ends)
 {
@@ -208,6 +226,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(C15_priority_then_share_then_time_then_id),
     cmocka_unit_test(C15_who_waited_long_goes_before_who_is_more_important),
     cmocka_unit_test(C16_a_burst_does_not_starve_others),
+    cmocka_unit_test(C15_own_equals_keep_their_places),
     cmocka_unit_test(C16_aging_of_a_burst_ends),
     cmocka_unit_test(the_same_in_any_order),
 };
