@@ -167,7 +167,7 @@ in_place(List **rows, const SiSubject *s)
     bool open;
 
     lateness(rows, s);
-    if (e->planned_start > s->now || e->state == SI_WAITING)
+    if (e->planned_start > s->now)
         add(rows, e->namespace_name, "planned_start", s->now, e->planned_start,
             e->state == SI_SCHEDULED
                 ? psprintf("it has its place here and starts at %s%s", si_explanation_time(e->planned_start), moved)
@@ -195,7 +195,8 @@ si_explanation_of_execution(const SiJob *job, const SiExecution *e, TimestampTz 
     {
         si_admission_ask(job, e, e->state == SI_WAITING, now, &subject.wish, &subject.need);
         si_hindrances_add(&rows, &subject);
-        if (e->has_reservation)
+        /* A tentative place whose time has come is none: plan() is about to look again. */
+        if (e->state == SI_SCHEDULED || (e->has_reservation && e->planned_start > now))
             in_place(&rows, &subject);
         else
             places(&rows, &subject);

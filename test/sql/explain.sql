@@ -53,7 +53,7 @@ SELECT sparkingest.alter_job(fixture.job('narrow'), '{"options": {"on_no_capacit
 SELECT constraint_name, remedy FROM sparkingest.explain_job(fixture.job('narrow'), '2026-03-02 12:30+00') WHERE constraint_name = 'start_by';
 SELECT code, detail FROM fixture.refusal($$SELECT sparkingest.run_job(fixture.job('narrow'), '2026-03-02 12:30+00')$$);
 
--- A run that waits is explained as the next plan() would find it; its job's next run is that.
+-- A run that waits is explained as the next plan() would find it; its job's next run is that. It has a tentative place.
 SELECT sparkingest.alter_job(fixture.job('narrow'), '{"options": {"on_no_capacity": "wait"}, "sla_requirements": {"sla_window_hours": 0.5}}');
 SELECT sparkingest.run_job(fixture.job('narrow'), '2026-03-02 12:30+00') AS run \gset
 SET sparkingest.clock = '2026-03-02 12:30:00+00';
@@ -65,6 +65,15 @@ SET sparkingest.clock = '2026-03-02 15:00:00+00';
 SELECT * FROM sparkingest.explain_execution(:'run');
 SELECT sparkingest.plan() AS placed;
 SELECT namespace, constraint_name, during, remedy FROM sparkingest.explain_execution(:'run');
+
+-- One without a place, since nothing pays for it; and when something does.
+SELECT sparkingest.create_tenant('Poor') AS poor \gset
+SELECT fixture.production_job('Poor', 'broke', 8, 16, 25) AS status;
+SELECT sparkingest.alter_job(fixture.job('broke'), '{"schedule_cron": "0 5 * * *"}');
+SELECT sparkingest.plan() > 0 AS planned;
+SELECT namespace, constraint_name, needed, free, during, remedy FROM sparkingest.explain_job(fixture.job('broke'));
+SELECT sparkingest.purchase(:'poor', 'vcpu_hours', 1000) AS hours \gset
+SELECT namespace, constraint_name, during, remedy FROM sparkingest.explain_job(fixture.job('broke'));
 
 -- It has its place, and is not due yet; nothing stands in its way but its turn. One that is planned later says why, and does
 -- not count what it holds itself.
