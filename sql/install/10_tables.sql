@@ -266,7 +266,8 @@ CREATE TABLE sparkingest.ingestion_jobs (
     blocked_reason text,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    owner_name text NOT NULL
+    owner_name text NOT NULL,
+    raised_memory_mib bigint CHECK (raised_memory_mib > 0)
 );
 CREATE UNIQUE INDEX ON sparkingest.ingestion_jobs (tenant_id, job_name) WHERE status <> 'dropped';
 CREATE INDEX ON sparkingest.ingestion_jobs (next_fire_at) WHERE next_fire_at IS NOT NULL;
@@ -296,12 +297,13 @@ COMMENT ON COLUMN sparkingest.ingestion_jobs.on_no_capacity IS 'Last step of the
 COMMENT ON COLUMN sparkingest.ingestion_jobs.overlap_policy IS 'What a fire does while an earlier run is not finished (J4)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.misfire_policy IS 'Which of the fires missed inside catchup_window are made up for (J3)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.catchup_window IS 'How late a missed fire may still run (J3)';
-COMMENT ON COLUMN sparkingest.ingestion_jobs.options IS 'As given: also auto_draft, auto_promote, overlap_limit, retry, spark_conf, image';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.options IS 'As given: also after, auto_draft, auto_promote, overlap_limit, retry, spark_conf, image, limits';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.watermark IS 'Incremental cursor up to which data was read by a successful production run';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.target_namespace IS 'Namespace chosen at promotion; NULL while draft';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_oid IS 'Role that created the job, or took it over when that was dropped (J12)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.blocked_reason IS 'Why the job is not planned; NULL = nothing wrong (J12)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_name IS 'Name of that role when the job was last edited: a dump carries it to where numbers of roles are others';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.raised_memory_mib IS 'Memory over all pods of its production runs since one ran out of memory, MiB; NULL = as stated (J7). An edit of resources resets it';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.created_at IS 'When it was created';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.updated_at IS 'When it was last edited';
 
@@ -321,6 +323,7 @@ CREATE TABLE sparkingest.reservations (
     created_by text NOT NULL,
     released_at timestamptz,
     held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
+    limited boolean NOT NULL DEFAULT false,
     tentative boolean NOT NULL DEFAULT false,
     CHECK (starts_at < ends_at),
     CHECK ((status = 'released') = (released_at IS NOT NULL))
@@ -344,6 +347,39 @@ COMMENT ON COLUMN sparkingest.reservations.created_at IS 'When it was made';
 COMMENT ON COLUMN sparkingest.reservations.created_by IS 'Role that made it';
 COMMENT ON COLUMN sparkingest.reservations.released_at IS 'When it was released';
 COMMENT ON COLUMN sparkingest.reservations.held IS 'Millicore-seconds of vCPU-hours held for an application''s reservation; 0 when it is released, and where an execution pays';
+COMMENT ON COLUMN sparkingest.reservations.limited IS 'It was made with something of named limits: while it is active, rows of reservation_limits say what';
+
+CREATE TABLE sparkingest.limits (
+    limit_id uuid PRIMARY KEY,
+    tenant_id uuid REFERENCES sparkingest.tenants,
+    limit_name text NOT NULL CHECK (limit_name OPERATOR(pg_catalog.~) '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+    quantity integer NOT NULL CHECK (quantity BETWEEN 0 AND 1000000),
+    UNIQUE NULLS NOT DISTINCT (tenant_id, limit_name)
+);
+COMMENT ON TABLE sparkingest.limits IS 'Named limits of things that jobs share, such as connections to a source database (set_limit)';
+COMMENT ON COLUMN sparkingest.limits.limit_id IS 'Identifier; also the key of its account in the ledger';
+COMMENT ON COLUMN sparkingest.limits.tenant_id IS 'Owner, for whose jobs it counts; NULL = the service: for all';
+COMMENT ON COLUMN sparkingest.limits.limit_name IS 'Name that jobs state, a DNS label; the service''s goes before a tenant''s own';
+COMMENT ON COLUMN sparkingest.limits.quantity IS 'How much of it may be held at a time';
+
+CREATE TABLE sparkingest.reservation_limits (
+    reservation_id uuid NOT NULL REFERENCES sparkingest.reservations ON DELETE CASCADE,
+    limit_id uuid NOT NULL,
+    tenant_id uuid NOT NULL,
+    quantity integer NOT NULL CHECK (quantity BETWEEN 1 AND 1000000),
+    starts_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL,
+    PRIMARY KEY (reservation_id, limit_id),
+    CHECK (starts_at < ends_at)
+);
+CREATE INDEX ON sparkingest.reservation_limits (limit_id, ends_at);
+COMMENT ON TABLE sparkingest.reservation_limits IS 'What active reservations hold of limits; a row goes with the release. limit_id is no foreign key: whoever plans runs waits for nobody who drops a limit';
+COMMENT ON COLUMN sparkingest.reservation_limits.reservation_id IS 'Reservation';
+COMMENT ON COLUMN sparkingest.reservation_limits.limit_id IS 'Limit';
+COMMENT ON COLUMN sparkingest.reservation_limits.tenant_id IS 'Tenant of the reservation';
+COMMENT ON COLUMN sparkingest.reservation_limits.quantity IS 'How much of it';
+COMMENT ON COLUMN sparkingest.reservation_limits.starts_at IS 'Start of the reservation';
+COMMENT ON COLUMN sparkingest.reservation_limits.ends_at IS 'End of the reservation, exclusive';
 COMMENT ON COLUMN sparkingest.reservations.tentative IS 'It may still move: the place of a waiting execution, or of a fire further ahead than sparkingest.firm_hours (J2, C15). Held all the same: nothing that comes later gets it';
 
 CREATE TABLE sparkingest.job_executions (
@@ -355,7 +391,7 @@ CREATE TABLE sparkingest.job_executions (
     run_id uuid NOT NULL,
     state text NOT NULL CHECK (state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running',
                                          'succeeded', 'failed', 'cancelled', 'timed_out', 'preempted', 'lost')),
-    started_by text NOT NULL CHECK (started_by IN ('run_job', 'schedule', 'auto_draft')),
+    started_by text NOT NULL CHECK (started_by IN ('run_job', 'schedule', 'auto_draft', 'dependency')),
     is_draft boolean NOT NULL,
     draft_fallback boolean NOT NULL DEFAULT false,
     namespace text NOT NULL REFERENCES sparkingest.namespaces,
@@ -399,16 +435,20 @@ CREATE TABLE sparkingest.job_executions (
     held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
     charged bigint CHECK (charged >= 0),
     created_at timestamptz NOT NULL,
+    awaits boolean NOT NULL DEFAULT false,
+    overrun_reason text,
     plan_reason text,
     CHECK ((stop_requested_at IS NULL) = (stop_cause IS NULL))
 );
 CREATE INDEX ON sparkingest.job_executions (job_id, created_at);
+CREATE INDEX ON sparkingest.job_executions (job_id) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
 CREATE INDEX ON sparkingest.job_executions (tenant_id, created_at);
 CREATE INDEX ON sparkingest.job_executions (state, planned_start) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
 CREATE UNIQUE INDEX ON sparkingest.job_executions (job_id, scheduled_for, attempt) WHERE started_by = 'schedule';
 CREATE INDEX ON sparkingest.job_executions (reservation_id);
 CREATE INDEX ON sparkingest.job_executions (tenant_id) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
 CREATE INDEX ON sparkingest.job_executions (tenant_id, finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX ON sparkingest.job_executions (job_id) WHERE awaits AND state IN ('scheduled', 'waiting');
 COMMENT ON TABLE sparkingest.job_executions IS 'Runs of jobs, one row per attempt (J5, J7). state moves only along the transition table; every move writes an event';
 COMMENT ON COLUMN sparkingest.job_executions.execution_id IS 'Identifier';
 COMMENT ON COLUMN sparkingest.job_executions.job_id IS 'Job';
@@ -417,7 +457,7 @@ COMMENT ON COLUMN sparkingest.job_executions.job_version IS 'Version of the job 
 COMMENT ON COLUMN sparkingest.job_executions.attempt IS 'Attempt number, from 1';
 COMMENT ON COLUMN sparkingest.job_executions.run_id IS 'Execution of the first attempt: all attempts write to its directory, so that a retry replaces what an earlier one left (J7)';
 COMMENT ON COLUMN sparkingest.job_executions.state IS 'scheduled: capacity reserved; waiting: none within its window, with a tentative place beyond it where there is one; dispatching: claimed by the dispatcher; submitted: exists in Kubernetes; running: driver runs; then one of six ends';
-COMMENT ON COLUMN sparkingest.job_executions.started_by IS 'run_job, schedule or auto_draft';
+COMMENT ON COLUMN sparkingest.job_executions.started_by IS 'run_job, schedule, auto_draft or dependency: the jobs that it starts after';
 COMMENT ON COLUMN sparkingest.job_executions.is_draft IS 'A draft run: metered and free (M9)';
 COMMENT ON COLUMN sparkingest.job_executions.draft_fallback IS 'A production run placed in the draft namespace: best effort, outside SLA (C12)';
 COMMENT ON COLUMN sparkingest.job_executions.namespace IS 'Namespace where it runs or is meant to run';
@@ -461,37 +501,43 @@ COMMENT ON COLUMN sparkingest.job_executions.evaluation IS 'Verdict on a finishe
 COMMENT ON COLUMN sparkingest.job_executions.held IS 'Millicore-seconds of vCPU-hours held for it now';
 COMMENT ON COLUMN sparkingest.job_executions.charged IS 'Millicore-seconds charged at its end; NULL until final';
 COMMENT ON COLUMN sparkingest.job_executions.created_at IS 'When it was admitted';
+COMMENT ON COLUMN sparkingest.job_executions.awaits IS 'Runs of other jobs that it starts after have not all succeeded (execution_dependencies): it is not dispatched before';
+COMMENT ON COLUMN sparkingest.job_executions.overrun_reason IS 'Why its reservation was not extended when it came to its end (C14); NULL = it was, or has not come to it';
 COMMENT ON COLUMN sparkingest.job_executions.plan_reason IS 'Why its planned start was last moved; NULL = it never was';
 
 CREATE TABLE sparkingest.balance_entries (
-    entry_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    entry_id bigint GENERATED ALWAYS AS IDENTITY (CACHE 32) PRIMARY KEY,
     at timestamptz NOT NULL,
     tenant_id uuid NOT NULL,
     grant_id uuid NOT NULL,
     execution_id uuid,
     reservation_id uuid,
-    entry_type text NOT NULL CHECK (entry_type IN ('grant', 'hold', 'release', 'charge', 'lapse')),
-    amount bigint NOT NULL CHECK (amount > 0),
+    entry_type text NOT NULL CHECK (entry_type IN ('grant', 'hold', 'release', 'charge', 'lapse', 'terms')),
+    amount bigint NOT NULL,
+    terms text,
     chain_no bigint,
     chain_hash bytea,
-    CHECK (pg_catalog.num_nonnulls(execution_id, reservation_id) = CASE WHEN entry_type IN ('grant', 'lapse') THEN 0 ELSE 1 END),
+    CHECK (CASE entry_type WHEN 'terms' THEN amount = 0 ELSE amount > 0 END),
+    CHECK ((terms IS NOT NULL) = (entry_type IN ('grant', 'terms'))),
+    CHECK (pg_catalog.num_nonnulls(execution_id, reservation_id) = CASE WHEN entry_type IN ('grant', 'lapse', 'terms') THEN 0 ELSE 1 END),
     CHECK ((chain_no IS NULL) = (chain_hash IS NULL))
 );
 CREATE INDEX ON sparkingest.balance_entries (execution_id) WHERE execution_id IS NOT NULL;
 CREATE INDEX ON sparkingest.balance_entries (reservation_id) WHERE reservation_id IS NOT NULL;
 CREATE INDEX unsealed_entries ON sparkingest.balance_entries (grant_id) WHERE chain_no IS NULL;
 CREATE UNIQUE INDEX ON sparkingest.balance_entries (tenant_id, chain_no) WHERE chain_no IS NOT NULL;
-COMMENT ON TABLE sparkingest.balance_entries IS 'Every movement of vCPU-hours between two accounts, one line per grant touched (M5). Rows are only added; maintain() seals them: gives each its place in the tenant''s hash chain and counts it in grants';
+COMMENT ON TABLE sparkingest.balance_entries IS 'Every movement of vCPU-hours between two accounts, one line per grant touched (M5), and the terms of every grant. Rows are only added; maintain() seals them: gives each its place in the tenant''s hash chain and counts it in grants';
 COMMENT ON COLUMN sparkingest.balance_entries.entry_id IS 'Identifier; roughly the order of writing';
 COMMENT ON COLUMN sparkingest.balance_entries.at IS 'When';
 COMMENT ON COLUMN sparkingest.balance_entries.tenant_id IS 'Tenant';
 COMMENT ON COLUMN sparkingest.balance_entries.grant_id IS 'Grant touched';
-COMMENT ON COLUMN sparkingest.balance_entries.execution_id IS 'Execution that caused it; NULL for grant and lapse, and for what an application reserved';
+COMMENT ON COLUMN sparkingest.balance_entries.execution_id IS 'Execution that caused it; NULL for grant, lapse and terms, and for what an application reserved';
 COMMENT ON COLUMN sparkingest.balance_entries.reservation_id IS 'Application''s reservation that caused it; else NULL';
-COMMENT ON COLUMN sparkingest.balance_entries.entry_type IS 'grant: supply to available; hold: available to held; release: held to available; charge: held to spent; lapse: available to supply';
-COMMENT ON COLUMN sparkingest.balance_entries.amount IS 'Millicore-seconds, positive';
+COMMENT ON COLUMN sparkingest.balance_entries.entry_type IS 'grant: supply to available; hold: available to held; release: held to available; charge: held to spent; lapse: available to supply; terms: moves nothing';
+COMMENT ON COLUMN sparkingest.balance_entries.amount IS 'Millicore-seconds, positive; 0 for terms';
+COMMENT ON COLUMN sparkingest.balance_entries.terms IS 'Of grant and terms: what the grant is from then on, purchase_id|resource_type|namespace|starts_at|ends_at|cpu_millicores|memory_mib|priority|price|rollover_left|rolled_from|account_no, with times in microseconds since 1970 and nothing for NULL';
 COMMENT ON COLUMN sparkingest.balance_entries.chain_no IS 'Place in the tenant''s chain, from 1 without gaps; NULL until it is sealed';
-COMMENT ON COLUMN sparkingest.balance_entries.chain_hash IS 'SHA-256 of the hash before (32 zero bytes before the first) and the text chain_no|tenant_id|at|grant_id|execution_id|reservation_id|entry_type|amount, with at in microseconds since 1970 and nothing for NULL';
+COMMENT ON COLUMN sparkingest.balance_entries.chain_hash IS 'SHA-256 of the hash before (32 zero bytes before the first) and the text chain_no|tenant_id|at|grant_id|execution_id|reservation_id|entry_type|amount, with at in microseconds since 1970 and nothing for NULL; then | and the terms, if it has any';
 
 CREATE TABLE sparkingest.balance_chains (
     tenant_id uuid PRIMARY KEY,
@@ -569,8 +615,10 @@ COMMENT ON COLUMN sparkingest.estimation_observations.peak_memory_mib IS 'Peak m
 COMMENT ON COLUMN sparkingest.estimation_observations.cpu_seconds IS 'CPU used, seconds';
 COMMENT ON COLUMN sparkingest.estimation_observations.observed_at IS 'When the run ended';
 
+-- By month as well. Numbers of transactions follow each other as time does, or nearly: where a reader goes on, the index of a month
+-- that is over has nothing for it.
 CREATE TABLE sparkingest.events (
-    event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    event_id bigint GENERATED ALWAYS AS IDENTITY,
     at timestamptz NOT NULL,
     event_type text NOT NULL,
     tenant_id uuid,
@@ -581,13 +629,15 @@ CREATE TABLE sparkingest.events (
     before jsonb,
     after jsonb,
     xact xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id()
-);
-CREATE INDEX ON sparkingest.events (xact, event_id);
-CREATE INDEX ON sparkingest.events (tenant_id, xact, event_id);
-CREATE INDEX ON sparkingest.events USING brin (at);
-CREATE INDEX ON sparkingest.events (execution_id, event_id);
-CREATE INDEX ON sparkingest.events (job_id, event_id);
-COMMENT ON TABLE sparkingest.events IS 'What happened, who did it and why; written in the transaction that did it (J5, S5)';
+) PARTITION BY RANGE (at);
+CREATE TABLE sparkingest.events_rest PARTITION OF sparkingest.events DEFAULT;
+ALTER TABLE sparkingest.events_rest ADD PRIMARY KEY (event_id);
+CREATE INDEX ON sparkingest.events_rest (xact, event_id);
+CREATE INDEX ON sparkingest.events_rest (tenant_id, xact, event_id);
+CREATE INDEX ON sparkingest.events_rest (execution_id, event_id);
+CREATE INDEX ON sparkingest.events_rest (job_id, event_id);
+COMMENT ON TABLE sparkingest.events_rest IS 'Events of months that have no partition: maintain() makes one and moves them';
+COMMENT ON TABLE sparkingest.events IS 'What happened, who did it and why, by month (UTC); written in the transaction that did it (J5, S5)';
 COMMENT ON COLUMN sparkingest.events.event_id IS 'Order of writing; numbers may be missing, and lower ones may be committed later: readers that poll ask events_after()';
 COMMENT ON COLUMN sparkingest.events.at IS 'When, by the product''s clock';
 COMMENT ON COLUMN sparkingest.events.event_type IS 'noun.verb, e.g. execution.state, job.promoted, purchase.created, fire.skipped';
@@ -660,13 +710,15 @@ SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_purchases', '')
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.discounts', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.grants', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.ingestion_jobs', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.limits', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.reservations', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.reservation_limits', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.job_executions', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_entries', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_chains', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_consumption_rest', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.estimation_observations', '');
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.events', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.events_rest', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.idempotency_keys', '');
 -- Numbers go on after a restore.
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_entries_entry_id_seq', '');

@@ -9,7 +9,9 @@
 #include "domain/slots.h"
 #include "domain/types.h"
 #include "flow/admit.h"
+#include "flow/dependants.h"
 #include "flow/funds.h"
+#include "flow/named_limits.h"
 #include "flow/place.h"
 #include "flow/sla.h"
 #include "flow/state.h"
@@ -22,27 +24,17 @@
 #include "store/events.h"
 #include "store/sql.h"
 
-/* When a run may start. */
-typedef struct Wish
-{
-    TimestampTz start;
-    TimestampTz latest;
-    int64 planned_usecs;
-} Wish;
-
-static Wish
+static SiWish
 wish_of(const SiJob *job, const SiExecution *e, TimestampTz not_before, TimestampTz now, int64 step_usecs, bool again)
 {
-    Wish wish;
+    SiWish wish;
     SiSla sla;
 
     si_sla_bounds(job, &sla);
     wish.planned_usecs = si_job_planned_minutes(job) * USECS_PER_MINUTE;
-    wish.start = e->scheduled_for;
+    wish.start = si_admission_earliest(job, e);
     wish.latest = e->scheduled_for + sla.window;
     /* Draft runs stand outside the SLA; only the window bounds their search. */
-    if (!e->is_draft && sla.earliest_start != SI_NO_BOUND)
-        wish.start = e->scheduled_for + sla.earliest_start;
     if (!e->is_draft && sla.start_by != SI_NO_BOUND)
         wish.latest = Min(wish.latest, e->scheduled_for + sla.start_by);
     if (!e->is_draft && sla.finish_by != SI_NO_BOUND)
@@ -76,7 +68,7 @@ step_of(const SiExecution *e)
  * the reservation begins with the slot, and the need is longer by the part of it before the start.
  */
 static void
-need_of(const SiJob *job, const SiExecution *e, const Wish *wish, const char *actor, TimestampTz now, SiNeed *need)
+need_of(const SiJob *job, const SiExecution *e, const SiWish *wish, const char *actor, TimestampTz now, SiNeed *need)
 {
     int64 step = step_of(e);
 
@@ -98,10 +90,11 @@ need_of(const SiJob *job, const SiExecution *e, const Wish *wish, const char *ac
         need->duration_usecs += wish->start - now;
     }
     need->window_usecs = wish->latest - need->not_before;
+    si_needs_of_job(job, need);
 }
 
 static void
-take_plan(SiExecution *e, const SiPlacement *placement, const Wish *wish)
+take_plan(SiExecution *e, const SiPlacement *placement, const SiWish *wish)
 {
     strlcpy(e->namespace_name, placement->namespace_name, sizeof(e->namespace_name));
     e->has_reservation = true;
@@ -113,7 +106,7 @@ take_plan(SiExecution *e, const SiPlacement *placement, const Wish *wish)
 }
 
 static void
-take_reason(SiExecution *e, const SiPlacement *placement, const Wish *wish)
+take_reason(SiExecution *e, const SiPlacement *placement, const SiWish *wish)
 {
     e->has_reservation = placement->ahead;
     e->draft_fallback = false;
@@ -132,7 +125,7 @@ take_reason(SiExecution *e, const SiPlacement *placement, const Wish *wish)
  * to wait is held still.
  */
 static int64
-hold(const SiExecution *e, const SiPlacement *placement, const Wish *wish, TimestampTz now)
+hold(const SiExecution *e, const SiPlacement *placement, const SiWish *wish, TimestampTz now)
 {
     SiDebtor payer = {e->tenant_id, &e->execution_id, NULL};
     SiNamespace namespace;
@@ -169,7 +162,7 @@ raise_balance(const SiJob *job, const SiExecution *e, int64 lacking)
 }
 
 static void
-raise_capacity(const SiJob *job, const SiExecution *e, const Wish *wish)
+raise_capacity(const SiJob *job, const SiExecution *e, const SiWish *wish)
 {
     ereport(ERROR,
             (errcode(ERRCODE_SI_CAPACITY), errmsg("no capacity for job \"%s\": %s", job->job_name, e->waiting_reason),
@@ -178,6 +171,13 @@ raise_capacity(const SiJob *job, const SiExecution *e, const Wish *wish)
                  : errdetail("The earliest start is %s, the earliest finish %s.", pstrdup(timestamptz_to_str(e->planned_start)),
                              pstrdup(timestamptz_to_str(e->planned_start + wish->planned_usecs))),
              errhint("With on_no_capacity \"wait\" the run would wait; a longer sla_window_hours lets it start later.")));
+}
+
+static void
+raise_size(const SiJob *job, const SiExecution *e)
+{
+    ereport(ERROR, (errcode(ERRCODE_SI_CAPACITY), errmsg("job \"%s\" is too large: %s", job->job_name, e->waiting_reason),
+                    errhint("Lower resource_requirements by sparkingest.alter_job().")));
 }
 
 /* A draft run that is too large for the draft namespace or for the tenant's share of it would wait forever. */
@@ -201,8 +201,8 @@ require_draft_size(const SiJob *job, const SiExecution *e)
                  errhint("Ask for less, or have an operator raise the cap by sparkingest.set_namespace().")));
 }
 
-static void
-init(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *e)
+void
+si_admission_draft(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *e)
 {
     SiNamespace home;
 
@@ -218,6 +218,8 @@ init(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecutio
     e->scheduled_for = admission->scheduled_for;
     e->cpu_millicores = job->cpu_millicores;
     e->memory_mib = admission->memory_mib > 0 ? admission->memory_mib : job->memory_mib;
+    if (!job->draft)
+        e->memory_mib = Max(e->memory_mib, job->raised_memory_mib);
     e->executors = job->executors;
     e->estimated_millis = job->estimated_millis;
     e->hard_minutes = si_job_hard_minutes(job);
@@ -231,15 +233,15 @@ init(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecutio
             sizeof(e->namespace_name));
 }
 
-bool
-si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out)
+static bool
+admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out)
 {
     SiPlacement placement;
     SiNeed need;
-    Wish wish;
+    SiWish wish;
     int64 missing;
 
-    init(job, admission, now, out);
+    si_admission_draft(job, admission, now, out);
     if (out->is_draft)
         require_draft_size(job, out);
     wish = wish_of(job, out, admission->not_before, now, 0, false);
@@ -253,6 +255,8 @@ si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExec
         bool lacks_means = placement.lacks_balance && !si_target_owns_units(job, wish.start, NULL);
 
         take_reason(out, &placement, &wish);
+        if (placement.too_large && admission->insist)
+            raise_size(job, out);
         if (lacks_means && admission->insist)
             raise_balance(job, out, placement.lacking);
         if (!out->is_draft && !lacks_means && job->on_no_capacity == SI_NO_CAPACITY_REJECT)
@@ -281,6 +285,46 @@ si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExec
     si_execution_set_plan(out);
     si_execution_move(out, SI_WAITING, admission->actor, out->waiting_reason);
     return true;
+}
+
+/* Jobs that start after this one are told of its production runs; of a further attempt who admits it tells (J7). */
+static void
+tell_dependants(const SiJob *job, const SiAdmission *admission, TimestampTz now, const SiExecution *e)
+{
+    if (job->has_dependants && !e->is_draft && admission->run_id == NULL)
+        si_dependants_open(e, admission->actor, now);
+}
+
+bool
+si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out)
+{
+    if (!admit(job, admission, now, out))
+        return false;
+    tell_dependants(job, admission, now, out);
+    return true;
+}
+
+void
+si_admit_awaiting(const SiJob *job, const SiAdmission *admission, const char *reason, TimestampTz now, SiExecution *out)
+{
+    si_admission_draft(job, admission, now, out);
+    out->state = SI_WAITING;
+    out->awaits = true;
+    out->planned_start = SI_NO_TIME;
+    out->planned_end = SI_NO_TIME;
+    out->waiting_reason = pstrdup(reason);
+    si_execution_enter(out, admission->actor, admission->cause);
+    si_execution_set_awaiting(&out->execution_id, true, out->scheduled_for);
+    tell_dependants(job, admission, now, out);
+}
+
+TimestampTz
+si_admission_earliest(const SiJob *job, const SiExecution *e)
+{
+    SiSla sla;
+
+    si_sla_bounds(job, &sla);
+    return e->is_draft || sla.earliest_start == SI_NO_BOUND ? e->scheduled_for : e->scheduled_for + sla.earliest_start;
 }
 
 void
@@ -348,11 +392,19 @@ place_of(const SiExecution *e, SiReservation *out)
 }
 
 void
+si_admission_ask(const SiJob *job, const SiExecution *e, bool again, TimestampTz now, SiWish *wish, SiNeed *need)
+{
+    *wish = wish_of(job, e, SI_NO_TIME, now, again ? step_of(e) : 0, again);
+    need_of(job, e, wish, NULL, now, need);
+}
+
+void
 si_admission_need(const SiJob *job, const SiExecution *e, const char *actor, TimestampTz now, SiNeed *out)
 {
-    Wish wish = wish_of(job, e, SI_NO_TIME, now, step_of(e), true);
+    SiWish wish;
 
-    need_of(job, e, &wish, actor, now, out);
+    si_admission_ask(job, e, true, now, &wish, out);
+    out->actor = actor;
     out->ahead = true;
 }
 
@@ -369,7 +421,7 @@ static bool
 plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *actor, const char *cause, bool moved, TimestampTz now)
 {
     const SiExecution was = *e;
-    Wish wish = wish_of(job, e, SI_NO_TIME, now, step_of(e), true);
+    SiWish wish = wish_of(job, e, SI_NO_TIME, now, step_of(e), true);
     SiPlacement placement;
     SiReservation place;
     SiNeed need;
@@ -410,16 +462,25 @@ remember(const SiExecution *e, SiPlan *out)
 bool
 si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
 {
+    TimestampTz planned_end = e->planned_end;
     SiPlan before;
+    bool placed;
 
     remember(e, &before);
-    return plan_again(job, e, &before, actor, cause, false, now);
+    placed = plan_again(job, e, &before, actor, cause, false, now);
+    if (job->has_dependants && !e->is_draft && (placed || e->planned_end != planned_end))
+        si_dependants_follow(e, actor, now);
+    return placed;
 }
 
 bool
 si_admit_lifted(const SiJob *job, SiExecution *e, const SiPlan *before, const char *actor, const char *cause, TimestampTz now)
 {
-    return plan_again(job, e, before, actor, cause, true, now);
+    bool placed = plan_again(job, e, before, actor, cause, true, now);
+
+    if (job->has_dependants && !e->is_draft)
+        si_dependants_follow(e, actor, now);
+    return placed;
 }
 
 void

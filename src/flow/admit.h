@@ -12,7 +12,7 @@ typedef struct SiAdmission
 {
     TimestampTz scheduled_for; /* wanted start: SLA bounds are measured from here */
     TimestampTz not_before;    /* no earlier start than this; SI_NO_TIME = scheduled_for */
-    const char *started_by;    /* run_job, schedule, auto_draft */
+    const char *started_by;    /* run_job, schedule, auto_draft, dependency */
     int32 attempt;
     const pg_uuid_t *run_id; /* of the first attempt; NULL = this is it */
     int64 memory_mib;        /* 0 = the job's */
@@ -29,11 +29,34 @@ typedef struct SiAdmission
 extern bool si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out);
 
 /*
+ * Admits a run of a locked job that starts after others: it waits without a place, and `awaits` them (flow/dependants.h). reason
+ * says so.
+ */
+extern void si_admit_awaiting(const SiJob *job, const SiAdmission *admission, const char *reason, TimestampTz now, SiExecution *out);
+
+/* The earliest start that the job's SLA leaves a run, by its scheduled time (S1). */
+extern TimestampTz si_admission_earliest(const SiJob *job, const SiExecution *execution);
+
+/*
  * Tries again for a waiting execution, loaded and locked after its job: it is scheduled, or gets a tentative place, or an earlier
  * one; later than it was it is only where its place is not there any more. Writes and tells only what is new. Whether it is
  * scheduled now.
  */
 extern bool si_admit_again(const SiJob *job, SiExecution *execution, const char *actor, const char *cause, TimestampTz now);
+
+/* The execution that an admission would write, before it has a place: for who only asks (Q1). */
+extern void si_admission_draft(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out);
+
+/* When a run may start. */
+typedef struct SiWish
+{
+    TimestampTz start;  /* not before */
+    TimestampTz latest; /* not after */
+    int64 planned_usecs;
+} SiWish;
+
+/* What an execution that has no place asks for at this instant. `again`: it waits, and has a window from now on. */
+extern void si_admission_ask(const SiJob *job, const SiExecution *execution, bool again, TimestampTz now, SiWish *wish, SiNeed *need);
 
 /* What si_admit_again asks for, but for its present place. */
 extern void si_admission_need(const SiJob *job, const SiExecution *execution, const char *actor, TimestampTz now, SiNeed *out);

@@ -342,6 +342,28 @@ si_available_from(const SiPoolRef *pool, const SiClaim *claim, int32 length, int
 }
 
 void
+si_claim_read(const SiPoolRef *pool, const SiClaim *claim, int64 first, int32 n, SiSlots *total, SiSlots *allocated)
+{
+    Measure measures[SI_MAX_ACCOUNTS] = {NAMESPACE};
+    int tries = 0;
+
+    (void) measures_of(&pool->namespace, pool->tenant_id != NULL, measures);
+    for (int i = 0; i < claim->n_accounts; i++)
+    {
+        if (RecoveryInProgress())
+        {
+            read_tables(&pool->namespace, measures[i], claim->accounts[i].pool_id, pool->tenant_id, first, n, &total[i], &allocated[i]);
+            continue;
+        }
+        si_ledger_require();
+        si_slots_make(&total[i], first, n);
+        si_slots_make(&allocated[i], first, n);
+        while (!si_ledger_read(&claim->accounts[i], &total[i], &allocated[i]))
+            load_claim(&pool->namespace, claim, first, n, &tries);
+    }
+}
+
+void
 si_occupancy(const SiPoolRef *pool, int64 first, int32 n, SiSlots *total, SiSlots *allocated)
 {
     bool own_units = pool->namespace.purpose == SI_NS_DEDICATED && pool->tenant_id != NULL;

@@ -13,6 +13,7 @@
 #include "flow/funds.h"
 #include "flow/place.h"
 #include "pg/errors.h"
+#include "pg/quantities.h"
 #include "store/sql.h"
 
 void
@@ -33,9 +34,9 @@ si_place_starts(const SiNeed *need, int64 step, TimestampTz now, TimestampTz lat
         need->same_length ? out->length : (int32) (si_slot_ceil(now + need->duration_usecs, step) - out->present);
 }
 
-/* First slot that fits, or SI_NO_SLOT, and how many slots it takes there. */
+/* First slot that has cores and memory, or SI_NO_SLOT, and how many slots it takes there. */
 static int64
-search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length)
+search_pool(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length)
 {
     int64 start = SI_NO_SLOT;
     SiStarts s;
@@ -58,6 +59,61 @@ search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, Timestam
     return start;
 }
 
+/* The first of the limits that is not free over [from, until); NULL = all are. */
+static const SiLimitNeed *
+scarce_limit(const SiNeed *need, TimestampTz from, TimestampTz until)
+{
+    for (int i = 0; i < need->n_limits; i++)
+        if (!si_limit_is_free(&need->limits[i], from, until))
+            return &need->limits[i];
+    return NULL;
+}
+
+/*
+ * The same for a start that must not be before `from`. A limit says when it may be free, the pool when it has room from then
+ * on, and so on until both agree.
+ */
+static int64
+search_later(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz from,
+             TimestampTz latest_start, int32 *length)
+{
+    int64 step = pool->namespace.step_usecs;
+    SiNeed later = *need;
+
+    if (from == SI_NO_TIME || si_slot_ceil(from, step) > si_slot_floor(latest_start, step))
+        return SI_NO_SLOT;
+    later.not_before = from;
+    return search_pool(pool, claim, &later, now, latest_start, length);
+}
+
+/* First slot that fits, or SI_NO_SLOT. *shortage, unless NULL, tells of the limit that was in the way first. */
+static int64
+search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length,
+       char **shortage)
+{
+    int64 step = pool->namespace.step_usecs;
+    int64 start = search_pool(pool, claim, need, now, latest_start, length);
+    TimestampTz horizon = si_horizon(now);
+    const SiLimitNeed *scarce;
+
+    while (start != SI_NO_SLOT)
+    {
+        TimestampTz from = si_slot_time(start, step);
+        TimestampTz until = si_slot_time(start + *length, step);
+        TimestampTz next;
+
+        scarce = scarce_limit(need, from, until);
+        if (scarce == NULL)
+            break;
+        if (shortage && *shortage == NULL)
+            *shortage = si_limit_shortage(scarce, from, until, horizon);
+        /* In the present slot the need is longer than later: of a later start the limit is to be asked anew. */
+        next = from <= now ? from + step : si_limit_next(scarce, from, Min(latest_start, horizon), until - from);
+        start = search_later(pool, claim, need, now, next, Min(latest_start, horizon), length);
+    }
+    return start;
+}
+
 int64
 si_planned_cost(const SiNamespace *namespace, int64 cpu_millicores, int64 memory_mib, int64 duration_usecs)
 {
@@ -69,19 +125,12 @@ si_planned_cost(const SiNamespace *namespace, int64 cpu_millicores, int64 memory
     return cost;
 }
 
-/* What a place costs, and what pays for it. */
-typedef struct Price
-{
-    int64 amount; /* millicore-seconds; 0 = nothing */
-    SiFunds funds;
-} Price;
-
 /* Holds what an application's own reservation costs; whether it is covered. */
 static bool
-pay(const Price *cost, SiReservation *reservation, TimestampTz now, SiPlacement *out)
+pay(const SiCandidate *candidate, SiReservation *reservation, TimestampTz now, SiPlacement *out)
 {
     SiDebtor payer = {reservation->tenant_id, NULL, &reservation->reservation_id};
-    int64 missing = si_funds_hold(&cost->funds, &payer, cost->amount, Max(reservation->starts_at, now), now);
+    int64 missing = si_funds_hold(&candidate->funds, &payer, candidate->cost, Max(reservation->starts_at, now), now);
 
     if (missing > 0)
     {
@@ -89,8 +138,96 @@ pay(const Price *cost, SiReservation *reservation, TimestampTz now, SiPlacement 
         out->lacking = missing;
         return false;
     }
-    reservation->held = cost->amount;
+    reservation->held = candidate->cost;
     return true;
+}
+
+static void
+give_limits(const SiNeed *need, int n, TimestampTz from, TimestampTz until)
+{
+    for (int i = 0; i < n; i++)
+        si_limit_give(&need->limits[i].limit_id, need->limits[i].quantity, from, until);
+}
+
+/* Takes slots of the pool and the limits over them, or nothing; whether all were free still. */
+static bool
+take_slots(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, int64 start, int32 length)
+{
+    TimestampTz from = si_slot_time(start, pool->namespace.step_usecs);
+    TimestampTz until = si_slot_time(start + length, pool->namespace.step_usecs);
+
+    if (!si_claim_take(&pool->namespace, claim, start, length, false))
+        return false;
+    for (int i = 0; i < need->n_limits; i++)
+        if (!si_limit_take(&need->limits[i].limit_id, need->limits[i].quantity, from, until, false))
+        {
+            give_limits(need, i, from, until);
+            si_claim_give(&pool->namespace, claim, start, length);
+            return false;
+        }
+    return true;
+}
+
+/* The rows of what was taken of limits; the ledger has it already. */
+static void
+enter_limits(const SiNeed *need, const SiReservation *r)
+{
+    for (int i = 0; i < need->n_limits; i++)
+    {
+        SiHeldLimit held = {r->reservation_id, need->limits[i].limit_id, r->tenant_id, NULL, need->limits[i].quantity, r->starts_at, r->ends_at};
+
+        si_book_expect(&r->reservation_id);
+        si_reservation_limit_insert(&held);
+    }
+}
+
+/* What a reservation holds of limits, as a need. */
+static int
+needs_of(const SiReservation *reservation, const SiLimitNeed **out)
+{
+    SiHeldLimit *held;
+    int n = si_reservation_limits(&reservation->reservation_id, &held);
+    SiLimitNeed *needs = palloc((n + 1) * sizeof(SiLimitNeed));
+
+    for (int i = 0; i < n; i++)
+    {
+        SiLimit limit;
+        bool exists = si_limit_load(&held[i].limit_id, &limit);
+
+        needs[i] = (SiLimitNeed){held[i].limit_id, held[i].limit_name, held[i].quantity, exists ? limit.quantity : -1};
+    }
+    *out = needs;
+    return n;
+}
+
+/* What a reservation has of limits: free for this transaction, or, with `back`, taken again. */
+static void
+lend_limits(const SiReservation *r, bool back)
+{
+    const SiLimitNeed *held;
+    int n = r->limited ? needs_of(r, &held) : 0;
+
+    for (int i = 0; i < n; i++)
+    {
+        if (back)
+            (void) si_limit_take(&held[i].limit_id, held[i].quantity, r->starts_at, r->ends_at, true);
+        else
+            si_limit_give(&held[i].limit_id, held[i].quantity, r->starts_at, r->ends_at);
+    }
+}
+
+/* Whether a reservation has just what a need asks of limits. */
+static bool
+has_limits(const SiReservation *r, const SiNeed *need)
+{
+    const SiLimitNeed *held;
+    int n = r->limited ? needs_of(r, &held) : 0;
+    int same = 0;
+
+    for (int i = 0; i < need->n_limits; i++)
+        for (int k = 0; k < n; k++)
+            same += need->limits[i].quantity == held[k].quantity && si_uuid_equal(&need->limits[i].limit_id, &held[k].limit_id);
+    return same == n && same == need->n_limits;
 }
 
 /* Slots of a reservation. */
@@ -116,33 +253,38 @@ give(const SiReservation *r, const SiNamespace *namespace, SiClaim *claim)
 
 /* Whether the place that was taken is the one that it has. */
 static bool
-is_kept(const SiReservation *keep, const SiReservation *taken)
+is_kept(const SiNeed *need, const SiReservation *taken)
 {
+    const SiReservation *keep = need->keep;
+
     return keep != NULL && keep->pool_id == taken->pool_id && keep->starts_at == taken->starts_at &&
            keep->ends_at == taken->ends_at && keep->cpu_millicores == taken->cpu_millicores &&
-           keep->memory_mib == taken->memory_mib && keep->draft_fallback == taken->draft_fallback;
+           keep->memory_mib == taken->memory_mib && keep->draft_fallback == taken->draft_fallback &&
+           has_limits(keep, need);
 }
 
 /* Writes what was taken; nothing when it is what there was. */
 static void
 write_down(SiReservation *taken, const SiNeed *need, TimestampTz now)
 {
-    if (is_kept(need->keep, taken))
+    if (is_kept(need, taken))
     {
         taken->reservation_id = need->keep->reservation_id;
         if (need->keep->tentative != taken->tentative)
             si_reservation_set_tentative(&taken->reservation_id, taken->tentative);
         return;
     }
-    if (si_reservation_append(taken, need->actor, now))
-        return;
-    si_book_expect(&taken->reservation_id);
-    si_reservation_insert(taken, need->actor, now);
+    if (!si_reservation_append(taken, need->actor, now))
+    {
+        si_book_expect(&taken->reservation_id);
+        si_reservation_insert(taken, need->actor, now);
+    }
+    enter_limits(need, taken);
 }
 
 /* Tries one namespace; fills out when it takes a place. */
 static bool
-take(const SiCandidate *candidate, const SiNeed *need, const Price *cost, TimestampTz now, SiPlacement *out)
+take(SiCandidate *candidate, const SiNeed *need, TimestampTz now, SiPlacement *out)
 {
     const SiPoolRef *pool = &candidate->pool;
     TimestampTz latest = need->not_before + need->window_usecs;
@@ -156,10 +298,10 @@ take(const SiCandidate *candidate, const SiNeed *need, const Price *cost, Timest
     /* Who finds a place and loses it to another looks again: check and take are one step (C3). */
     do
     {
-        start = search(pool, &claim, need, now, latest, &length);
+        start = search(pool, &claim, need, now, latest, &length, &candidate->shortage);
         if (start == SI_NO_SLOT)
             return false;
-    } while (!si_claim_take(&pool->namespace, &claim, start, length, false));
+    } while (!take_slots(pool, &claim, need, start, length));
 
     reservation.reservation_id = si_uuid_new();
     reservation.pool_id = claim.accounts[0].pool_id;
@@ -170,9 +312,11 @@ take(const SiCandidate *candidate, const SiNeed *need, const Price *cost, Timest
     reservation.starts_at = si_slot_time(start, step);
     reservation.ends_at = si_slot_time(start + length, step);
     reservation.draft_fallback = candidate->fallback;
+    reservation.limited = need->n_limits > 0;
     reservation.tentative = need->tentative;
-    if (need->pays && cost->amount > 0 && !pay(cost, &reservation, now, out))
+    if (need->pays && candidate->cost > 0 && !pay(candidate, &reservation, now, out))
     {
+        give_limits(need, need->n_limits, reservation.starts_at, reservation.ends_at);
         si_claim_give(&pool->namespace, &claim, start, length);
         return false;
     }
@@ -188,16 +332,29 @@ take(const SiCandidate *candidate, const SiNeed *need, const Price *cost, Timest
     return true;
 }
 
-TimestampTz
-si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now)
+/* First start that fits, or SI_NO_TIME, and the end of the reservation there. */
+static TimestampTz
+earliest_in(const SiPoolRef *pool, const SiNeed *need, TimestampTz now, TimestampTz *end, char **shortage)
 {
+    int64 step = pool->namespace.step_usecs;
     SiClaim claim;
     int32 length;
     int64 start;
 
     si_claim_make(&pool->namespace, pool->tenant_id, need->cpu_millicores, need->memory_mib, &claim);
-    start = search(pool, &claim, need, now, need->not_before + need->window_usecs, &length);
-    return start == SI_NO_SLOT ? SI_NO_TIME : si_slot_time(start, pool->namespace.step_usecs);
+    start = search(pool, &claim, need, now, need->not_before + need->window_usecs, &length, shortage);
+    if (start == SI_NO_SLOT)
+        return SI_NO_TIME;
+    *end = si_slot_time(start + length, step);
+    return si_slot_time(start, step);
+}
+
+TimestampTz
+si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now)
+{
+    TimestampTz end;
+
+    return earliest_in(pool, need, now, &end, NULL);
 }
 
 int
@@ -219,6 +376,7 @@ si_place_candidates(const SiNeed *need, SiCandidate **out)
         only->pool.tenant_id = &need->tenant_id;
         only->fallback = only->pool.namespace.purpose == SI_NS_DRAFT && !need->draft_job;
         only->costs = only->pool.namespace.purpose == SI_NS_SHARED || only->fallback;
+        only->start = SI_NO_TIME;
         return 1;
     }
 
@@ -230,26 +388,31 @@ si_place_candidates(const SiNeed *need, SiCandidate **out)
 
         *out = repalloc(*out, (n + found + 1) * sizeof(SiCandidate));
         for (int i = 0; i < found; i++)
-            (*out)[n++] = (SiCandidate){{namespaces[i], &need->tenant_id},
-                                        steps[s].fallback,
-                                        steps[s].purpose == SI_NS_SHARED || steps[s].fallback};
+            (*out)[n++] = (SiCandidate){.pool = {namespaces[i], &need->tenant_id},
+                                        .fallback = steps[s].fallback,
+                                        .costs = steps[s].purpose == SI_NS_SHARED || steps[s].fallback,
+                                        .start = SI_NO_TIME};
     }
     return n;
 }
 
 static char *
-no_fit_reason(const SiNeed *need, const char *tried, bool lacks_balance, bool any)
+no_fit_reason(const SiNeed *need, const char *tried, bool lacks_balance, const char *most, const char *shortage)
 {
-    char cores[32];
-    char gib[32];
+    const char *asked = psprintf("%s cores and %s GiB", si_quantity_text(need->cpu_millicores, 1000),
+                                 si_quantity_text(need->memory_mib, 1024));
 
-    si_quantity_print(need->cpu_millicores, 1000, cores, sizeof(cores));
-    si_quantity_print(need->memory_mib, 1024, gib, sizeof(gib));
-    if (!any)
-        return psprintf("the tenant owns no dedicated units for %s cores and %s GiB then%s", cores, gib,
+    if (shortage && *tried == '\0')
+        return pstrdup(shortage);
+    if (shortage)
+        return psprintf("%s; elsewhere %s", shortage, no_fit_reason(need, tried, lacks_balance, most, NULL));
+    if (most != NULL)
+        return psprintf("%s are more than there ever is: at most %s", asked, most);
+    if (*tried == '\0')
+        return psprintf("the tenant owns no dedicated units for %s then%s", asked,
                         lacks_balance ? ", and its vCPU-hours do not cover the run" : "");
-    return psprintf("no start with %s cores and %s GiB free for the whole duration in %s within the window%s", cores, gib,
-                    tried, lacks_balance ? "; vCPU-hours do not cover the run elsewhere" : "");
+    return psprintf("no start with %s free for the whole duration in %s within the window%s", asked, tried,
+                    lacks_balance ? "; vCPU-hours do not cover the run elsewhere" : "");
 }
 
 /* Whether the tenant has units there in any slot of the window: else the namespace is not to be blamed. */
@@ -273,32 +436,53 @@ has_supply(const SiPoolRef *pool, const SiNeed *need)
     return false;
 }
 
-/* Whether the tenant's vCPU-hours cover the need where they pay for it. */
-static bool
-is_covered(const SiNamespace *namespace, const SiNeed *need, TimestampTz now, Price *cost, SiPlacement *out)
+/* What a namespace has for one tenant when it is empty. */
+static void
+most_of(const SiNamespace *namespace, int64 *cpu, int64 *memory)
 {
-    TimestampTz from = Max(need->not_before, now);
-    int64 available;
+    bool capped = namespace->purpose == SI_NS_DRAFT;
 
-    if (need->covered)
-        return true;
-    cost->amount = si_planned_cost(namespace, need->cpu_millicores, need->memory_mib, need->duration_usecs);
-    si_funds_find(&need->tenant_id, from, need->not_before + need->window_usecs, &cost->funds);
-    available = si_funds_available(&cost->funds, from);
-    if (cost->amount <= available)
-        return true;
-    out->lacks_balance = true;
-    out->lacking = cost->amount - available;
-    return false;
+    *cpu = namespace->cpu_millicores;
+    *memory = namespace->memory_mib;
+    if (capped && namespace->tenant_cpu_millicores >= 0)
+        *cpu = Min(*cpu, namespace->tenant_cpu_millicores);
+    if (capped && namespace->tenant_memory_mib >= 0)
+        *memory = Min(*memory, namespace->tenant_memory_mib);
+}
+
+char *
+si_place_outgrown(const SiNeed *need, const SiCandidate *list, int n)
+{
+    StringInfoData text;
+
+    initStringInfo(&text);
+    for (int i = 0; i < n; i++)
+    {
+        int64 cpu;
+        int64 memory;
+
+        most_of(&list[i].pool.namespace, &cpu, &memory);
+        if (need->cpu_millicores <= cpu && need->memory_mib <= memory)
+            return NULL;
+        appendStringInfo(&text, "%s%s cores and %s GiB in %s", text.len ? ", " : "", si_quantity_text(cpu, 1000),
+                         si_quantity_text(memory, 1024), list[i].pool.namespace.name);
+    }
+    return text.data;
 }
 
 bool
-si_place_is_covered(const SiNeed *need, const SiCandidate *candidate, TimestampTz now)
+si_place_is_covered(const SiNeed *need, SiCandidate *c, TimestampTz now)
 {
-    SiPlacement ignored;
-    Price cost;
+    TimestampTz from = Max(need->not_before, now);
 
-    return !candidate->costs || is_covered(&candidate->pool.namespace, need, now, &cost, &ignored);
+    c->open = !c->costs || need->covered;
+    if (c->open)
+        return true;
+    c->cost = si_planned_cost(&c->pool.namespace, need->cpu_millicores, need->memory_mib, need->duration_usecs);
+    si_funds_find(&need->tenant_id, from, need->not_before + need->window_usecs, &c->funds);
+    c->available = si_funds_available(&c->funds, from);
+    c->open = c->cost <= c->available;
+    return c->open;
 }
 
 /*
@@ -306,8 +490,7 @@ si_place_is_covered(const SiNeed *need, const SiCandidate *candidate, TimestampT
  * namespace is the last resort for now, nothing to wait for.
  */
 static const SiCandidate *
-look_ahead(const SiNeed *need, const SiCandidate *candidates, const bool *open_to, int n, TimestampTz now, SiNeed *later,
-           TimestampTz *earliest)
+look_ahead(const SiNeed *need, const SiCandidate *candidates, int n, TimestampTz now, SiNeed *later, TimestampTz *earliest)
 {
     const SiCandidate *best = NULL;
 
@@ -323,7 +506,7 @@ look_ahead(const SiNeed *need, const SiCandidate *candidates, const bool *open_t
     {
         TimestampTz start;
 
-        if (!open_to[i] || candidates[i].fallback)
+        if (!candidates[i].open || candidates[i].fallback)
             continue;
         start = si_earliest_start(&candidates[i].pool, later, now);
         if (start < *earliest)
@@ -335,35 +518,85 @@ look_ahead(const SiNeed *need, const SiCandidate *candidates, const bool *open_t
     return best;
 }
 
+/*
+ * Tries one after the other until one has a place, and takes it; without `out` it only looks. Whether one has; *n = how many
+ * were tried.
+ */
+static bool
+walk(const SiNeed *need, TimestampTz now, SiCandidate *list, int *n, SiPlacement *out)
+{
+    for (int i = 0; i < *n; i++)
+    {
+        SiCandidate *c = &list[i];
+
+        if (!si_place_is_covered(need, c, now))
+            continue;
+        if (out == NULL)
+            c->start = earliest_in(&c->pool, need, now, &c->end, &c->shortage);
+        if (out ? take(c, need, now, out) : c->start != SI_NO_TIME)
+        {
+            *n = i + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+int
+si_place_look(const SiNeed *need, TimestampTz now, SiCandidate **out, TimestampTz *earliest)
+{
+    int n = si_place_candidates(need, out);
+    SiNeed later;
+
+    if (walk(need, now, *out, &n, NULL))
+        *earliest = (*out)[n - 1].start;
+    else
+        (void) look_ahead(need, *out, n, now, &later, earliest);
+    return n;
+}
+
+/* Why there is no place, from a walk over the list that found none. */
+static void
+explain(const SiNeed *need, const SiCandidate *list, int n, SiPlacement *out)
+{
+    char *most = out->earliest == SI_NO_TIME ? si_place_outgrown(need, list, n) : NULL;
+    StringInfoData tried;
+
+    initStringInfo(&tried);
+    for (int i = 0; i < n; i++)
+    {
+        if (!list[i].open)
+        {
+            out->lacks_balance = true;
+            out->lacking = list[i].cost - list[i].available;
+        }
+        else if (list[i].shortage != NULL)
+            out->shortage = out->shortage ? out->shortage : list[i].shortage;
+        else if (has_supply(&list[i].pool, need))
+            appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", list[i].pool.namespace.name);
+    }
+    out->too_large = most != NULL;
+    out->reason = no_fit_reason(need, tried.data, out->lacks_balance, most, out->shortage);
+}
+
 static void
 find(const SiNeed *need, TimestampTz now, SiPlacement *out)
 {
-    const Price free_of_charge = {0};
     const SiCandidate *best;
-    SiCandidate *candidates;
-    StringInfoData tried;
+    SiCandidate free_of_charge;
+    SiCandidate *list;
     SiNeed later;
-    bool *open_to;
-    int n;
+    int n = si_place_candidates(need, &list);
 
-    initStringInfo(&tried);
-    n = si_place_candidates(need, &candidates);
-    open_to = palloc0((n + 1) * sizeof(bool));
-    for (int i = 0; i < n; i++)
-    {
-        Price cost = {0};
-
-        if (candidates[i].costs && !is_covered(&candidates[i].pool.namespace, need, now, &cost, out))
-            continue;
-        open_to[i] = true;
-        if (take(&candidates[i], need, &cost, now, out))
-            return;
-        if (has_supply(&candidates[i].pool, need))
-            appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", candidates[i].pool.namespace.name);
-    }
-    out->reason = no_fit_reason(need, tried.data, out->lacks_balance, tried.len > 0);
-    best = look_ahead(need, candidates, open_to, n, now, &later, &out->earliest);
-    if (!need->ahead || best == NULL || !take(best, &later, &free_of_charge, now, out))
+    if (walk(need, now, list, &n, out))
+        return;
+    best = look_ahead(need, list, n, now, &later, &out->earliest);
+    explain(need, list, n, out);
+    if (!need->ahead || best == NULL)
+        return;
+    free_of_charge = *best;
+    free_of_charge.cost = 0;
+    if (!take(&free_of_charge, &later, now, out))
         return;
     out->placed = false;
     out->ahead = true;
@@ -386,12 +619,17 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
         if (!si_namespace_load(need->keep->namespace_name, &namespace))
             elog(ERROR, "namespace \"%s\" of a reservation is missing", need->keep->namespace_name);
         give(need->keep, &namespace, &claim);
+        lend_limits(need->keep, false);
     }
     find(need, now, out);
     if (need->keep == NULL || ((out->placed || out->ahead) && si_uuid_equal(&out->reservation_id, &need->keep->reservation_id)))
         return;
     si_book_expect(&need->keep->reservation_id);
     (void) si_unplace(&need->keep->reservation_id, now);
+    /* Its slots are given already; what it held of limits goes with its rows. */
+    lend_limits(need->keep, true);
+    if (need->keep->limited)
+        si_reservation_limits_delete(&need->keep->reservation_id);
 }
 
 bool
@@ -422,14 +660,22 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     need.duration_usecs = reservation->ends_at - reservation->starts_at;
     need.not_before = starts_at;
     need.same_length = true;
+    if (reservation->limited)
+        need.n_limits = needs_of(reservation, &need.limits);
 
     give(reservation, &pool.namespace, &claim);
-    start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), &length);
-    if (start == SI_NO_SLOT || !si_claim_take(&pool.namespace, &claim, start, length, false))
+    give_limits(&need, need.n_limits, reservation->starts_at, reservation->ends_at);
+    start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), &length, NULL);
+    if (start == SI_NO_SLOT || !take_slots(&pool, &claim, &need, start, length))
         return false;
     reservation->starts_at = si_slot_time(start, step);
     reservation->ends_at = si_slot_time(start + length, step);
     si_book_expect(&reservation->reservation_id);
     si_reservation_move(&reservation->reservation_id, reservation->starts_at, reservation->ends_at);
+    for (int i = 0; i < need.n_limits; i++)
+    {
+        si_book_expect(&reservation->reservation_id);
+        si_reservation_limits_move(&reservation->reservation_id, &need.limits[i].limit_id, reservation->starts_at, reservation->ends_at);
+    }
     return true;
 }

@@ -9,6 +9,7 @@
 #include "flow/admit.h"
 #include "flow/availability.h"
 #include "flow/funds.h"
+#include "flow/limit_account.h"
 #include "flow/relief.h"
 #include "flow/state.h"
 #include "pg/json.h"
@@ -28,28 +29,36 @@ si_relief_effect_name(SiReliefEffect effect)
     return names[effect];
 }
 
-/* Whether the pool has promised more than it has in some slot of an interval. */
-static bool
-is_over_committed(const SiPoolRef *pool, TimestampTz from, TimestampTz until)
+/* What has less than it promised, and when. */
+typedef struct Strain
 {
-    int64 step = pool->namespace.step_usecs;
+    const SiPoolRef *pool; /* or: */
+    const pg_uuid_t *limit_id;
+    TimestampTz from;
+    TimestampTz until;
+} Strain;
+
+/* Whether more is promised than there is in some slot that the reservation touches. */
+static bool
+is_over_committed(const Strain *strain, const SiReservation *r)
+{
+    int64 step = strain->pool ? strain->pool->namespace.step_usecs : SI_LIMIT_STEP_USECS;
+    TimestampTz from = Max(r->starts_at, strain->from);
+    TimestampTz until = Min(r->ends_at, strain->until);
+    int64 first = si_slot_floor(from, step);
     int64 last = si_slot_ceil(until, step);
+    SiSlots total;
+    SiSlots allocated;
 
-    for (int64 first = si_slot_floor(from, step); first < last; first += SI_CHUNK_SLOTS)
-    {
-        SiSlots total;
-        SiSlots allocated;
-
-        CHECK_FOR_INTERRUPTS();
-        si_occupancy(pool, first, (int32) Min(last - first, SI_CHUNK_SLOTS), &total, &allocated);
-        for (int i = 0; i < total.n; i++)
-            if (allocated.cpu[i] > total.cpu[i] || allocated.mem[i] > total.mem[i])
-                return true;
-        pfree(total.cpu);
-        pfree(total.mem);
-        pfree(allocated.cpu);
-        pfree(allocated.mem);
-    }
+    if (first >= last)
+        return false;
+    if (strain->pool)
+        si_occupancy(strain->pool, first, (int32) (last - first), &total, &allocated);
+    else
+        si_limit_occupancy(strain->limit_id, from, until, &total, &allocated);
+    for (int i = 0; i < total.n; i++)
+        if (allocated.cpu[i] > total.cpu[i] || allocated.mem[i] > total.mem[i])
+            return true;
     return false;
 }
 
@@ -84,20 +93,13 @@ si_relief_name(const SiReservation *reservation)
     return text.data;
 }
 
-int
-si_relieve(const SiPoolRef *pool, TimestampTz from, TimestampTz until, const char *actor, const char *cause,
-           bool tell, TimestampTz now, SiRelieved **out)
+static int
+relieve(const Strain *strain, const SiVictim *victims, int count, const char *actor, const char *cause, bool tell,
+        TimestampTz now, SiRelieved **out)
 {
-    SiVictim *victims;
-    int count;
+    const SiPoolRef *pool = strain->pool;
     int n = 0;
 
-    *out = NULL;
-    /* No reservation ends later than this. */
-    until = Min(until, si_horizon(now) + (si_horizon(now) - now));
-    if (!is_over_committed(pool, from, until))
-        return 0;
-    count = si_executions_in(pool->namespace.name, from, until, &victims);
     *out = palloc((count + 1) * sizeof(SiRelieved));
     for (int i = 0; i < count; i++)
     {
@@ -106,8 +108,8 @@ si_relieve(const SiPoolRef *pool, TimestampTz from, TimestampTz until, const cha
         CHECK_FOR_INTERRUPTS();
         memset(r, 0, sizeof(*r));
         if (!si_reservation_load(&victims[i].reservation_id, false, &r->reservation) || !r->reservation.active ||
-            (pool->tenant_id && !si_uuid_equal(&r->reservation.tenant_id, pool->tenant_id)) ||
-            !is_over_committed(pool, Max(r->reservation.starts_at, from), Min(r->reservation.ends_at, until)))
+            (pool && pool->tenant_id && !si_uuid_equal(&r->reservation.tenant_id, pool->tenant_id)) ||
+            !is_over_committed(strain, &r->reservation))
             continue;
         r->has_execution = victims[i].has_execution;
         r->e.execution_id = victims[i].execution_id;
@@ -121,4 +123,25 @@ si_relieve(const SiPoolRef *pool, TimestampTz from, TimestampTz until, const cha
         n++;
     }
     return n;
+}
+
+int
+si_relieve(const SiPoolRef *pool, TimestampTz from, TimestampTz until, const char *actor, const char *cause,
+           bool tell, TimestampTz now, SiRelieved **out)
+{
+    Strain strain = {pool, NULL, from, until};
+    SiVictim *victims;
+    int count = si_executions_in(pool->namespace.name, from, until, &victims);
+
+    return relieve(&strain, victims, count, actor, cause, tell, now, out);
+}
+
+int
+si_relieve_limit(const pg_uuid_t *limit_id, const char *actor, const char *cause, TimestampTz now, SiRelieved **out)
+{
+    Strain strain = {NULL, limit_id, now, DT_NOEND};
+    SiVictim *victims;
+    int count = si_executions_limited(limit_id, strain.from, strain.until, &victims);
+
+    return relieve(&strain, victims, count, actor, cause, true, now, out);
 }

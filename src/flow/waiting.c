@@ -319,10 +319,11 @@ lock_victim(Victim *v)
 static bool
 is_affordable(const Step *step, const SiJob *job, const SiExecution *e)
 {
+    SiCandidate candidate = step->goal->candidate;
     SiNeed need;
 
     si_admission_need(job, e, step->round->actor, step->round->now, &need);
-    return si_place_is_covered(&need, &step->goal->candidate, step->round->now);
+    return si_place_is_covered(&need, &candidate, step->round->now);
 }
 
 /* Has those of lower rank that stand in the way give up their places; false = that cannot be. */

@@ -59,6 +59,11 @@ SELECT 'units sold in ' || i.namespace, i.at, sum(g.cpu_millicores)::bigint, sum
   JOIN books.units() AS g ON g.namespace = i.namespace AND g.starts_at <= i.at AND g.ends_at > i.at
  GROUP BY i.namespace, i.at, n.cpu_millicores, n.memory_mib
 HAVING sum(g.cpu_millicores) > n.cpu_millicores OR sum(g.memory_mib) > n.memory_mib
+UNION ALL
+SELECT 'limit ' || l.limit_name, i.starts_at, sum(h.quantity)::bigint, 0
+  FROM sparkingest.limits AS l JOIN sparkingest.reservation_limits AS i USING (limit_id)
+  JOIN sparkingest.reservation_limits AS h ON h.limit_id = l.limit_id AND h.starts_at <= i.starts_at AND h.ends_at > i.starts_at
+ GROUP BY l.limit_id, i.reservation_id, i.starts_at HAVING sum(h.quantity) > l.quantity
 $$;
 
 -- The moves of J5, written down a second time.
@@ -117,6 +122,11 @@ SELECT 'execution and its reservation', format('%s %s: reservation %s', e.execut
                                 IS DISTINCT FROM (e.cpu_millicores, e.memory_mib, e.namespace, e.tenant_id, e.draft_fallback))
     OR (e.state IN ('scheduled', 'waiting') AND NOT (e.planned_start >= r.starts_at AND e.planned_start < r.ends_at AND e.planned_end = r.ends_at))
 UNION ALL
+-- Limits are held for as long as capacity is.
+SELECT 'reservation and its limits', COALESCE(r.reservation_id, h.reservation_id)::text
+  FROM (SELECT * FROM sparkingest.reservations AS a WHERE a.status = 'active' AND a.limited) AS r FULL JOIN sparkingest.reservation_limits AS h USING (reservation_id)
+ WHERE (r.tenant_id, r.starts_at, r.ends_at) IS DISTINCT FROM (h.tenant_id, h.starts_at, h.ends_at)
+UNION ALL
 SELECT 'reservation of two executions', e.reservation_id::text
   FROM sparkingest.job_executions AS e WHERE e.reservation_id IS NOT NULL GROUP BY e.reservation_id HAVING count(*) > 1
 UNION ALL
@@ -137,7 +147,7 @@ UNION ALL
 SELECT 'execution and its metering', e.execution_id::text
   FROM sparkingest.job_executions AS e LEFT JOIN sparkingest.resource_consumption AS c USING (execution_id)
  WHERE ((books.may_become(e.state) = '{}' AND e.started_at IS NOT NULL) <> (c.execution_id IS NOT NULL)
-        AND COALESCE(e.finished_at >= (SELECT dropped_before FROM sparkingest.history_dropped), true))
+        AND COALESCE(e.finished_at >= (SELECT dropped_before FROM sparkingest.history_dropped WHERE table_name = 'resource_consumption'), true))
     OR (c.tenant_id, c.job_id, c.namespace, c.charged, c.cpu_millicore_seconds, c.memory_mib_seconds)
        <> (e.tenant_id, e.job_id, e.namespace, e.charged, e.cpu_millicores * c.billed_seconds, e.memory_mib * c.billed_seconds)
     OR (c.charged > 0 AND c.charge_to <> 'vcpu_hours')

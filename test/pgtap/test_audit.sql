@@ -27,6 +27,7 @@ SELECT sparkingest.purchase(:'acme', 'vcpu_hours', 1000) AS purchase, sparkinges
 SELECT fixture.production_job('Acme', 'nightly', cron => '0 2 * * *'), fixture.production_job('Acme', 'paused', cron => '0 2 * * *'), fixture.draft_job('Acme', 'draft') \g /dev/null
 SELECT sparkingest.pause_job(fixture.job('paused')), fixture.run(sparkingest.run_job(fixture.job('draft')), '10 minutes'), sparkingest.run_job(fixture.job('nightly'), '2026-03-02 20:00+00') AS run \gset
 SELECT (sparkingest.reserve(:'acme', 1, 1, '5 min', '2026-03-02 15:00+00', namespace => 'vcpu-hours-ns')).reservation_id AS mine \gset
+SELECT count(*) FROM sparkingest.set_limit('idle', 4, :'acme') \g /dev/null
 SELECT sparkingest.set_cluster('default', '/etc/hostname') \g /dev/null
 CREATE TEMPORARY TABLE ids AS SELECT * FROM (VALUES ('@acme', :'acme'::uuid), ('@nightly', fixture.job('nightly')), ('@paused', fixture.job('paused')), ('@draft', fixture.job('draft')),
     ('@done', fixture.latest('draft')), ('@run', :'run'), ('@mine', :'mine'), ('@purchase', :'purchase')) AS v (name, id);
@@ -34,8 +35,9 @@ CREATE TEMPORARY TABLE ids AS SELECT * FROM (VALUES ('@acme', :'acme'::uuid), ('
 -- What reads, and a call of it.
 CREATE TEMPORARY TABLE reads (name text, call text);
 INSERT INTO reads VALUES ('clock', '()'), ('can_see_tenant', '(@acme)'), ('my_tenants', '()'), ('usage', '(@acme)'), ('balance', '(@acme)'), ('capacity', '(''vcpu-hours-ns'', ''[2026-03-03,2026-03-04)'')'),
-    ('find_slot', '(''vcpu-hours-ns'', 1, 1, ''5 min'')'), ('next_fire_times', '(''0 2 * * *'')'), ('calculate_estimate', '(''{"source_type": "s3"}'')'), ('render_manifest', '(@run)'), ('health', '()'),
-    ('verify_ledger', '()'), ('verify_books', '()'), ('verify_usage', '()'), ('runaway_executions', '()'), ('tenant_metrics', '(@acme)'), ('statement', '(@acme, ''2026-03-01'')'), ('uncommitted_holders', '()'), ('events_after', '()');
+    ('find_slot', '(''vcpu-hours-ns'', 1, 1, ''5 min'')'), ('next_fire_times', '(''0 2 * * *'')'), ('calculate_estimate', '(''{"source_type": "s3"}'')'), ('render_manifest', '(@run)'), ('explain_job', '(@nightly)'), ('explain_execution', '(@run)'), ('health', '()'),
+    ('verify_ledger', '()'), ('verify_books', '()'), ('verify_usage', '()'), ('runaway_executions', '()'), ('tenant_metrics', '(@acme)'), ('statement', '(@acme, ''2026-03-01'')'), ('uncommitted_holders', '()'), ('events_after', '()'),
+    ('limit_load', '(''idle'', ''[2026-03-03,2026-03-04)'', @acme)');
 -- What writes, who may, and the event: with values before where there was something, and after where there is.
 CREATE TEMPORARY TABLE writes (name text, call text, by_whom text, event_type text, has_before boolean, has_after boolean, actor text);
 INSERT INTO writes (name, call, by_whom, event_type, has_before, has_after) VALUES
@@ -48,6 +50,8 @@ INSERT INTO writes (name, call, by_whom, event_type, has_before, has_after) VALU
     ('set_discount', '(''vcpu_hours'', ''monthly'', 1000, 0.1)', 'regress_op', 'discount.set', true, true),
     ('cancel_purchase', '(@purchase, ''2026-03-20 00:00+00'')', 'regress_op', 'purchase.cancelled', true, true),
     ('set_capacity', '(''vcpu-hours-ns'', 1000, 2000, ''[2026-03-05,2026-03-06)'')', 'regress_op', 'capacity.set', true, true),
+    ('set_limit', '(''idle'', 5, @acme)', 'regress_acme', 'limit.set', true, true),
+    ('drop_limit', '(''idle'', @acme)', 'regress_acme', 'limit.dropped', true, false),
     ('set_namespace', '(''draft-ingestion-ns'', ''{"tenant_cpu_cores": 7, "spark_profile": {"image": "example.com/spark:7"}}'')', 'regress_op', 'namespace.changed', true, true),
     ('set_priority', '(''urgent'', 500)', 'regress_op', 'priority.set', true, true),
     ('set_cluster', '(''default'', ''/etc/passwd'', ''other'')', 'postgres', 'cluster.configured', true, true),
@@ -175,16 +179,17 @@ SELECT is_empty($$SELECT r FROM unnest(ARRAY['sparkingest_operator', 'sparkinges
 
 -- Kept as long as is set.
 SELECT is((SELECT count(*) FROM sparkingest.events WHERE at < '2026-03-02 09:00+00'), 0::bigint, 'all events are new');
-UPDATE sparkingest.events SET at = at - '40 days'::interval WHERE event_type = 'tenant.created';
+UPDATE sparkingest.events SET at = at - '70 days'::interval WHERE event_type = 'tenant.created'; -- the 22nd of December
 SELECT sparkingest.maintain() \g /dev/null
 SELECT is((SELECT count(*) FROM sparkingest.events WHERE event_type = 'tenant.created'), 1::bigint, 'without a setting for ever');
-SET LOCAL sparkingest.event_days = 41;
+SET LOCAL sparkingest.event_days = 61;
 SELECT sparkingest.maintain() \g /dev/null
-SELECT is((SELECT count(*) FROM sparkingest.events WHERE event_type = 'tenant.created'), 1::bigint, 'or so many days');
-SET LOCAL sparkingest.event_days = 39;
+SELECT is((SELECT count(*) FROM sparkingest.events WHERE event_type = 'tenant.created'), 1::bigint, 'or until all of its month is so old');
+SET LOCAL sparkingest.event_days = 59;
 SELECT count(*) - 1 AS left_over FROM sparkingest.events \gset
 SELECT sparkingest.maintain() \g /dev/null
-SELECT is((SELECT count(*) FROM sparkingest.events), :left_over::bigint, 'and no longer');
+SELECT is((SELECT count(*) FROM sparkingest.events WHERE event_type <> 'history.dropped'), :left_over::bigint, 'and no longer');
+SELECT is((SELECT cause FROM sparkingest.events WHERE event_type = 'history.dropped'), 'events_2025_12', 'which an event tells');
 
 -- By cursor: each event once, in order, in whatever portions; of a tenant its own.
 UPDATE sparkingest.events SET xact = (event_id % 4 + 5)::text::xid8;

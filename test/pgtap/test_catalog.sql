@@ -8,8 +8,8 @@ SELECT * FROM no_plan();
 CREATE TEMPORARY VIEW relations AS SELECT c.oid, c.relname::text, c.relkind, c.relrowsecurity FROM pg_class AS c
     WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition;
 -- Partitions are read through their table: nobody has a right of their own.
-SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c, unnest(ARRAY['sparkingest_tenant']) AS r WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relispartition AND c.relkind = 'r' AND has_any_column_privilege(r, c.oid, 'SELECT')$$,
-    'tenants read no partition by itself');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c, unnest(ARRAY['sparkingest_tenant', 'sparkingest_operator', 'sparkingest_reader']) AS r WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relispartition AND c.relkind = 'r' AND has_any_column_privilege(r, c.oid, 'SELECT')$$,
+    'nobody reads a partition by itself');
 CREATE TEMPORARY VIEW functions AS SELECT p.* FROM pg_proc AS p WHERE p.pronamespace = 'sparkingest'::regnamespace;
 
 -- The manual is in the catalog: everything has a comment, and no two say the same of different things by oversight.
@@ -56,7 +56,7 @@ SELECT set_eq($$SELECT proname::text FROM functions WHERE NOT has_function_privi
 SELECT set_eq($$SELECT proname::text FROM functions WHERE has_function_privilege('sparkingest_tenant', oid, 'EXECUTE')$$,
     ARRAY['can_see_tenant', 'my_tenants', 'clock', 'usage', 'tenant_metrics', 'statement', 'balance', 'capacity', 'find_slot', 'reserve', 'try_reserve', 'release', 'move_reservation',
         'create_job', 'alter_job', 'pause_job', 'resume_job', 'drop_job', 'run_job', 'cancel_execution',
-          'next_fire_times', 'evaluate_execution', 'promote_job', 'calculate_estimate', 'render_manifest', 'events_after'], 'tenants call what is theirs');
+          'next_fire_times', 'evaluate_execution', 'promote_job', 'calculate_estimate', 'render_manifest', 'explain_job', 'explain_execution', 'events_after', 'set_limit', 'drop_limit', 'limit_load'], 'tenants call what is theirs');
 SELECT set_eq($$SELECT attname::text FROM pg_attribute WHERE attrelid = 'sparkingest.namespaces'::regclass AND attnum > 0 AND has_column_privilege('sparkingest_tenant', attrelid, attnum, 'SELECT')$$,
     ARRAY['namespace', 'purpose', 'cpu_millicores', 'memory_mib', 'slot_minutes', 'tenant_cpu_millicores', 'tenant_memory_mib'],
         'tenants do not see how namespaces are run');
@@ -95,18 +95,23 @@ INSERT INTO interface VALUES
         'SETOF record'),
     ('capacity', 'namespace text, during tstzrange, tenant_id uuid DEFAULT NULL::uuid', 'SETOF sparkingest.capacity_slot'),
     ('find_slot',
-        'namespace text, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, tenant_id uuid DEFAULT NULL::uuid',
+        'namespace text, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, tenant_id uuid DEFAULT NULL::uuid, limits jsonb DEFAULT NULL::jsonb',
         'timestamp with time zone'),
     ('reserve',
-        'tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, namespace text DEFAULT NULL::text',
+        'tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, namespace text DEFAULT NULL::text, limits jsonb DEFAULT NULL::jsonb',
         'sparkingest.placement'),
     ('try_reserve',
-        'tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, namespace text DEFAULT NULL::text',
+        'tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, namespace text DEFAULT NULL::text, limits jsonb DEFAULT NULL::jsonb',
         'sparkingest.placement'),
     ('release', 'reservation_id uuid', 'boolean'),
     ('move_reservation', 'reservation_id uuid, starts_at timestamp with time zone', 'sparkingest.placement'),
     ('set_capacity', 'namespace text, cpu_cores numeric, memory_gb numeric, during tstzrange',
         'TABLE(execution_id uuid, job_id uuid, tenant_id uuid, planned_start timestamp with time zone, effect text)'),
+    ('set_limit', 'limit_name text, quantity integer, tenant_id uuid DEFAULT NULL::uuid',
+        'TABLE(execution_id uuid, job_id uuid, tenant uuid, planned_start timestamp with time zone, effect text)'),
+    ('drop_limit', 'limit_name text, tenant_id uuid DEFAULT NULL::uuid', 'void'),
+    ('limit_load', 'limit_name text, during tstzrange, tenant_id uuid DEFAULT NULL::uuid',
+        'TABLE(starts_at timestamp with time zone, ends_at timestamp with time zone, total bigint, allocated bigint)'),
     ('create_job',
         'tenant_id uuid, job_name text, source_type text, source_config jsonb, destination_config jsonb, resource_requirements jsonb, schedule_cron text DEFAULT NULL::text, sla_requirements jsonb DEFAULT ''{}''::jsonb, time_zone text DEFAULT NULL::text, options jsonb DEFAULT ''{}''::jsonb, idempotency_key text DEFAULT NULL::text',
         'uuid'),
@@ -123,6 +128,8 @@ INSERT INTO interface VALUES
     ('promote_job', 'job_id uuid, idempotency_key text DEFAULT NULL::text', 'jsonb'),
     ('calculate_estimate', 'request jsonb', 'jsonb'),
     ('render_manifest', 'execution_id uuid', 'jsonb'),
+    ('explain_job', 'job_id uuid, at timestamp with time zone DEFAULT NULL::timestamp with time zone, OUT namespace text, OUT constraint_name text, OUT needed numeric, OUT free numeric, OUT during tstzrange, OUT remedy text', 'SETOF record'),
+    ('explain_execution', 'execution_id uuid, OUT namespace text, OUT constraint_name text, OUT needed numeric, OUT free numeric, OUT during tstzrange, OUT remedy text', 'SETOF record'),
     ('install_schedules', '', 'SETOF text'),
     ('plan', '', 'integer'), ('maintain', '', 'integer'), ('roll_up', '', 'integer'),
     ('enable_dispatch', 'cluster text DEFAULT ''default''::text', 'void'),
@@ -134,7 +141,7 @@ INSERT INTO interface VALUES
     ('verify_books', 'OUT tenant_id uuid, OUT problem text, OUT detail text', 'SETOF record'),
     ('rebuild_ledger', '', 'void'),
     ('uncommitted_holders', 'OUT pid integer, OUT tenant_id uuid, OUT since timestamp with time zone, OUT reservations integer, OUT cpu_cores numeric, OUT memory_gb numeric', 'SETOF record'),
-    ('reservation_changed', '', 'trigger'), ('grant_changed', '', 'trigger'), ('entry_changed', '', 'trigger'), ('override_changed', '', 'trigger'), ('ledger_outdated', '', 'trigger'), ('cache_outdated', '', 'trigger'), ('usage_changed', '', 'trigger'),
+    ('reservation_changed', '', 'trigger'), ('grant_changed', '', 'trigger'), ('entry_changed', '', 'trigger'), ('override_changed', '', 'trigger'), ('held_limit_changed', '', 'trigger'), ('limit_changed', '', 'trigger'), ('ledger_outdated', '', 'trigger'), ('cache_outdated', '', 'trigger'), ('usage_changed', '', 'trigger'),
     ('default_restored', '', 'trigger'), ('owner_restored', '', 'trigger'), ('event_restored', '', 'trigger'), ('setting_changed', '', 'trigger'),
     ('events_after', '"position" text DEFAULT NULL::text, n integer DEFAULT 1000, OUT cursor text, OUT at timestamp with time zone, OUT event_type text, OUT tenant_id uuid, OUT job_id uuid, OUT execution_id uuid, OUT actor text, OUT cause text, OUT before jsonb, OUT after jsonb', 'SETOF record'),
     ('health', 'OUT component text, OUT status text, OUT detail text, OUT since timestamp with time zone', 'SETOF record'),
@@ -170,7 +177,7 @@ SELECT is_empty($$SELECT relname, attname FROM relations JOIN pg_attribute AS a 
     AND relname NOT IN ('estimation_observations', 'job_executions')$$, 'numeric columns have bounds');
 
 -- What users put in goes into dumps, and numbers go on after a restore: every table and sequence is in the configuration.
-SELECT set_eq($$SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'S') AND c.relname NOT IN ('worker_status', 'cluster_lists', 'cluster_objects') AND c.relname !~ '^resource_consumption_[0-9]'$$,
+SELECT set_eq($$SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'S') AND c.relname NOT IN ('worker_status', 'cluster_lists', 'cluster_objects') AND c.relname !~ '^(resource_consumption|events)_[0-9]'$$,
     $$SELECT c.relname::text FROM pg_extension AS e, unnest(e.extconfig) AS o JOIN pg_class AS c ON c.oid = o WHERE e.extname = 'sparkingest'$$,
         'every table and sequence is dumped, except the workers'' state and what they last saw of the cluster');
 SELECT is_empty($$SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'v', 'S', 'c') AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = c.oid AND d.deptype IN ('e', 'i'))$$,
