@@ -451,7 +451,7 @@ COMMENT ON COLUMN sparkingest.job_executions.charged IS 'Millicore-seconds charg
 COMMENT ON COLUMN sparkingest.job_executions.created_at IS 'When it was admitted';
 
 CREATE TABLE sparkingest.balance_entries (
-    entry_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    entry_id bigint GENERATED ALWAYS AS IDENTITY (CACHE 32) PRIMARY KEY,
     at timestamptz NOT NULL,
     tenant_id uuid NOT NULL,
     grant_id uuid NOT NULL,
