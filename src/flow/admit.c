@@ -525,7 +525,7 @@ si_admission_need_sooner(const SiJob *job, const SiExecution *e, const SiReserva
 bool
 si_admit_sooner(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
 {
-    Wish wish = wish_of(job, e, SI_NO_TIME, now, step_of(e), true);
+    SiWish wish = wish_of(job, e, SI_NO_TIME, now, step_of(e), true);
     SiPlacement placement;
     SiReservation place;
     SiPlan before;
@@ -547,6 +547,8 @@ si_admit_sooner(const SiJob *job, SiExecution *e, const char *actor, const char 
     si_execution_set_plan(e);
     si_event("execution.replanned", &e->tenant_id, &e->job_id, &e->execution_id, actor, cause,
              plan_json(before.namespace_name, before.planned_start, NULL), plan_json(e->namespace_name, e->planned_start, NULL));
+    if (job->has_dependants && !e->is_draft)
+        si_dependants_follow(e, actor, now);
     return true;
 }
 

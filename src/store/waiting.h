@@ -26,7 +26,10 @@ extern int si_queued_waiting(SiQueued **out);
 
 extern int si_queued_tentative(TimestampTz before, SiQueued **out);
 
-/* Scheduled ones that are planned for later than they are wanted, the most important first: at most SI_MOST_TENTATIVE. */
+/*
+ * Scheduled ones that are planned for later than they are wanted, the most important first: at most SI_MOST_TENTATIVE. Only first
+ * attempts: others wait for their backoff (J7).
+ */
 extern int si_queued_late(TimestampTz now, SiQueued **out);
 
 /* What a tenant used and holds. */

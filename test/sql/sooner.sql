@@ -66,6 +66,17 @@ SELECT sparkingest.plan();
 SELECT * FROM pg_temp.plan;
 SELECT sparkingest.drop_job(job_id) FROM sparkingest.ingestion_jobs WHERE status <> 'dropped';
 
+-- Another attempt waits for its backoff (J7).
+SET sparkingest.clock = '2026-03-02 20:00:00+00';
+SELECT fixture.production_job('Acme', 'tries', 5, 10, 50, options => '{"retry": {"max_attempts": 2}}');
+SELECT sparkingest.run_job(fixture.job('tries')) IS NOT NULL AS admitted;
+SELECT pg_temp.start('tries');
+SELECT fixture.finish(fixture.latest('tries'), 'failed', NULL, 1, 'platform', true);
+SELECT job_name, planned_start > sparkingest.clock() AS later FROM pg_temp.plan;
+SELECT sparkingest.plan();
+SELECT job_name, planned_start > sparkingest.clock() AS later FROM pg_temp.plan;
+SELECT sparkingest.drop_job(job_id) FROM sparkingest.ingestion_jobs WHERE status <> 'dropped';
+
 -- Own units: nothing was held, so it does not go where vCPU-hours pay. A suspended tenant's work stays where it is.
 SET sparkingest.clock = '2026-03-03 09:00:00+00';
 SELECT sparkingest.purchase(fixture.tenant('Acme'), 'dedicated_units', 2, 'daily') IS NOT NULL AS units;
