@@ -11,6 +11,7 @@
 #include "flow/dependants.h"
 #include "flow/extend.h"
 #include "flow/funds.h"
+#include "flow/limit_account.h"
 #include "flow/place.h"
 #include "pg/attempt.h"
 #include "pg/json.h"
@@ -28,6 +29,9 @@ typedef struct Overrun
     SiClaim claim;
     SiExtension wanted;
     int32 taken; /* slots */
+    SiHeldLimit *held;
+    int n_held;  /* limits that the reservation holds */
+    int n_taken; /* of them, for the new time */
     int64 cost;  /* millicore-seconds held for them */
     TimestampTz now;
 } Overrun;
@@ -65,35 +69,96 @@ take(Overrun *o)
                     si_quantity_text(r->cpu_millicores, 1000), si_quantity_text(r->memory_mib, 1024));
 }
 
-/* Slots that are not covered are given back. Why none is; NULL = what is left is held. */
+/* The reservation as it is to be; after a gap it begins anew, since what others have there is theirs. */
+static TimestampTz
+starts_at(const Overrun *o)
+{
+    return o->wanted.gap ? si_slot_time(o->wanted.first, o->namespace.step_usecs) : o->reservation.starts_at;
+}
+
+static TimestampTz
+ends_at(const Overrun *o)
+{
+    return si_slot_time(o->wanted.first + o->taken, o->namespace.step_usecs);
+}
+
+static void
+give_limits(const Overrun *o, int n, TimestampTz from, TimestampTz until)
+{
+    for (int i = 0; i < n; i++)
+        si_limit_give(&o->held[i].limit_id, o->held[i].quantity, from, until);
+}
+
+/*
+ * What it holds of limits goes on with it, over all of its time anew: their grid is another one, and a slot of theirs must not
+ * be counted twice. Why that cannot be; NULL = it was taken.
+ */
+static const char *
+take_limits(Overrun *o)
+{
+    const SiReservation *r = &o->reservation;
+
+    give_limits(o, o->n_held, r->starts_at, r->ends_at);
+    for (int i = 0; i < o->n_held; i++)
+        if (!si_limit_take(&o->held[i].limit_id, o->held[i].quantity, starts_at(o), ends_at(o), false))
+        {
+            o->n_taken = i;
+            return psprintf("limit \"%s\" has no %s free for it", o->held[i].limit_name ? o->held[i].limit_name : "(removed)",
+                            si_quantity_text(o->held[i].quantity, 1));
+        }
+    o->n_taken = o->n_held;
+    return NULL;
+}
+
+static void
+hold_limits_as_before(const Overrun *o)
+{
+    give_limits(o, o->n_taken, starts_at(o), ends_at(o));
+    for (int i = 0; i < o->n_held; i++)
+        (void) si_limit_take(&o->held[i].limit_id, o->held[i].quantity, o->reservation.starts_at, o->reservation.ends_at, true);
+}
+
+/* Why vCPU-hours, where they pay, do not cover it; NULL = its cost is held. */
 static const char *
 pay(Overrun *o)
 {
     const SiExecution *e = o->e;
     SiDebtor payer = {e->tenant_id, &e->execution_id, NULL};
     SiFunds funds;
-    int64 missing = 0;
+    int64 missing;
 
     if (e->is_draft || !(o->namespace.purpose == SI_NS_SHARED || e->draft_fallback))
         return NULL;
+    o->cost = si_planned_cost(&o->namespace, e->cpu_millicores, e->memory_mib, o->taken * o->namespace.step_usecs);
     si_funds_find(&e->tenant_id, o->now, o->now, &funds);
+    missing = si_funds_hold(&funds, &payer, o->cost, o->now, o->now);
+    return missing > 0 ? psprintf("vCPU-hours do not cover it: %s are missing", si_hours_text(missing)) : NULL;
+}
+
+/* Slots for which limits or vCPU-hours are missing are given back, the last one first. Why none is left; NULL = some are. */
+static const char *
+secure(Overrun *o)
+{
+    const char *reason = NULL;
+
+    o->n_held = o->reservation.limited ? si_reservation_limits(&o->reservation.reservation_id, &o->held) : 0;
     while (o->taken > 0)
     {
-        o->cost = si_planned_cost(&o->namespace, e->cpu_millicores, e->memory_mib, o->taken * o->namespace.step_usecs);
-        missing = si_funds_hold(&funds, &payer, o->cost, o->now, o->now);
-        if (missing == 0)
+        reason = take_limits(o);
+        if (reason == NULL && (reason = pay(o)) == NULL)
             return NULL;
+        hold_limits_as_before(o);
         o->taken--;
         si_claim_give(&o->namespace, &o->claim, o->wanted.first + o->taken, 1);
     }
-    o->cost = 0;
-    return psprintf("vCPU-hours do not cover it: %s are missing", si_hours_text(missing));
+    return reason;
 }
 
-/* The reservation goes on with what was taken; after a gap it begins anew, since what others have there is theirs. */
 static void
 lengthen(Overrun *o)
 {
+    const TimestampTz from = starts_at(o);
+    const TimestampTz until = ends_at(o);
     SiReservation *r = &o->reservation;
     int64 step = o->namespace.step_usecs;
 
@@ -102,12 +167,15 @@ lengthen(Overrun *o)
         int64 first = si_slot_floor(r->starts_at, step);
 
         si_claim_give(&o->namespace, &o->claim, first, (int32) (si_slot_ceil(r->ends_at, step) - first));
-        r->starts_at = si_slot_time(o->wanted.first, step);
     }
-    r->ends_at = si_slot_time(o->wanted.first + o->taken, step);
     si_book_expect(&r->reservation_id);
-    si_reservation_move(&r->reservation_id, r->starts_at, r->ends_at);
-    o->e->planned_end = r->ends_at;
+    si_reservation_move(&r->reservation_id, from, until);
+    for (int i = 0; i < o->n_held; i++)
+    {
+        si_book_expect(&r->reservation_id);
+        si_reservation_limits_move(&r->reservation_id, &o->held[i].limit_id, from, until);
+    }
+    o->e->planned_end = until;
     si_execution_set_plan(o->e);
     if (o->cost == 0)
         return;
@@ -162,7 +230,7 @@ si_extend(const SiJob *job, SiExecution *e, const char *actor, TimestampTz now)
         reason = take(&o);
     }
     if (reason == NULL)
-        reason = pay(&o);
+        reason = secure(&o);
     if (reason != NULL && e->overrun_reason != NULL && strcmp(reason, e->overrun_reason) == 0)
         return false;
     if (reason == NULL)

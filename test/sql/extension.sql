@@ -129,6 +129,34 @@ SET sparkingest.clock = '2026-03-04 14:00:00+00';
 SELECT fixture.overrun(:'run') AS not_started;
 SELECT fixture.finish(:'run', 'lost');
 
+-- Named limits go on with it, or it is not extended; what the reservation holds of them counts once.
+SET sparkingest.clock = '2026-03-04 15:00:00+00';
+SELECT count(*) FROM sparkingest.set_limit('orders-db', 3);
+SELECT fixture.production_job('Acme', name, 4, 8, 25, options => format('{"limits": {"orders-db": %s}}', n)::jsonb) FROM (VALUES ('two', 2), ('one', 1)) AS v (name, n);
+SELECT pg_temp.begun('two') AS run \gset
+SELECT sparkingest.run_job(fixture.job('one'), '2026-03-04 15:30+00') IS NOT NULL AS admitted;
+SET sparkingest.clock = '2026-03-04 15:30:00+00';
+SELECT fixture.overrun(:'run') AS extended;
+SELECT to_char(starts_at, 'HH24:MI') AS from_time, to_char(ends_at, 'HH24:MI') AS until_time, allocated FROM sparkingest.limit_load('orders-db', '[2026-03-04 15:00+00, 2026-03-04 16:10+00)');
+SELECT sparkingest.run_job(fixture.job('two'), '2026-03-04 15:50+00') IS NOT NULL AS admitted;
+SELECT planned_start::time FROM sparkingest.job_executions WHERE execution_id = fixture.latest('two');
+SELECT starts_at::time FROM sparkingest.job_executions, LATERAL sparkingest.move_reservation(reservation_id, '2026-03-04 16:00+00') AS moved WHERE execution_id = fixture.latest('two');
+SET sparkingest.clock = '2026-03-04 15:45:00+00';
+SELECT sparkingest.run_job(fixture.job('one'), '2026-03-04 15:50+00') IS NOT NULL AS admitted;
+SELECT fixture.overrun(:'run') AS one_slot;
+SELECT * FROM pg_temp.line(:'run');
+SET sparkingest.clock = '2026-03-04 15:50:00+00';
+SELECT fixture.overrun(:'run') AS none;
+SELECT * FROM pg_temp.line(:'run');
+SELECT * FROM books.differences();
+SET sparkingest.clock = '2026-03-04 16:11:00+00';
+SELECT sparkingest.cancel_execution(execution_id) FROM sparkingest.job_executions WHERE job_id IN (fixture.job('one'), fixture.job('two')) AND state = 'scheduled';
+SELECT fixture.overrun(:'run') AS after_a_gap;
+SELECT * FROM pg_temp.line(:'run');
+SELECT to_char(starts_at, 'HH24:MI') AS from_time, to_char(ends_at, 'HH24:MI') AS until_time, allocated FROM sparkingest.limit_load('orders-db', '[2026-03-04 15:00+00, 2026-03-04 17:10+00)');
+SELECT * FROM books.differences();
+SELECT fixture.finish(:'run', 'succeeded', sparkingest.clock());
+
 -- What starts after it gives its place up for it, and follows the new end.
 SET sparkingest.clock = '2026-03-05 09:00:00+00';
 SELECT count(*) FROM sparkingest.set_capacity('vcpu-hours-ns', 4, 8, '[2026-03-05 09:00+00, 2026-03-05 12:00+00)');
