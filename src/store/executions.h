@@ -59,6 +59,7 @@ typedef struct SiExecution
     TimestampTz created_at;
     bool awaits;          /* runs of other jobs that it starts after have not all succeeded */
     char *overrun_reason; /* why its reservation was not extended; NULL = it was, or need not be */
+    char *plan_reason; /* why its planned start was last moved; NULL = it never was */
 } SiExecution;
 
 /* How an execution ended, as written into its row. */
@@ -92,7 +93,7 @@ extern bool si_execution_of_reservation(const pg_uuid_t *reservation_id, pg_uuid
 
 /*
  * Reservations of a namespace that touch [from, until), and the executions that own them: those that harm least when
- * they move come first: not started before started, low priority before high, late before early (C9).
+ * they move come first: tentative before firm, not started before started, low priority before high, late before early (C9).
  */
 typedef struct SiVictim
 {
@@ -122,7 +123,7 @@ extern int si_executions_retried(const pg_uuid_t *job_id, TimestampTz since);
 /* Whether the row was in state `from` and is in state `to` now. */
 extern bool si_execution_set_state(const pg_uuid_t *execution_id, SiState from, SiState to);
 
-/* Writes namespace, draft_fallback, planned_start, planned_end, reservation and waiting_reason. */
+/* Writes namespace, draft_fallback, planned_start, planned_end, reservation, waiting_reason and plan_reason. */
 extern void si_execution_set_plan(const SiExecution *execution);
 
 /* Another amount of memory: of one that has no reservation. */
@@ -155,9 +156,6 @@ typedef enum SiExecutionGroup
 
 /* Ids of a job's executions of a group, by scheduled time. Returns how many. */
 extern int si_executions_of_job(const pg_uuid_t *job_id, SiExecutionGroup group, pg_uuid_t **out);
-
-/* Executions that wait for capacity, of jobs and tenants that are active: by priority, scheduled time, age (C15). */
-extern int si_executions_waiting(pg_uuid_t **out);
 
 /* Other executions of the job: claimed ones that have not ended, and those that wait for capacity. */
 extern void si_executions_count(const pg_uuid_t *job_id, const pg_uuid_t *except, int *active, int *waiting);
