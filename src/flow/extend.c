@@ -7,6 +7,7 @@
 #include "utils/timestamp.h"
 
 #include "domain/overrun.h"
+#include "flow/admit.h"
 #include "flow/book.h"
 #include "flow/dependants.h"
 #include "flow/extend.h"
@@ -19,6 +20,16 @@
 #include "pg/times.h"
 #include "store/events.h"
 #include "store/sql.h"
+
+#define GAVE_WAY "a run that goes on beyond its planned end took its place"
+
+/* Waiting work whose tentative place was taken. */
+typedef struct Lifted
+{
+    SiJob job;
+    SiExecution e;
+    SiPlan before;
+} Lifted;
 
 /* A run at its line. */
 typedef struct Overrun
@@ -33,6 +44,8 @@ typedef struct Overrun
     int n_held;  /* limits that the reservation holds */
     int n_taken; /* of them, for the new time */
     int64 cost;  /* millicore-seconds held for them */
+    Lifted *lifted;
+    int n_lifted;
     TimestampTz now;
 } Overrun;
 
@@ -52,17 +65,85 @@ open_overrun(SiExecution *e, TimestampTz now, Overrun *out)
     return out->wanted.n > 0;
 }
 
+/* Takes slots as far as they are free. */
+static void
+take_slots(Overrun *o)
+{
+    while (o->taken < o->wanted.n && si_claim_take(&o->namespace, &o->claim, o->wanted.first + o->taken, 1, false))
+        o->taken++;
+}
+
+/* Waiting work that has a tentative place in the first slot, if nobody has it in hand. */
+static bool
+load_tentative(const SiVictim *victim, Lifted *out, SiReservation *place)
+{
+    return victim->has_execution && si_reservation_load(&victim->reservation_id, false, place) && place->active && place->tentative &&
+           si_execution_load(&victim->execution_id, false, &out->e) && si_job_load_if_free(&out->e.job_id, &out->job) &&
+           si_execution_load_if_free(&victim->execution_id, &out->e) && out->e.state == SI_WAITING && out->e.has_reservation &&
+           si_uuid_equal(&out->e.reservation_id, &victim->reservation_id);
+}
+
+/*
+ * Tentative places in the first slot give way, as few as do (C14, C15); who had them gets others in the end. None does where all
+ * of them together would not leave room.
+ */
+static void
+lift_tentative(Overrun *o, const char *actor)
+{
+    TimestampTz from = si_slot_time(o->wanted.first, o->namespace.step_usecs);
+    const SiPoolRef pool = {o->namespace, &o->reservation.tenant_id};
+    SiReservation place;
+    SiVictim *victims;
+    int64 cpu;
+    int64 memory;
+    SiSlots total;
+    SiSlots allocated;
+    int n = si_executions_in(o->namespace.name, from, from + o->namespace.step_usecs, &victims);
+
+    o->lifted = palloc((n + 1) * sizeof(Lifted));
+    si_occupancy(o->namespace.purpose == SI_NS_DEDICATED ? &pool : &(SiPoolRef){o->namespace, NULL}, o->wanted.first, 1, &total, &allocated);
+    cpu = total.cpu[0] - allocated.cpu[0];
+    memory = total.mem[0] - allocated.mem[0];
+    for (int i = 0; i < n; i++)
+    {
+        Lifted *l = &o->lifted[o->n_lifted];
+
+        if (!load_tentative(&victims[i], l, &place) || place.pool_id != o->reservation.pool_id)
+            continue;
+        cpu += place.cpu_millicores;
+        memory += place.memory_mib;
+        o->n_lifted++;
+    }
+    if (cpu < o->reservation.cpu_millicores || memory < o->reservation.memory_mib)
+        o->n_lifted = 0;
+    n = o->n_lifted;
+    for (o->n_lifted = 0; o->n_lifted < n && o->taken == 0; take_slots(o))
+    {
+        Lifted *l = &o->lifted[o->n_lifted++];
+
+        si_admit_lift(&l->e, actor, GAVE_WAY, o->now, &l->before);
+    }
+}
+
+static void
+place_lifted(const Overrun *o, const char *actor)
+{
+    for (int i = 0; i < o->n_lifted; i++)
+        (void) si_admit_lifted(&o->lifted[i].job, &o->lifted[i].e, &o->lifted[i].before, actor, GAVE_WAY, o->now);
+}
+
 /* Why no slot could be taken; NULL = some were. */
 static const char *
-take(Overrun *o)
+take(Overrun *o, const char *actor)
 {
     const SiReservation *r = &o->reservation;
 
     si_claim_make(&o->namespace, &r->tenant_id, r->cpu_millicores, r->memory_mib, &o->claim);
     if (o->claim.n_accounts == 0 || o->claim.accounts[0].pool_id != r->pool_id)
         return "its reservation is of units that another tenant lends";
-    while (o->taken < o->wanted.n && si_claim_take(&o->namespace, &o->claim, o->wanted.first + o->taken, 1, false))
-        o->taken++;
+    take_slots(o);
+    if (o->taken == 0 && o->lifted == NULL)
+        lift_tentative(o, actor);
     if (o->taken > 0)
         return NULL;
     return psprintf("namespace \"%s\" has no %s cores and %s GiB free for it", o->namespace.name,
@@ -222,19 +303,20 @@ si_extend(const SiJob *job, SiExecution *e, const char *actor, TimestampTz now)
     si_ledger_begin();
     if (!open_overrun(e, now, &o))
         return false;
-    reason = take(&o);
+    reason = take(&o, actor);
     if (reason != NULL && job->has_dependants)
     {
         /* What starts after it cannot start at this line: it gives up its place there, for a later one. */
         si_dependants_follow(e, actor, now);
-        reason = take(&o);
+        reason = take(&o, actor);
     }
     if (reason == NULL)
         reason = secure(&o);
-    if (reason != NULL && e->overrun_reason != NULL && strcmp(reason, e->overrun_reason) == 0)
-        return false;
     if (reason == NULL)
         lengthen(&o);
+    place_lifted(&o, actor);
+    if (reason != NULL && e->overrun_reason != NULL && strcmp(reason, e->overrun_reason) == 0)
+        return false;
     note(e, reason);
     si_event("execution.overrun", &e->tenant_id, &e->job_id, &e->execution_id, actor,
              reason ? psprintf("it runs beyond its planned end, without a reservation: %s", reason)

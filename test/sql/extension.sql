@@ -70,6 +70,22 @@ SELECT * FROM books.differences();
 SELECT fixture.finish(:'run', 'succeeded', '2026-03-03 10:02:00+00');
 SELECT trim_scale(charged / 3600000.0) AS charged FROM sparkingest.job_executions WHERE execution_id = :'run';
 
+-- Tentative places of waiting work move out of its way (C15); firm ones do not.
+SET sparkingest.clock = '2026-03-03 13:00:00+00';
+SELECT count(*) FROM sparkingest.set_capacity('vcpu-hours-ns', 4, 8, '[2026-03-03 13:00+00, 2026-03-03 16:00+00)');
+SELECT fixture.production_job('Acme', 'queued', 4, 8, 25, sla => '{"sla_window_hours": 0.1}', options => '{"on_no_capacity": "wait"}');
+SELECT pg_temp.begun('long') AS run \gset
+SELECT sparkingest.run_job(fixture.job('queued')) IS NOT NULL AS admitted;
+SELECT e.state, e.planned_start::time, r.tentative FROM sparkingest.job_executions AS e JOIN sparkingest.reservations AS r USING (reservation_id) WHERE execution_id = fixture.latest('queued');
+SET sparkingest.clock = '2026-03-03 13:30:00+00';
+SELECT fixture.overrun(:'run') AS extended;
+SELECT * FROM pg_temp.line(:'run');
+SELECT e.state, e.planned_start::time, r.tentative FROM sparkingest.job_executions AS e JOIN sparkingest.reservations AS r USING (reservation_id) WHERE execution_id = fixture.latest('queued');
+SELECT event_type, cause FROM sparkingest.events WHERE execution_id = fixture.latest('queued') ORDER BY event_id DESC LIMIT 1;
+SELECT * FROM books.differences();
+SELECT fixture.finish(:'run', 'succeeded', '2026-03-03 13:31:00+00');
+SELECT sparkingest.cancel_execution(fixture.latest('queued'));
+
 -- Where vCPU-hours pay, the balance must cover it.
 SET sparkingest.clock = '2026-03-04 09:00:00+00';
 SELECT sparkingest.purchase(sparkingest.create_tenant('Poor'), 'vcpu_hours', 3, 'yearly', '2026-03-04 00:00+00', '2027-03-04 00:00+00') IS NOT NULL AS hours;
