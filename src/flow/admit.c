@@ -517,6 +517,47 @@ si_admit_hold_back(SiExecution *e, const char *reason, const char *actor, Timest
     note_outlook(e, &was, &before, actor, reason);
 }
 
+void
+si_admission_need_sooner(const SiJob *job, const SiExecution *e, const SiReservation *place, const char *actor, TimestampTz now,
+                         SiNeed *out)
+{
+    si_admission_need(job, e, actor, now, out);
+    out->ahead = false;
+    out->window_usecs = place->starts_at - out->not_before - 1;
+    /* What nothing was held for is not moved to where vCPU-hours pay. */
+    out->namespace_name = e->held > 0 ? NULL : e->namespace_name;
+}
+
+bool
+si_admit_sooner(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
+{
+    SiWish wish = wish_of(job, e, SI_NO_TIME, now, step_of(e), true);
+    SiPlacement placement;
+    SiReservation place;
+    SiPlan before;
+    SiNeed need;
+
+    Assert(e->state == SI_SCHEDULED);
+    if (place_of(e, &place) == NULL)
+        return false;
+    remember(e, &before);
+    si_admission_need_sooner(job, e, &place, actor, now, &need);
+    if (need.window_usecs < 0)
+        return false;
+    need.keep = &place;
+    si_place(&need, now, &placement);
+    if (!placement.placed)
+        ereport(ERROR, (errcode(ERRCODE_SI_CAPACITY), errmsg("what was free earlier is not free any more")));
+    take_plan(e, &placement, &wish);
+    note_cause(e, &before, cause);
+    si_execution_set_plan(e);
+    si_event("execution.replanned", &e->tenant_id, &e->job_id, &e->execution_id, actor, cause,
+             plan_json(before.namespace_name, before.planned_start, NULL), plan_json(e->namespace_name, e->planned_start, NULL));
+    if (job->has_dependants && !e->is_draft)
+        si_dependants_follow(e, actor, now);
+    return true;
+}
+
 bool
 si_admit_late(SiExecution *e, const char *actor, TimestampTz now)
 {

@@ -59,7 +59,7 @@ typedef struct SiExecution
     TimestampTz created_at;
     bool awaits;          /* runs of other jobs that it starts after have not all succeeded */
     char *overrun_reason; /* why its reservation was not extended; NULL = it was, or need not be */
-    char *plan_reason; /* why its planned start was last moved; NULL = it never was */
+    char *plan_reason;    /* why its planned start was last moved; NULL = it never was */
 } SiExecution;
 
 /* How an execution ended, as written into its row. */

@@ -117,6 +117,21 @@ si_queued_tentative(TimestampTz before, SiQueued **out)
 }
 
 int
+si_queued_late(TimestampTz now, SiQueued **out)
+{
+    static SiStatement find = {QUEUED("false") "JOIN sparkingest.tenants AS t ON t.tenant_id = e.tenant_id "
+                                               "JOIN sparkingest.reservations AS r ON r.reservation_id = e.reservation_id "
+                                               "WHERE e.state = 'scheduled' AND e.attempt = 1 AND e.planned_start > $1 AND e.planned_start > e.scheduled_for "
+                                               "AND r.status = 'active' AND j.status = 'active' AND t.status = 'active' "
+                                               "ORDER BY j.priority DESC, e.scheduled_for, e.execution_id LIMIT $2",
+                               2,
+                               {TIMESTAMPTZOID, INT4OID}};
+    Datum values[] = {TimestampTzGetDatum(now), Int32GetDatum(SI_MOST_TENTATIVE)};
+
+    return load(&find, values, out);
+}
+
+int
 si_uses(TimestampTz now, SiTenantUse **out)
 {
     static SiStatement find = {

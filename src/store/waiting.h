@@ -29,6 +29,12 @@ extern int si_queued_idle(pg_uuid_t **out);
 
 extern int si_queued_tentative(TimestampTz before, SiQueued **out);
 
+/*
+ * Scheduled ones that are planned for later than they are wanted, the most important first: at most SI_MOST_TENTATIVE. Only first
+ * attempts: others wait for their backoff (J7).
+ */
+extern int si_queued_late(TimestampTz now, SiQueued **out);
+
 /* What a tenant used and holds. */
 typedef struct SiTenantUse
 {
