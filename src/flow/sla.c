@@ -126,7 +126,8 @@ si_priority_set(const char *name, int32 value, const char *actor)
 
     if (length == 0 || length > MAX_NAME_BYTES || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != length ||
         strspn(name, "abcdefghijklmnopqrstuvwxyz") == 0)
-        si_bad_value("name", name, psprintf("must be a lower-case letter, then letters, digits, hyphens and underscores, at most %d", MAX_NAME_BYTES));
+        si_bad_value("name", name,
+                     psprintf("must be a lower-case letter, then letters, digits, hyphens and underscores, at most %d", MAX_NAME_BYTES));
     if (value < -MAX_PRIORITY || value > MAX_PRIORITY)
         si_bad_value("value", psprintf("%d", value), psprintf("must be from %d to %d", -MAX_PRIORITY, MAX_PRIORITY));
     found = si_priority_put(name, value, &before);

@@ -310,7 +310,8 @@ lock_victim(Victim *v)
 
     SiJob job;
 
-    return si_job_load_if_free(&q->e.job_id, &job) && job.status == SI_JOB_ACTIVE && job.tenant_active && job.owner_exists && si_execution_load_if_free(&q->e.execution_id, &v->e) &&
+    return si_job_load_if_free(&q->e.job_id, &job) && job.status == SI_JOB_ACTIVE && job.tenant_active && job.owner_exists &&
+           si_execution_load_if_free(&q->e.execution_id, &v->e) &&
            v->e.state == q->e.state && v->e.has_reservation && si_uuid_equal(&v->e.reservation_id, &q->place.reservation_id) &&
            si_reservation_load(&v->e.reservation_id, false, &place) && place.active && place.tentative;
 }
@@ -444,7 +445,12 @@ lift(Round *round, const Victim *victim)
 static void
 pursue(Round *round, const SiTurn *turn, const SiGoal *goal)
 {
-    Step step = {.round = round, .turn = turn, .queued = &round->work[turn->item], .goal = goal, .displaces = goal != NULL, .lifted = round->lifted[turn->item]};
+    Step step = {.round = round,
+                 .turn = turn,
+                 .queued = &round->work[turn->item],
+                 .goal = goal,
+                 .displaces = goal != NULL,
+                 .lifted = round->lifted[turn->item]};
     bool failed = si_attempt(advance, &step) != NULL;
 
     if (failed && step.displaces)
