@@ -297,7 +297,10 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
             continue;
         open_to[i] = true;
         if (take(&pools[i], need, &cost, now, fallback[i], out))
+        {
+            out->funds = cost.funds;
             return;
+        }
         if (has_supply(&pools[i], need))
             appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", pools[i].namespace.name);
     }

@@ -5,6 +5,7 @@
 #define SI_FLOW_PLACE_H
 
 #include "flow/availability.h"
+#include "flow/funds.h"
 #include "store/reservations.h"
 
 typedef struct SiNeed
@@ -33,6 +34,7 @@ typedef struct SiPlacement
     TimestampTz ends_at;
     bool borrowed;
     bool draft_fallback;
+    SiFunds funds;        /* placed where vCPU-hours pay: what may pay; else none */
     char *reason;         /* not placed: why, in words */
     TimestampTz earliest; /* not placed: first start that fits beyond the window; SI_NO_TIME = none in the horizon */
     bool lacks_balance;   /* not placed: more vCPU-hours would open further namespaces */

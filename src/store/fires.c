@@ -1,0 +1,87 @@
+/*
+ * fires.c: executions that schedules started.
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "store/fires.h"
+#include "store/sql.h"
+
+static int
+read_fires(SiStatement *statement, Datum *values, SiFire **out)
+{
+    MemoryContext context = CurrentMemoryContext;
+    uint64 n;
+
+    si_sql_open();
+    n = si_sql_run(statement, values, NULL);
+    *out = MemoryContextAllocHuge(context, (n + 1) * sizeof(SiFire));
+    for (uint64 i = 0; i < n; i++)
+        (*out)[i] = (SiFire){si_sql_uuid(i, 1, NULL), si_sql_time(i, 2), si_sql_int4(i, 3)};
+    si_sql_close();
+    return (int) n;
+}
+
+int
+si_fires_pending(const pg_uuid_t *job_ids, int n, SiFire **out)
+{
+    static SiStatement find = {"SELECT job_id, scheduled_for, attempt FROM sparkingest.job_executions WHERE job_id = ANY ($1) "
+                               "AND state IN ('scheduled', 'waiting') AND started_by = 'schedule' ORDER BY job_id, scheduled_for",
+                               1,
+                               {UUIDARRAYOID},
+                               .by_index = true};
+    Datum values[] = {si_uuids_datum(job_ids, n)};
+
+    return read_fires(&find, values, out);
+}
+
+int
+si_fires_attempted(const pg_uuid_t *job_ids, const TimestampTz *from, int n, SiFire **out)
+{
+    static SiStatement find = {"SELECT e.job_id, e.scheduled_for, pg_catalog.max(e.attempt) "
+                               "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS f (job_id, at) "
+                               "JOIN sparkingest.job_executions AS e ON e.job_id = f.job_id AND e.scheduled_for >= f.at "
+                               "AND e.started_by = 'schedule' GROUP BY 1, 2 ORDER BY 1, 2",
+                               2,
+                               {UUIDARRAYOID, TIMESTAMPTZARRAYOID},
+                               .by_index = true};
+    Datum values[] = {si_uuids_datum(job_ids, n), si_times_datum(from, n)};
+
+    return read_fires(&find, values, out);
+}
+
+TimestampTz
+si_fire_launched_after(const pg_uuid_t *job_id, TimestampTz at)
+{
+    static SiStatement find = {"SELECT scheduled_for FROM sparkingest.job_executions WHERE job_id = $1 AND started_by = 'schedule' "
+                               "AND scheduled_for > $2 AND claimed_at IS NOT NULL ORDER BY scheduled_for DESC LIMIT 1",
+                               2,
+                               {UUIDOID, TIMESTAMPTZOID},
+                               .by_index = true};
+    Datum values[] = {UUIDPGetDatum(job_id), TimestampTzGetDatum(at)};
+    TimestampTz last = SI_NO_TIME;
+
+    si_sql_open();
+    if (si_sql_run(&find, values, NULL) > 0)
+        last = si_sql_time(0, 1);
+    si_sql_close();
+    return last;
+}
+
+bool
+si_fire_due_after(const pg_uuid_t *job_id, TimestampTz after, TimestampTz until)
+{
+    static SiStatement find = {"SELECT FROM sparkingest.job_executions WHERE job_id = $1 AND started_by = 'schedule' "
+                               "AND scheduled_for > $2 AND scheduled_for <= $3 AND state <> 'cancelled' LIMIT 1",
+                               3,
+                               {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+                               .by_index = true};
+    Datum values[] = {UUIDPGetDatum(job_id), TimestampTzGetDatum(after), TimestampTzGetDatum(until)};
+    bool found;
+
+    si_sql_open();
+    found = si_sql_run(&find, values, NULL) > 0;
+    si_sql_close();
+    return found;
+}
