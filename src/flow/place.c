@@ -301,8 +301,6 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
             out->funds = cost.funds;
             return;
         }
-        if (has_supply(&pools[i], need))
-            appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", pools[i].namespace.name);
     }
 
     /* No fit: say when there will be one, looking as far as the horizon. */
@@ -311,6 +309,8 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
         SiNeed later = *need;
         TimestampTz start;
 
+        if (open_to[i] && has_supply(&pools[i], need))
+            appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", pools[i].namespace.name);
         if (!open_to[i] || fallback[i])
             continue;
         /* In the window there was nothing. */

@@ -26,8 +26,11 @@ read_fires(SiStatement *statement, Datum *values, SiFire **out)
 int
 si_fires_pending(const pg_uuid_t *job_ids, int n, SiFire **out)
 {
-    static SiStatement find = {"SELECT job_id, scheduled_for, attempt FROM sparkingest.job_executions WHERE job_id = ANY ($1) "
-                               "AND state IN ('scheduled', 'waiting') AND started_by = 'schedule' ORDER BY job_id, scheduled_for",
+    /* Job by job: those of one are few, those of all are many. */
+    static SiStatement find = {"SELECT j.id, e.scheduled_for, e.attempt FROM pg_catalog.unnest($1) AS j (id), LATERAL "
+                               "(SELECT scheduled_for, attempt FROM sparkingest.job_executions WHERE job_id = j.id "
+                               "AND state IN ('scheduled', 'waiting') AND started_by = 'schedule' ORDER BY scheduled_for OFFSET 0) AS e "
+                               "ORDER BY 1, 2",
                                1,
                                {UUIDARRAYOID},
                                .by_index = true};
@@ -39,10 +42,10 @@ si_fires_pending(const pg_uuid_t *job_ids, int n, SiFire **out)
 int
 si_fires_attempted(const pg_uuid_t *job_ids, const TimestampTz *from, int n, SiFire **out)
 {
-    static SiStatement find = {"SELECT e.job_id, e.scheduled_for, pg_catalog.max(e.attempt) "
-                               "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS f (job_id, at) "
-                               "JOIN sparkingest.job_executions AS e ON e.job_id = f.job_id AND e.scheduled_for >= f.at "
-                               "AND e.started_by = 'schedule' GROUP BY 1, 2 ORDER BY 1, 2",
+    static SiStatement find = {"SELECT f.job_id, e.scheduled_for, e.attempt "
+                               "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS f (job_id, at), LATERAL "
+                               "(SELECT scheduled_for, pg_catalog.max(attempt) AS attempt FROM sparkingest.job_executions "
+                               "WHERE job_id = f.job_id AND scheduled_for >= f.at AND started_by = 'schedule' GROUP BY 1) AS e ORDER BY 1, 2",
                                2,
                                {UUIDARRAYOID, TIMESTAMPTZARRAYOID},
                                .by_index = true};

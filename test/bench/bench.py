@@ -226,7 +226,6 @@ class Bench:
         took = self.seconds("SELECT count(sparkingest.run_job(j.job_id, now() + n % 1440 * interval '1 minute')) FROM generate_series(1, 100000) AS n "
                             "JOIN sparkingest.ingestion_jobs AS j ON j.job_name = 'nightly ' || n % 1000")
         self.note("run_job(), 100,000 runs in one transaction", 1, took, " s", target=60, at_most=True, by_ratio=False)
-        self.expect("verify_books() is empty", self.psql("SELECT count(*) FROM sparkingest.verify_books()") == "0")
 
     def run(self):
         count = "SELECT count(*) FROM sparkingest.reservations"
