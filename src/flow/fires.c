@@ -103,12 +103,13 @@ find(const SiFire *fires, int n, const pg_uuid_t *job_id, TimestampTz at)
     return low;
 }
 
-static int32
-next_attempt(const Batch *batch, const pg_uuid_t *job_id, TimestampTz at)
+/* What there is of a fire already, NULL = nothing. */
+static const SiFire *
+earlier(const Batch *batch, const pg_uuid_t *job_id, TimestampTz at)
 {
     int i = find(batch->attempted, batch->n_attempted, job_id, at);
 
-    return i < batch->n_attempted && compare(&batch->attempted[i], job_id, at) == 0 ? batch->attempted[i].attempt + 1 : 1;
+    return i < batch->n_attempted && compare(&batch->attempted[i], job_id, at) == 0 ? &batch->attempted[i] : NULL;
 }
 
 static void
@@ -137,14 +138,17 @@ static void
 admit(Schedule *plan, TimestampTz fire, const char *cause)
 {
     Batch *batch = plan->batch;
+    const SiFire *before = earlier(batch, &plan->job->job_id, fire);
     SiAdmission admission = {.scheduled_for = fire,
                              .not_before = SI_NO_TIME,
                              .started_by = "schedule",
-                             .attempt = next_attempt(batch, &plan->job->job_id, fire),
+                             .attempt = before ? before->attempt + 1 : 1,
                              .actor = batch->actor,
                              .cause = cause};
     SiExecution e;
 
+    if (before && before->taken)
+        return;
     if (si_admit(plan->job, &admission, batch->now, &e))
         batch->made++;
     else

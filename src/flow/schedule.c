@@ -9,7 +9,6 @@
 #include "pg/errors.h"
 #include "pg/wake.h"
 #include "pg/zone.h"
-#include "store/fires.h"
 #include "store/sql.h"
 
 #define ANNOUNCED_FIRES 5
@@ -62,9 +61,7 @@ si_job_set_next_fire(SiJob *job, TimestampTz next, TimestampTz now)
 void
 si_job_fire_from(SiJob *job, TimestampTz now)
 {
-    TimestampTz launched = si_fire_launched_after(&job->job_id, now);
-
-    si_job_set_next_fire(job, si_job_next_fire(job, launched == SI_NO_TIME ? now : launched), now);
+    si_job_set_next_fire(job, si_job_next_fire(job, now), now);
 }
 
 void

@@ -33,10 +33,7 @@ extern TimestampTz si_job_next_fire(const SiJob *job, TimestampTz after);
  */
 extern void si_job_set_next_fire(SiJob *job, TimestampTz next, TimestampTz now);
 
-/*
- * The same by its schedule: the first fire from now on. Where the clock has stepped back, the first after those that were
- * launched before it did: none runs twice.
- */
+/* The same by its schedule: the first fire from now on. */
 extern void si_job_fire_from(SiJob *job, TimestampTz now);
 
 /* Raises 22023 when the job's schedule never fires; tells the next five fire times in a NOTICE. Nothing without a schedule. */

@@ -8,6 +8,9 @@
 #include "store/fires.h"
 #include "store/sql.h"
 
+/* What was cancelled before it was claimed may come again. */
+#define IS_TAKEN "(state <> 'cancelled' OR claimed_at IS NOT NULL)"
+
 static int
 read_fires(SiStatement *statement, Datum *values, SiFire **out)
 {
@@ -18,7 +21,7 @@ read_fires(SiStatement *statement, Datum *values, SiFire **out)
     n = si_sql_run(statement, values, NULL);
     *out = MemoryContextAllocHuge(context, (n + 1) * sizeof(SiFire));
     for (uint64 i = 0; i < n; i++)
-        (*out)[i] = (SiFire){si_sql_uuid(i, 1, NULL), si_sql_time(i, 2), si_sql_int4(i, 3)};
+        (*out)[i] = (SiFire){si_sql_uuid(i, 1, NULL), si_sql_time(i, 2), si_sql_int4(i, 3), si_sql_bool(i, 4)};
     si_sql_close();
     return (int) n;
 }
@@ -27,7 +30,7 @@ int
 si_fires_pending(const pg_uuid_t *job_ids, int n, SiFire **out)
 {
     /* Job by job: those of one are few, those of all are many. */
-    static SiStatement find = {"SELECT j.id, e.scheduled_for, e.attempt FROM pg_catalog.unnest($1) AS j (id), LATERAL "
+    static SiStatement find = {"SELECT j.id, e.scheduled_for, e.attempt, true FROM pg_catalog.unnest($1) AS j (id), LATERAL "
                                "(SELECT scheduled_for, attempt FROM sparkingest.job_executions WHERE job_id = j.id "
                                "AND state IN ('scheduled', 'waiting') AND started_by = 'schedule' ORDER BY scheduled_for OFFSET 0) AS e "
                                "ORDER BY 1, 2",
@@ -42,9 +45,10 @@ si_fires_pending(const pg_uuid_t *job_ids, int n, SiFire **out)
 int
 si_fires_attempted(const pg_uuid_t *job_ids, const TimestampTz *from, int n, SiFire **out)
 {
-    static SiStatement find = {"SELECT f.job_id, e.scheduled_for, e.attempt "
+    static SiStatement find = {"SELECT f.job_id, e.scheduled_for, e.attempt, e.taken "
                                "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS f (job_id, at), LATERAL "
-                               "(SELECT scheduled_for, pg_catalog.max(attempt) AS attempt FROM sparkingest.job_executions "
+                               "(SELECT scheduled_for, pg_catalog.max(attempt) AS attempt, pg_catalog.bool_or(" IS_TAKEN ") AS taken "
+                               "FROM sparkingest.job_executions "
                                "WHERE job_id = f.job_id AND scheduled_for >= f.at AND started_by = 'schedule' GROUP BY 1) AS e ORDER BY 1, 2",
                                2,
                                {UUIDARRAYOID, TIMESTAMPTZARRAYOID},
@@ -54,22 +58,21 @@ si_fires_attempted(const pg_uuid_t *job_ids, const TimestampTz *from, int n, SiF
     return read_fires(&find, values, out);
 }
 
-TimestampTz
-si_fire_launched_after(const pg_uuid_t *job_id, TimestampTz at)
+bool
+si_fire_is_taken(const pg_uuid_t *job_id, TimestampTz at)
 {
-    static SiStatement find = {"SELECT scheduled_for FROM sparkingest.job_executions WHERE job_id = $1 AND started_by = 'schedule' "
-                               "AND scheduled_for > $2 AND claimed_at IS NOT NULL ORDER BY scheduled_for DESC LIMIT 1",
+    static SiStatement find = {"SELECT FROM sparkingest.job_executions WHERE job_id = $1 AND started_by = 'schedule' "
+                               "AND scheduled_for = $2 AND " IS_TAKEN,
                                2,
                                {UUIDOID, TIMESTAMPTZOID},
                                .by_index = true};
     Datum values[] = {UUIDPGetDatum(job_id), TimestampTzGetDatum(at)};
-    TimestampTz last = SI_NO_TIME;
+    bool found;
 
     si_sql_open();
-    if (si_sql_run(&find, values, NULL) > 0)
-        last = si_sql_time(0, 1);
+    found = si_sql_run(&find, values, NULL) > 0;
     si_sql_close();
-    return last;
+    return found;
 }
 
 bool
