@@ -11,8 +11,11 @@
 #include "catalog/pg_trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "partitioning/partbounds.h"
+#include "partitioning/partdesc.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/partcache.h"
 #include "utils/rel.h"
 
 #include "store/append.h"
@@ -106,10 +109,42 @@ arrange(TupleDesc desc, const SiColumn *columns, int n, Datum *values, bool *nul
     return given == n;
 }
 
-bool
-si_append_columns(const char *table, const SiColumn *columns, int n, int checks, int keys, const char *known_trigger)
+static const SiColumn *
+column_named(const char *name, const SiColumn *columns, int n)
 {
-    Relation relation = open_table(table);
+    for (int i = 0; i < n; i++)
+        if (strcmp(columns[i].name, name) == 0)
+            return &columns[i];
+    return NULL;
+}
+
+/* The partition of a table partitioned by ranges of one column that the row belongs to; InvalidOid when there is none. */
+static Oid
+partition_of(Relation parent, const SiColumn *columns, int n)
+{
+    PartitionKey key = RelationGetPartitionKey(parent);
+    PartitionDesc partitions = RelationGetPartitionDesc(parent, false);
+    PartitionBoundInfo bounds = partitions->boundinfo;
+    const SiColumn *column;
+    Datum value;
+    bool equal;
+    int index;
+
+    if (key->strategy != PARTITION_STRATEGY_RANGE || key->partnatts != 1 || key->partattrs[0] == 0 || bounds == NULL)
+        return InvalidOid;
+    column = column_named(NameStr(TupleDescAttr(RelationGetDescr(parent), key->partattrs[0] - 1)->attname), columns, n);
+    if (column == NULL || column->null)
+        return InvalidOid;
+    value = column->value;
+    index = bounds->indexes[partition_range_datum_bsearch(key->partsupfunc, key->partcollation, bounds, 1, &value, &equal) + 1];
+    if (index < 0)
+        index = bounds->default_index;
+    return index < 0 ? InvalidOid : partitions->oids[index];
+}
+
+static bool
+append_to(Relation relation, const SiColumn *columns, int n, int checks, int keys, const char *known_trigger)
+{
     TupleDesc desc = RelationGetDescr(relation);
     Datum *values = palloc(desc->natts * sizeof(Datum));
     bool *nulls = palloc(desc->natts * sizeof(bool));
@@ -117,6 +152,29 @@ si_append_columns(const char *table, const SiColumn *columns, int n, int checks,
 
     if (plain)
         add_row(relation, values, nulls);
+    return plain;
+}
+
+bool
+si_append_columns(const char *table, const SiColumn *columns, int n, int checks, int keys, const char *known_trigger)
+{
+    Relation relation = open_table(table);
+    bool plain = false;
+
+    if (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+    {
+        Oid leaf = partition_of(relation, columns, n);
+
+        if (OidIsValid(leaf))
+        {
+            Relation partition = table_open(leaf, RowExclusiveLock);
+
+            plain = append_to(partition, columns, n, checks, keys, known_trigger);
+            table_close(partition, NoLock);
+        }
+    }
+    else
+        plain = append_to(relation, columns, n, checks, keys, known_trigger);
     table_close(relation, NoLock);
     return plain;
 }

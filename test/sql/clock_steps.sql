@@ -12,7 +12,7 @@ SELECT name, sparkingest.purchase(sparkingest.create_tenant(name, zone), 'vcpu_h
 -- Once an hour on the zone's clock, at a minute: the first instant at which it shows that time or a later one.
 CREATE FUNCTION pg_temp.occurrences(zone text, minute integer, after timestamptz, until timestamptz) RETURNS SETOF timestamptz LANGUAGE sql AS $$
 SELECT DISTINCT o.t FROM generate_series(date_trunc('hour', after AT TIME ZONE zone) - interval '1 day', until AT TIME ZONE zone + interval '1 day', '1 hour') AS h,
-    LATERAL (SELECT min(t) AS t FROM generate_series(date_trunc('hour', after) - interval '3 days', until + interval '3 days', '30 minutes') AS t
+    LATERAL (SELECT min(t) AS t FROM generate_series(date_trunc('hour', after) - interval '3 days', until + interval '3 days', '15 minutes') AS t
               WHERE t AT TIME ZONE zone >= h + minute * interval '1 minute') AS o
  WHERE o.t > after AND o.t <= until
 $$;
