@@ -55,8 +55,7 @@ sub crash
 # By plan(): one transaction, all or nothing.
 jobs('by plan', $JOBS, '6 days 23 hours');
 my $before = $db->sql($events);
-my ($in, $out) = ("SET application_name = 'tick'; SELECT sparkingest.plan();\n", '');
-my $tick = IPC::Run::start([ 'psql', '-XqAt', '-d', $db->node->connstr('postgres') ], '<', \$in, '>&', \$out);
+my $tick = IPC::Run::start([ 'psql', '-XqAtc', 'SELECT sparkingest.plan()', '-d', $db->node->connstr('postgres') . ' application_name=tick' ], '>&', \my $out);
 until_true(sub { $db->sql($events) > $before + 1000 }, 'plan() is at work');
 crash($db->sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'tick'"), 'of plan()');
 $tick->finish;
