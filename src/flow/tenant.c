@@ -13,6 +13,7 @@
 #include "flow/tenant.h"
 #include "pg/errors.h"
 #include "pg/json.h"
+#include "pg/wake.h"
 #include "pg/zone.h"
 #include "store/events.h"
 #include "store/jobs.h"
@@ -89,7 +90,10 @@ si_tenant_change_status(const SiCaller *caller, const pg_uuid_t *tenant_id, cons
                         errhint("Closing is for good: create a new tenant.")));
     si_tenant_set_status(tenant_id, status);
     if (strcmp(status, "active") == 0)
+    {
         si_jobs_rejoin_plan(tenant_id, now);
+        si_wake_planner_at_commit();
+    }
     si_event("tenant.status", tenant_id, NULL, NULL, caller->name, NULL, object("status", tenant.status, NULL, NULL),
              object("status", status, NULL, NULL));
 }

@@ -390,8 +390,8 @@ si_jobs_leave_plan(const pg_uuid_t *job_ids, int n)
 void
 si_jobs_rejoin_plan(const pg_uuid_t *tenant_id, TimestampTz now)
 {
-    static SiStatement update = {"UPDATE sparkingest.ingestion_jobs SET plan_at = LEAST($2, next_fire_at) WHERE tenant_id = $1 AND status <> 'dropped' "
-                                 "AND next_fire_at IS NOT NULL",
+    static SiStatement update = {"UPDATE sparkingest.ingestion_jobs SET plan_at = LEAST($2, next_fire_at) "
+                                 "WHERE tenant_id = $1 AND status <> 'dropped' AND next_fire_at IS NOT NULL",
                                  2,
                                  {UUIDOID, TIMESTAMPTZOID},
                                  .by_index = true};

@@ -164,8 +164,14 @@ static int32
 look_for_pool(const char *namespace_name, const pg_uuid_t *tenant_id)
 {
     /* No index answers IS NOT DISTINCT FROM: it would read all pools of the namespace. */
-    static SiStatement find = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id = $2", 2, {TEXTOID, UUIDOID}, .by_index = true};
-    static SiStatement find_common = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id IS NULL", 1, {TEXTOID}, .by_index = true};
+    static SiStatement find = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id = $2",
+                               2,
+                               {TEXTOID, UUIDOID},
+                               .by_index = true};
+    static SiStatement find_common = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id IS NULL",
+                                      1,
+                                      {TEXTOID},
+                                      .by_index = true};
     Datum values[] = {si_text_datum(namespace_name), UUIDPGetDatum(tenant_id)};
     int32 pool_id;
 
