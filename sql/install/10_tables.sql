@@ -225,6 +225,14 @@ COMMENT ON COLUMN sparkingest.sla_tiers.adjustment IS 'Factor on resources at me
 COMMENT ON COLUMN sparkingest.sla_tiers.required_successes IS 'Eligible draft runs that promotion asks for';
 COMMENT ON COLUMN sparkingest.sla_tiers.of_last IS 'Number of latest draft runs of the job version in which they are counted';
 
+CREATE TABLE sparkingest.priorities (
+    name text PRIMARY KEY CHECK (name OPERATOR(pg_catalog.~) '^[a-z][a-z0-9_-]{0,62}$'),
+    value integer NOT NULL CHECK (value BETWEEN -1000 AND 1000)
+);
+COMMENT ON TABLE sparkingest.priorities IS 'Names that sla_requirements.priority may use instead of a number (set_priority). A job keeps the value that its name had when it was last edited';
+COMMENT ON COLUMN sparkingest.priorities.name IS 'Name: a lower-case letter, then letters, digits, hyphens and underscores';
+COMMENT ON COLUMN sparkingest.priorities.value IS 'Priority, -1000 to 1000; higher goes first (C15)';
+
 CREATE TABLE sparkingest.ingestion_jobs (
     job_id uuid PRIMARY KEY,
     tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
@@ -259,7 +267,8 @@ CREATE TABLE sparkingest.ingestion_jobs (
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     owner_name text NOT NULL,
-    plan_at timestamptz
+    plan_at timestamptz,
+    raised_memory_mib bigint CHECK (raised_memory_mib > 0)
 );
 CREATE UNIQUE INDEX ON sparkingest.ingestion_jobs (tenant_id, job_name) WHERE status <> 'dropped';
 CREATE INDEX ON sparkingest.ingestion_jobs (plan_at) WHERE plan_at IS NOT NULL;
@@ -289,13 +298,14 @@ COMMENT ON COLUMN sparkingest.ingestion_jobs.on_no_capacity IS 'Last step of the
 COMMENT ON COLUMN sparkingest.ingestion_jobs.overlap_policy IS 'What a fire does while an earlier run is not finished (J4)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.misfire_policy IS 'Which of the fires missed inside catchup_window are made up for (J3)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.catchup_window IS 'How late a missed fire may still run (J3)';
-COMMENT ON COLUMN sparkingest.ingestion_jobs.options IS 'As given: also auto_draft, auto_promote, overlap_limit, retry, spark_conf, image';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.options IS 'As given: also after, auto_draft, auto_promote, overlap_limit, retry, spark_conf, image, limits';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.watermark IS 'Incremental cursor up to which data was read by a successful production run';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.target_namespace IS 'Namespace chosen at promotion; NULL while draft';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_oid IS 'Role that created the job, or took it over when that was dropped (J12)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.blocked_reason IS 'Why the job is not planned; NULL = nothing wrong (J12)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_name IS 'Name of that role when the job was last edited: a dump carries it to where numbers of roles are others';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.plan_at IS 'When plan() next has something to do for its schedule, not after next_fire_at; NULL = never, until the job, its tenant or its owner changes (J2)';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.raised_memory_mib IS 'Memory over all pods of its production runs since one ran out of memory, MiB; NULL = as stated (J7). An edit of resources resets it';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.created_at IS 'When it was created';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.updated_at IS 'When it was last edited';
 
@@ -315,11 +325,14 @@ CREATE TABLE sparkingest.reservations (
     created_by text NOT NULL,
     released_at timestamptz,
     held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
+    limited boolean NOT NULL DEFAULT false,
+    tentative boolean NOT NULL DEFAULT false,
     CHECK (starts_at < ends_at),
     CHECK ((status = 'released') = (released_at IS NOT NULL))
 );
 CREATE INDEX ON sparkingest.reservations (pool_id, ends_at) WHERE status = 'active';
 CREATE INDEX ON sparkingest.reservations (tenant_id);
+CREATE INDEX ON sparkingest.reservations (starts_at) WHERE status = 'active' AND tentative;
 COMMENT ON TABLE sparkingest.reservations IS 'Capacity of a pool held over [starts_at, ends_at), both on the pool''s grid (C1, C2). A release keeps the row; an early one shortens nothing, it frees all of it';
 COMMENT ON COLUMN sparkingest.reservations.reservation_id IS 'Identifier';
 COMMENT ON COLUMN sparkingest.reservations.pool_id IS 'Pool that it is taken from';
@@ -336,6 +349,40 @@ COMMENT ON COLUMN sparkingest.reservations.created_at IS 'When it was made';
 COMMENT ON COLUMN sparkingest.reservations.created_by IS 'Role that made it';
 COMMENT ON COLUMN sparkingest.reservations.released_at IS 'When it was released';
 COMMENT ON COLUMN sparkingest.reservations.held IS 'Millicore-seconds of vCPU-hours held for an application''s reservation; 0 when it is released, and where an execution pays';
+COMMENT ON COLUMN sparkingest.reservations.limited IS 'It was made with something of named limits: while it is active, rows of reservation_limits say what';
+
+CREATE TABLE sparkingest.limits (
+    limit_id uuid PRIMARY KEY,
+    tenant_id uuid REFERENCES sparkingest.tenants,
+    limit_name text NOT NULL CHECK (limit_name OPERATOR(pg_catalog.~) '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+    quantity integer NOT NULL CHECK (quantity BETWEEN 0 AND 1000000),
+    UNIQUE NULLS NOT DISTINCT (tenant_id, limit_name)
+);
+COMMENT ON TABLE sparkingest.limits IS 'Named limits of things that jobs share, such as connections to a source database (set_limit)';
+COMMENT ON COLUMN sparkingest.limits.limit_id IS 'Identifier; also the key of its account in the ledger';
+COMMENT ON COLUMN sparkingest.limits.tenant_id IS 'Owner, for whose jobs it counts; NULL = the service: for all';
+COMMENT ON COLUMN sparkingest.limits.limit_name IS 'Name that jobs state, a DNS label; the service''s goes before a tenant''s own';
+COMMENT ON COLUMN sparkingest.limits.quantity IS 'How much of it may be held at a time';
+
+CREATE TABLE sparkingest.reservation_limits (
+    reservation_id uuid NOT NULL REFERENCES sparkingest.reservations ON DELETE CASCADE,
+    limit_id uuid NOT NULL,
+    tenant_id uuid NOT NULL,
+    quantity integer NOT NULL CHECK (quantity BETWEEN 1 AND 1000000),
+    starts_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL,
+    PRIMARY KEY (reservation_id, limit_id),
+    CHECK (starts_at < ends_at)
+);
+CREATE INDEX ON sparkingest.reservation_limits (limit_id, ends_at);
+COMMENT ON TABLE sparkingest.reservation_limits IS 'What active reservations hold of limits; a row goes with the release. limit_id is no foreign key: whoever plans runs waits for nobody who drops a limit';
+COMMENT ON COLUMN sparkingest.reservation_limits.reservation_id IS 'Reservation';
+COMMENT ON COLUMN sparkingest.reservation_limits.limit_id IS 'Limit';
+COMMENT ON COLUMN sparkingest.reservation_limits.tenant_id IS 'Tenant of the reservation';
+COMMENT ON COLUMN sparkingest.reservation_limits.quantity IS 'How much of it';
+COMMENT ON COLUMN sparkingest.reservation_limits.starts_at IS 'Start of the reservation';
+COMMENT ON COLUMN sparkingest.reservation_limits.ends_at IS 'End of the reservation, exclusive';
+COMMENT ON COLUMN sparkingest.reservations.tentative IS 'It may still move: the place of a waiting execution, or of a fire further ahead than sparkingest.firm_hours (J2, C15). Held all the same: nothing that comes later gets it';
 
 CREATE TABLE sparkingest.job_executions (
     execution_id uuid PRIMARY KEY,
@@ -346,7 +393,7 @@ CREATE TABLE sparkingest.job_executions (
     run_id uuid NOT NULL,
     state text NOT NULL CHECK (state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running',
                                          'succeeded', 'failed', 'cancelled', 'timed_out', 'preempted', 'lost')),
-    started_by text NOT NULL CHECK (started_by IN ('run_job', 'schedule', 'auto_draft')),
+    started_by text NOT NULL CHECK (started_by IN ('run_job', 'schedule', 'auto_draft', 'dependency')),
     is_draft boolean NOT NULL,
     draft_fallback boolean NOT NULL DEFAULT false,
     namespace text NOT NULL REFERENCES sparkingest.namespaces,
@@ -390,9 +437,13 @@ CREATE TABLE sparkingest.job_executions (
     held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
     charged bigint CHECK (charged >= 0),
     created_at timestamptz NOT NULL,
+    awaits boolean NOT NULL DEFAULT false,
+    overrun_reason text,
+    plan_reason text,
     CHECK ((stop_requested_at IS NULL) = (stop_cause IS NULL))
 );
 CREATE INDEX ON sparkingest.job_executions (job_id, created_at);
+CREATE INDEX ON sparkingest.job_executions (job_id) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
 CREATE INDEX ON sparkingest.job_executions (tenant_id, created_at);
 CREATE INDEX ON sparkingest.job_executions (state, planned_start) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
 CREATE UNIQUE INDEX ON sparkingest.job_executions (job_id, scheduled_for, attempt) WHERE started_by = 'schedule';
@@ -400,6 +451,7 @@ CREATE INDEX ON sparkingest.job_executions (job_id, scheduled_for) WHERE state I
 CREATE INDEX ON sparkingest.job_executions (reservation_id);
 CREATE INDEX ON sparkingest.job_executions (tenant_id) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
 CREATE INDEX ON sparkingest.job_executions (tenant_id, finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX ON sparkingest.job_executions (job_id) WHERE awaits AND state IN ('scheduled', 'waiting');
 COMMENT ON TABLE sparkingest.job_executions IS 'Runs of jobs, one row per attempt (J5, J7). state moves only along the transition table; every move writes an event';
 COMMENT ON COLUMN sparkingest.job_executions.execution_id IS 'Identifier';
 COMMENT ON COLUMN sparkingest.job_executions.job_id IS 'Job';
@@ -407,15 +459,15 @@ COMMENT ON COLUMN sparkingest.job_executions.tenant_id IS 'Tenant';
 COMMENT ON COLUMN sparkingest.job_executions.job_version IS 'Version of the job that runs';
 COMMENT ON COLUMN sparkingest.job_executions.attempt IS 'Attempt number, from 1';
 COMMENT ON COLUMN sparkingest.job_executions.run_id IS 'Execution of the first attempt: all attempts write to its directory, so that a retry replaces what an earlier one left (J7)';
-COMMENT ON COLUMN sparkingest.job_executions.state IS 'scheduled: capacity reserved; waiting: none yet; dispatching: claimed by the dispatcher; submitted: exists in Kubernetes; running: driver runs; then one of six ends';
-COMMENT ON COLUMN sparkingest.job_executions.started_by IS 'run_job, schedule or auto_draft';
+COMMENT ON COLUMN sparkingest.job_executions.state IS 'scheduled: capacity reserved; waiting: none within its window, with a tentative place beyond it where there is one; dispatching: claimed by the dispatcher; submitted: exists in Kubernetes; running: driver runs; then one of six ends';
+COMMENT ON COLUMN sparkingest.job_executions.started_by IS 'run_job, schedule, auto_draft or dependency: the jobs that it starts after';
 COMMENT ON COLUMN sparkingest.job_executions.is_draft IS 'A draft run: metered and free (M9)';
 COMMENT ON COLUMN sparkingest.job_executions.draft_fallback IS 'A production run placed in the draft namespace: best effort, outside SLA (C12)';
 COMMENT ON COLUMN sparkingest.job_executions.namespace IS 'Namespace where it runs or is meant to run';
 COMMENT ON COLUMN sparkingest.job_executions.scheduled_for IS 'Wanted start: fire time, or argument at of run_job; SLA bounds are measured from here';
-COMMENT ON COLUMN sparkingest.job_executions.planned_start IS 'Planned start; NULL = not known yet';
+COMMENT ON COLUMN sparkingest.job_executions.planned_start IS 'Planned start, of waiting executions too; NULL = not known yet';
 COMMENT ON COLUMN sparkingest.job_executions.planned_end IS 'Planned end, the soft line (C14)';
-COMMENT ON COLUMN sparkingest.job_executions.reservation_id IS 'Its reservation, kept after release';
+COMMENT ON COLUMN sparkingest.job_executions.reservation_id IS 'Its reservation, kept after release; of a waiting execution a tentative one, or none';
 COMMENT ON COLUMN sparkingest.job_executions.cpu_millicores IS 'CPU reserved over all pods, millicores';
 COMMENT ON COLUMN sparkingest.job_executions.memory_mib IS 'Memory reserved over all pods, MiB';
 COMMENT ON COLUMN sparkingest.job_executions.executors IS 'Number of Spark executors';
@@ -452,6 +504,9 @@ COMMENT ON COLUMN sparkingest.job_executions.evaluation IS 'Verdict on a finishe
 COMMENT ON COLUMN sparkingest.job_executions.held IS 'Millicore-seconds of vCPU-hours held for it now';
 COMMENT ON COLUMN sparkingest.job_executions.charged IS 'Millicore-seconds charged at its end; NULL until final';
 COMMENT ON COLUMN sparkingest.job_executions.created_at IS 'When it was admitted';
+COMMENT ON COLUMN sparkingest.job_executions.awaits IS 'Runs of other jobs that it starts after have not all succeeded (execution_dependencies): it is not dispatched before';
+COMMENT ON COLUMN sparkingest.job_executions.overrun_reason IS 'Why its reservation was not extended when it came to its end (C14); NULL = it was, or has not come to it';
+COMMENT ON COLUMN sparkingest.job_executions.plan_reason IS 'Why its planned start was last moved; NULL = it never was';
 
 CREATE TABLE sparkingest.balance_entries (
     entry_id bigint GENERATED ALWAYS AS IDENTITY (CACHE 32) PRIMARY KEY,
@@ -631,9 +686,10 @@ COMMENT ON COLUMN sparkingest.worker_status.beat_at IS 'When it last finished a 
 COMMENT ON COLUMN sparkingest.worker_status.last_error IS 'Last error in words';
 COMMENT ON COLUMN sparkingest.worker_status.last_error_at IS 'When';
 
--- What CREATE EXTENSION brings (api.md): one cluster, three namespaces, one tier.
+-- What CREATE EXTENSION brings (api.md): one cluster, three namespaces, tiers and names of priorities.
 INSERT INTO sparkingest.clusters (cluster_name, dispatch_reason) VALUES ('default', 'not enabled yet: call sparkingest.enable_dispatch()');
 INSERT INTO sparkingest.sla_tiers VALUES ('standard', 1.2, 1.5, 1.2, 1, 1), ('strict', 1.1, 1.3, 1.2, 3, 3);
+INSERT INTO sparkingest.priorities VALUES ('low', -100), ('normal', 0), ('high', 100), ('critical', 1000);
 INSERT INTO sparkingest.namespaces
     (namespace, cluster_name, purpose, cpu_millicores, memory_mib, tenant_cpu_millicores, tenant_memory_mib, slot_minutes, spark_profile)
 SELECT v.namespace, 'default', v.purpose, v.cores * 1000, v.gib * 1024, v.tenant_cores * 1000, v.tenant_gib * 1024,
@@ -647,6 +703,7 @@ INSERT INTO sparkingest.pools (namespace) VALUES ('vcpu-hours-ns'), ('draft-inge
 -- Data of users goes into dumps, also what operators changed of the rows above (80_ledger.sql); pools do not change.
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.clusters', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.sla_tiers', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.priorities', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.namespaces', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.pools', $$WHERE tenant_id IS NOT NULL OR namespace NOT IN ('dedicated-cpu-ns', 'vcpu-hours-ns', 'draft-ingestion-ns')$$);
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.capacity_overrides', '');
@@ -656,7 +713,9 @@ SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_purchases', '')
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.discounts', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.grants', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.ingestion_jobs', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.limits', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.reservations', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.reservation_limits', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.job_executions', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_entries', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_chains', '');

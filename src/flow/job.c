@@ -6,12 +6,15 @@
 #include "utils/timestamp.h"
 
 #include "flow/admit.h"
+#include "flow/after.h"
 #include "flow/availability.h"
 #include "flow/cancel.h"
+#include "flow/dependants.h"
 #include "flow/fires.h"
 #include "flow/idempotency.h"
 #include "flow/job.h"
 #include "flow/limits.h"
+#include "flow/memory.h"
 #include "flow/options.h"
 #include "flow/owner.h"
 #include "flow/promote.h"
@@ -133,6 +136,7 @@ si_job_create(const SiCaller *caller, const SiJobRequest *request, const char *k
     job.created_at = now;
     job.updated_at = now;
     si_job_insert(&job);
+    (void) si_after_set(&job);
     si_schedule_announce(&job, now);
     si_event("job.created", &job.tenant_id, &job.job_id, NULL, caller->name, NULL, NULL, version_json(&job));
     si_options_read(&job, &options);
@@ -175,10 +179,14 @@ si_job_alter(const SiCaller *caller, SiJob *job, Jsonb *changes, TimestampTz now
     SiJob was = *job;
     bool taken_over;
     SiJobEdit edit;
+    bool relink;
 
     require_not_dropped(job);
     taken_over = si_job_take_over(caller, job);
+    relink = taken_over;
     si_jobspec_apply(job, changes, &edit);
+    if (si_json_has(changes, "resource_requirements"))
+        si_memory_reset(job, caller->name);
     job->updated_at = now;
     /* By the old schedule: what is due is decided as by a tick, unless a draft is made of the job. */
     if (taken_over)
@@ -198,11 +206,18 @@ si_job_alter(const SiCaller *caller, SiJob *job, Jsonb *changes, TimestampTz now
         si_limits_check_job(job, false, true);
     if (edit.data)
         job->watermark = NULL;
-    if (taken_over || edit.definition || edit.schedule)
+    if (taken_over || edit.definition || edit.schedule || edit.limits)
         replan(job, caller->name, now);
     if (edit.schedule)
         si_schedule_announce(job, now);
     si_job_update(job);
+    if (si_json_has(changes, "options") && si_after_set(job))
+    {
+        relink = true;
+        (void) si_cancel_group(job, SI_EXECUTIONS_PENDING_SCHEDULED, "the job was changed", caller->name, now);
+    }
+    if (relink || edit.schedule)
+        si_dependants_link(job, caller->name, now);
     si_event("job.altered", &job->tenant_id, &job->job_id, NULL, caller->name, NULL, values_json(&was, changes),
              values_json(job, changes));
 }
@@ -238,6 +253,7 @@ si_job_resume(const SiCaller *caller, SiJob *job, TimestampTz now)
         si_job_fire_from(job, now);
     job->updated_at = now;
     si_job_update(job);
+    si_dependants_link(job, caller->name, now);
     si_event("job.resumed", &job->tenant_id, &job->job_id, NULL, caller->name, NULL, before, version_json(job));
 }
 
@@ -256,6 +272,8 @@ si_job_drop(const SiCaller *caller, SiJob *job, TimestampTz now)
     si_job_update(job);
     (void) si_cancel_group(job, SI_EXECUTIONS_PENDING, "the job was dropped", caller->name, now);
     (void) si_cancel_group(job, SI_EXECUTIONS_LIVE, "the job was dropped", caller->name, now);
+    if (job->has_dependants)
+        si_dependants_drop(job, caller->name);
     si_event("job.dropped", &job->tenant_id, &job->job_id, NULL, caller->name, NULL, before, version_json(job));
 }
 

@@ -13,66 +13,103 @@
 #include "flow/funds.h"
 #include "flow/place.h"
 #include "pg/errors.h"
+#include "pg/quantities.h"
 #include "store/sql.h"
 
-/* Where a search looks: slots of one pool. */
-typedef struct Window
+void
+si_place_starts(const SiNeed *need, int64 step, TimestampTz now, TimestampTz latest, SiStarts *out)
 {
-    int64 present;  /* the slot that holds now */
-    int64 earliest; /* first slot to start in */
-    int64 latest;   /* last slot to start in */
-    int32 length;   /* slots that the need touches when it starts on the grid */
-    bool begun;     /* `earliest` is the present slot: work starts late in it and needs one slot more */
-    bool over;      /* the last start was before the present slot */
-} Window;
+    TimestampTz last = Min(latest, si_horizon(now));
 
-static Window
-window_of(const SiNeed *need, int64 step, TimestampTz now, TimestampTz latest_start)
-{
-    Window w;
-    TimestampTz last = Min(latest_start, si_horizon(now));
-
-    w.present = si_slot_floor(now, step);
-    w.earliest = si_slot_ceil(need->not_before, step);
+    out->present = si_slot_floor(now, step);
+    out->earliest = si_slot_ceil(need->not_before, step);
     /* Work wanted at or before the beginning of the present slot may start in it, at once; else starts round up (C2). */
-    w.begun = w.earliest <= w.present;
-    if (w.begun)
-        w.earliest = w.present;
-    w.over = si_slot_floor(last, step) < w.present;
-    w.latest = Max(si_slot_floor(last, step), w.earliest);
-    w.length = (int32) si_slot_ceil(need->duration_usecs, step);
-    return w;
+    out->begun = out->earliest <= out->present;
+    if (out->begun)
+        out->earliest = out->present;
+    out->over = si_slot_floor(last, step) < out->present;
+    out->latest = Max(si_slot_floor(last, step), out->earliest);
+    out->length = (int32) si_slot_ceil(need->duration_usecs, step);
+    out->length_begun =
+        need->same_length ? out->length : (int32) (si_slot_ceil(now + need->duration_usecs, step) - out->present);
 }
 
-static int32
-length_at(const Window *w, const SiNeed *need, int64 step, int64 start, TimestampTz now)
-{
-    if (w->begun && start == w->present && !need->same_length)
-        return (int32) (si_slot_ceil(now + need->duration_usecs, step) - start);
-    return w->length;
-}
-
-/* First slot that fits, or SI_NO_SLOT, and how many slots it takes there. */
+/* First slot that has cores and memory, or SI_NO_SLOT, and how many slots it takes there. */
 static int64
-search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length)
+search_pool(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length)
 {
-    int64 step = pool->namespace.step_usecs;
-    Window w = window_of(need, step, now, latest_start);
     int64 start = SI_NO_SLOT;
+    SiStarts s;
 
     CHECK_FOR_INTERRUPTS();
-    if (w.over)
+    si_place_starts(need, pool->namespace.step_usecs, now, latest_start, &s);
+    if (s.over)
         return SI_NO_SLOT;
-    if (w.begun)
+    if (s.begun)
     {
-        *length = length_at(&w, need, step, w.earliest, now);
-        start = si_available_from(pool, claim, *length, w.earliest, w.earliest);
-        w.earliest++;
+        *length = s.length_begun;
+        start = si_available_from(pool, claim, *length, s.earliest, s.earliest);
+        s.earliest++;
     }
-    if (start == SI_NO_SLOT && w.earliest <= w.latest)
+    if (start == SI_NO_SLOT && s.earliest <= s.latest)
     {
-        *length = w.length;
-        start = si_available_from(pool, claim, *length, w.earliest, w.latest);
+        *length = s.length;
+        start = si_available_from(pool, claim, *length, s.earliest, s.latest);
+    }
+    return start;
+}
+
+/* The first of the limits that is not free over [from, until); NULL = all are. */
+static const SiLimitNeed *
+scarce_limit(const SiNeed *need, TimestampTz from, TimestampTz until)
+{
+    for (int i = 0; i < need->n_limits; i++)
+        if (!si_limit_is_free(&need->limits[i], from, until))
+            return &need->limits[i];
+    return NULL;
+}
+
+/*
+ * The same for a start that must not be before `from`. A limit says when it may be free, the pool when it has room from then
+ * on, and so on until both agree.
+ */
+static int64
+search_later(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz from,
+             TimestampTz latest_start, int32 *length)
+{
+    int64 step = pool->namespace.step_usecs;
+    SiNeed later = *need;
+
+    if (from == SI_NO_TIME || si_slot_ceil(from, step) > si_slot_floor(latest_start, step))
+        return SI_NO_SLOT;
+    later.not_before = from;
+    return search_pool(pool, claim, &later, now, latest_start, length);
+}
+
+/* First slot that fits, or SI_NO_SLOT. *shortage, unless NULL, tells of the limit that was in the way first. */
+static int64
+search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length,
+       char **shortage)
+{
+    int64 step = pool->namespace.step_usecs;
+    int64 start = search_pool(pool, claim, need, now, latest_start, length);
+    TimestampTz horizon = si_horizon(now);
+    const SiLimitNeed *scarce;
+
+    while (start != SI_NO_SLOT)
+    {
+        TimestampTz from = si_slot_time(start, step);
+        TimestampTz until = si_slot_time(start + *length, step);
+        TimestampTz next;
+
+        scarce = scarce_limit(need, from, until);
+        if (scarce == NULL)
+            break;
+        if (shortage && *shortage == NULL)
+            *shortage = si_limit_shortage(scarce, from, until, horizon);
+        /* In the present slot the need is longer than later: of a later start the limit is to be asked anew. */
+        next = from <= now ? from + step : si_limit_next(scarce, from, Min(latest_start, horizon), until - from);
+        start = search_later(pool, claim, need, now, next, Min(latest_start, horizon), length);
     }
     return start;
 }
@@ -88,19 +125,12 @@ si_planned_cost(const SiNamespace *namespace, int64 cpu_millicores, int64 memory
     return cost;
 }
 
-/* What a place costs, and what pays for it. */
-typedef struct Price
-{
-    int64 amount; /* millicore-seconds; 0 = nothing */
-    SiFunds funds;
-} Price;
-
 /* Holds what an application's own reservation costs; whether it is covered. */
 static bool
-pay(const Price *cost, SiReservation *reservation, TimestampTz now, SiPlacement *out)
+pay(const SiCandidate *candidate, SiReservation *reservation, TimestampTz now, SiPlacement *out)
 {
     SiDebtor payer = {reservation->tenant_id, NULL, &reservation->reservation_id};
-    int64 missing = si_funds_hold(&cost->funds, &payer, cost->amount, Max(reservation->starts_at, now), now);
+    int64 missing = si_funds_hold(&candidate->funds, &payer, candidate->cost, Max(reservation->starts_at, now), now);
 
     if (missing > 0)
     {
@@ -108,14 +138,155 @@ pay(const Price *cost, SiReservation *reservation, TimestampTz now, SiPlacement 
         out->lacking = missing;
         return false;
     }
-    reservation->held = cost->amount;
+    reservation->held = candidate->cost;
     return true;
+}
+
+static void
+give_limits(const SiNeed *need, int n, TimestampTz from, TimestampTz until)
+{
+    for (int i = 0; i < n; i++)
+        si_limit_give(&need->limits[i].limit_id, need->limits[i].quantity, from, until);
+}
+
+/* Takes slots of the pool and the limits over them, or nothing; whether all were free still. */
+static bool
+take_slots(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, int64 start, int32 length)
+{
+    TimestampTz from = si_slot_time(start, pool->namespace.step_usecs);
+    TimestampTz until = si_slot_time(start + length, pool->namespace.step_usecs);
+
+    if (!si_claim_take(&pool->namespace, claim, start, length, false))
+        return false;
+    for (int i = 0; i < need->n_limits; i++)
+        if (!si_limit_take(&need->limits[i].limit_id, need->limits[i].quantity, from, until, false))
+        {
+            give_limits(need, i, from, until);
+            si_claim_give(&pool->namespace, claim, start, length);
+            return false;
+        }
+    return true;
+}
+
+/* The rows of what was taken of limits; the ledger has it already. */
+static void
+enter_limits(const SiNeed *need, const SiReservation *r)
+{
+    for (int i = 0; i < need->n_limits; i++)
+    {
+        SiHeldLimit held = {r->reservation_id, need->limits[i].limit_id, r->tenant_id, NULL, need->limits[i].quantity, r->starts_at, r->ends_at};
+
+        si_book_expect(&r->reservation_id);
+        si_reservation_limit_insert(&held);
+    }
+}
+
+/* What a reservation holds of limits, as a need. */
+static int
+needs_of(const SiReservation *reservation, const SiLimitNeed **out)
+{
+    SiHeldLimit *held;
+    int n = si_reservation_limits(&reservation->reservation_id, &held);
+    SiLimitNeed *needs = palloc((n + 1) * sizeof(SiLimitNeed));
+
+    for (int i = 0; i < n; i++)
+    {
+        SiLimit limit;
+        bool exists = si_limit_load(&held[i].limit_id, &limit);
+
+        needs[i] = (SiLimitNeed){held[i].limit_id, held[i].limit_name, held[i].quantity, exists ? limit.quantity : -1};
+    }
+    *out = needs;
+    return n;
+}
+
+/* What a reservation has of limits: free for this transaction, or, with `back`, taken again. */
+static void
+lend_limits(const SiReservation *r, bool back)
+{
+    const SiLimitNeed *held;
+    int n = r->limited ? needs_of(r, &held) : 0;
+
+    for (int i = 0; i < n; i++)
+    {
+        if (back)
+            (void) si_limit_take(&held[i].limit_id, held[i].quantity, r->starts_at, r->ends_at, true);
+        else
+            si_limit_give(&held[i].limit_id, held[i].quantity, r->starts_at, r->ends_at);
+    }
+}
+
+/* Whether a reservation has just what a need asks of limits. */
+static bool
+has_limits(const SiReservation *r, const SiNeed *need)
+{
+    const SiLimitNeed *held;
+    int n = r->limited ? needs_of(r, &held) : 0;
+    int same = 0;
+
+    for (int i = 0; i < need->n_limits; i++)
+        for (int k = 0; k < n; k++)
+            same += need->limits[i].quantity == held[k].quantity && si_uuid_equal(&need->limits[i].limit_id, &held[k].limit_id);
+    return same == n && same == need->n_limits;
+}
+
+/* Slots of a reservation. */
+static int64
+slots_of(const SiReservation *r, int64 step, int32 *n)
+{
+    int64 first = si_slot_floor(r->starts_at, step);
+
+    *n = (int32) (si_slot_ceil(r->ends_at, step) - first);
+    return first;
+}
+
+/* What a reservation counts in; its slots become free for this transaction (C5). */
+static void
+give(const SiReservation *r, const SiNamespace *namespace, SiClaim *claim)
+{
+    int32 n;
+    int64 first = slots_of(r, namespace->step_usecs, &n);
+
+    si_claim_make(namespace, &r->tenant_id, r->cpu_millicores, r->memory_mib, claim);
+    si_claim_give(namespace, claim, first, n);
+}
+
+/* Whether the place that was taken is the one that it has. */
+static bool
+is_kept(const SiNeed *need, const SiReservation *taken)
+{
+    const SiReservation *keep = need->keep;
+
+    return keep != NULL && keep->pool_id == taken->pool_id && keep->starts_at == taken->starts_at &&
+           keep->ends_at == taken->ends_at && keep->cpu_millicores == taken->cpu_millicores &&
+           keep->memory_mib == taken->memory_mib && keep->draft_fallback == taken->draft_fallback &&
+           has_limits(keep, need);
+}
+
+/* Writes what was taken; nothing when it is what there was. */
+static void
+write_down(SiReservation *taken, const SiNeed *need, TimestampTz now)
+{
+    if (is_kept(need, taken))
+    {
+        taken->reservation_id = need->keep->reservation_id;
+        if (need->keep->tentative != taken->tentative)
+            si_reservation_set_tentative(&taken->reservation_id, taken->tentative);
+        return;
+    }
+    if (!si_reservation_append(taken, need->actor, now))
+    {
+        si_book_expect(&taken->reservation_id);
+        si_reservation_insert(taken, need->actor, now);
+    }
+    enter_limits(need, taken);
 }
 
 /* Tries one namespace; fills out when it takes a place. */
 static bool
-take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bool fallback, SiPlacement *out)
+take(SiCandidate *candidate, const SiNeed *need, TimestampTz now, SiPlacement *out)
 {
+    const SiPoolRef *pool = &candidate->pool;
     TimestampTz latest = need->not_before + need->window_usecs;
     int64 step = pool->namespace.step_usecs;
     SiReservation reservation = {{{0}}};
@@ -127,10 +298,10 @@ take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bo
     /* Who finds a place and loses it to another looks again: check and take are one step (C3). */
     do
     {
-        start = search(pool, &claim, need, now, latest, &length);
+        start = search(pool, &claim, need, now, latest, &length, &candidate->shortage);
         if (start == SI_NO_SLOT)
             return false;
-    } while (!si_claim_take(&pool->namespace, &claim, start, length, false));
+    } while (!take_slots(pool, &claim, need, start, length));
 
     reservation.reservation_id = si_uuid_new();
     reservation.pool_id = claim.accounts[0].pool_id;
@@ -140,17 +311,16 @@ take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bo
     reservation.memory_mib = need->memory_mib;
     reservation.starts_at = si_slot_time(start, step);
     reservation.ends_at = si_slot_time(start + length, step);
-    reservation.draft_fallback = fallback;
-    if (need->pays && cost->amount > 0 && !pay(cost, &reservation, now, out))
+    reservation.draft_fallback = candidate->fallback;
+    reservation.limited = need->n_limits > 0;
+    reservation.tentative = need->tentative;
+    if (need->pays && candidate->cost > 0 && !pay(candidate, &reservation, now, out))
     {
+        give_limits(need, need->n_limits, reservation.starts_at, reservation.ends_at);
         si_claim_give(&pool->namespace, &claim, start, length);
         return false;
     }
-    if (!si_reservation_append(&reservation, need->actor, now))
-    {
-        si_book_expect(&reservation.reservation_id);
-        si_reservation_insert(&reservation, need->actor, now);
-    }
+    write_down(&reservation, need, now);
 
     out->placed = true;
     out->reservation_id = reservation.reservation_id;
@@ -158,79 +328,91 @@ take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bo
     out->purpose = pool->namespace.purpose;
     out->starts_at = reservation.starts_at;
     out->ends_at = reservation.ends_at;
-    out->draft_fallback = fallback;
+    out->draft_fallback = candidate->fallback;
     return true;
 }
 
-TimestampTz
-si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now)
+/* First start that fits, or SI_NO_TIME, and the end of the reservation there. */
+static TimestampTz
+earliest_in(const SiPoolRef *pool, const SiNeed *need, TimestampTz now, TimestampTz *end, char **shortage)
 {
+    int64 step = pool->namespace.step_usecs;
     SiClaim claim;
     int32 length;
     int64 start;
 
     si_claim_make(&pool->namespace, pool->tenant_id, need->cpu_millicores, need->memory_mib, &claim);
-    start = search(pool, &claim, need, now, need->not_before + need->window_usecs, &length);
-    return start == SI_NO_SLOT ? SI_NO_TIME : si_slot_time(start, pool->namespace.step_usecs);
+    start = search(pool, &claim, need, now, need->not_before + need->window_usecs, &length, shortage);
+    if (start == SI_NO_SLOT)
+        return SI_NO_TIME;
+    *end = si_slot_time(start + length, step);
+    return si_slot_time(start, step);
 }
 
-/* Collects the namespaces of the spillover order, or the one asked for. */
-static int
-candidates(const SiNeed *need, SiPoolRef **out, bool **fallback, bool **costs)
+TimestampTz
+si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now)
 {
-    SiStep steps[4];
+    TimestampTz end;
+
+    return earliest_in(pool, need, now, &end, NULL);
+}
+
+int
+si_place_candidates(const SiNeed *need, SiCandidate **out)
+{
+    SiStep steps[SI_MAX_STEPS];
     SiNamespace *namespaces;
     int n_steps;
     int n = 0;
 
+    *out = palloc0(sizeof(SiCandidate));
     if (need->namespace_name != NULL)
     {
-        *out = palloc0(sizeof(SiPoolRef));
-        *fallback = palloc0(sizeof(bool));
-        *costs = palloc0(sizeof(bool));
-        if (!si_namespace_load(need->namespace_name, &(*out)[0].namespace))
+        SiCandidate *only = *out;
+
+        if (!si_namespace_load(need->namespace_name, &only->pool.namespace))
             ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                             errmsg("namespace \"%s\" does not exist", need->namespace_name)));
-        (*out)[0].tenant_id = &need->tenant_id;
-        (*fallback)[0] = (*out)[0].namespace.purpose == SI_NS_DRAFT && !need->draft_job;
-        (*costs)[0] = (*out)[0].namespace.purpose == SI_NS_SHARED || (*fallback)[0];
+        only->pool.tenant_id = &need->tenant_id;
+        only->fallback = only->pool.namespace.purpose == SI_NS_DRAFT && !need->draft_job;
+        only->costs = only->pool.namespace.purpose == SI_NS_SHARED || only->fallback;
+        only->start = SI_NO_TIME;
         return 1;
     }
 
-    *out = NULL;
-    /* Ownership and balance are looked at namespace by namespace below: ask for the full order. */
+    /* Ownership and balance are looked at namespace by namespace: ask for the full order. */
     n_steps = si_spill_order(need->draft_job, true, true, need->last_step, steps);
     for (int s = 0; s < n_steps; s++)
     {
         int found = si_namespaces_of(steps[s].purpose, &namespaces);
-        int total = n + found;
 
-        *out = *out ? repalloc(*out, (total + 1) * sizeof(SiPoolRef)) : palloc((total + 1) * sizeof(SiPoolRef));
-        *fallback = n ? repalloc(*fallback, (total + 1) * sizeof(bool)) : palloc((total + 1) * sizeof(bool));
-        *costs = n ? repalloc(*costs, (total + 1) * sizeof(bool)) : palloc((total + 1) * sizeof(bool));
-        for (int i = 0; i < found; i++, n++)
-        {
-            (*out)[n] = (SiPoolRef){namespaces[i], &need->tenant_id};
-            (*fallback)[n] = steps[s].fallback;
-            (*costs)[n] = steps[s].purpose == SI_NS_SHARED || steps[s].fallback;
-        }
+        *out = repalloc(*out, (n + found + 1) * sizeof(SiCandidate));
+        for (int i = 0; i < found; i++)
+            (*out)[n++] = (SiCandidate){.pool = {namespaces[i], &need->tenant_id},
+                                        .fallback = steps[s].fallback,
+                                        .costs = steps[s].purpose == SI_NS_SHARED || steps[s].fallback,
+                                        .start = SI_NO_TIME};
     }
     return n;
 }
 
 static char *
-no_fit_reason(const SiNeed *need, const char *tried, bool lacks_balance, bool any)
+no_fit_reason(const SiNeed *need, const char *tried, bool lacks_balance, const char *most, const char *shortage)
 {
-    char cores[32];
-    char gib[32];
+    const char *asked = psprintf("%s cores and %s GiB", si_quantity_text(need->cpu_millicores, 1000),
+                                 si_quantity_text(need->memory_mib, 1024));
 
-    si_quantity_print(need->cpu_millicores, 1000, cores, sizeof(cores));
-    si_quantity_print(need->memory_mib, 1024, gib, sizeof(gib));
-    if (!any)
-        return psprintf("the tenant owns no dedicated units for %s cores and %s GiB then%s", cores, gib,
+    if (shortage && *tried == '\0')
+        return pstrdup(shortage);
+    if (shortage)
+        return psprintf("%s; elsewhere %s", shortage, no_fit_reason(need, tried, lacks_balance, most, NULL));
+    if (most != NULL)
+        return psprintf("%s are more than there ever is: at most %s", asked, most);
+    if (*tried == '\0')
+        return psprintf("the tenant owns no dedicated units for %s then%s", asked,
                         lacks_balance ? ", and its vCPU-hours do not cover the run" : "");
-    return psprintf("no start with %s cores and %s GiB free for the whole duration in %s within the window%s", cores, gib,
-                    tried, lacks_balance ? "; vCPU-hours do not cover the run elsewhere" : "");
+    return psprintf("no start with %s free for the whole duration in %s within the window%s", asked, tried,
+                    lacks_balance ? "; vCPU-hours do not cover the run elsewhere" : "");
 }
 
 /* Whether the tenant has units there in any slot of the window: else the namespace is not to be blamed. */
@@ -254,75 +436,202 @@ has_supply(const SiPoolRef *pool, const SiNeed *need)
     return false;
 }
 
-/* Whether the tenant's vCPU-hours cover the need where they pay for it. */
-static bool
-is_covered(const SiNamespace *namespace, const SiNeed *need, TimestampTz now, Price *cost, SiPlacement *out)
+/* What a namespace has for one tenant when it is empty. */
+static void
+most_of(const SiNamespace *namespace, int64 *cpu, int64 *memory)
+{
+    bool capped = namespace->purpose == SI_NS_DRAFT;
+
+    *cpu = namespace->cpu_millicores;
+    *memory = namespace->memory_mib;
+    if (capped && namespace->tenant_cpu_millicores >= 0)
+        *cpu = Min(*cpu, namespace->tenant_cpu_millicores);
+    if (capped && namespace->tenant_memory_mib >= 0)
+        *memory = Min(*memory, namespace->tenant_memory_mib);
+}
+
+char *
+si_place_outgrown(const SiNeed *need, const SiCandidate *list, int n)
+{
+    StringInfoData text;
+
+    initStringInfo(&text);
+    for (int i = 0; i < n; i++)
+    {
+        int64 cpu;
+        int64 memory;
+
+        most_of(&list[i].pool.namespace, &cpu, &memory);
+        if (need->cpu_millicores <= cpu && need->memory_mib <= memory)
+            return NULL;
+        appendStringInfo(&text, "%s%s cores and %s GiB in %s", text.len ? ", " : "", si_quantity_text(cpu, 1000),
+                         si_quantity_text(memory, 1024), list[i].pool.namespace.name);
+    }
+    return text.data;
+}
+
+bool
+si_place_is_covered(const SiNeed *need, SiCandidate *c, TimestampTz now)
 {
     TimestampTz from = Max(need->not_before, now);
-    int64 available;
 
-    cost->amount = si_planned_cost(namespace, need->cpu_millicores, need->memory_mib, need->duration_usecs);
-    si_funds_find(&need->tenant_id, from, need->not_before + need->window_usecs, &cost->funds);
-    available = si_funds_available(&cost->funds, from);
-    if (cost->amount <= available)
+    c->open = !c->costs || need->covered;
+    if (c->open)
         return true;
-    out->lacks_balance = true;
-    out->lacking = cost->amount - available;
+    c->cost = si_planned_cost(&c->pool.namespace, need->cpu_millicores, need->memory_mib, need->duration_usecs);
+    si_funds_find(&need->tenant_id, from, need->not_before + need->window_usecs, &c->funds);
+    c->available = si_funds_available(&c->funds, from);
+    c->open = c->cost <= c->available;
+    return c->open;
+}
+
+/*
+ * No fit: when there will be one, looking as far as the horizon, and where. NULL = nowhere. Production work in the draft
+ * namespace is the last resort for now, nothing to wait for.
+ */
+static const SiCandidate *
+look_ahead(const SiNeed *need, const SiCandidate *candidates, int n, TimestampTz now, SiNeed *later, TimestampTz *earliest)
+{
+    const SiCandidate *best = NULL;
+
+    /* In the window there was nothing. */
+    *later = *need;
+    later->not_before += need->window_usecs;
+    later->window_usecs = si_horizon(now) - later->not_before;
+    later->tentative = true;
+    *earliest = SI_NO_TIME;
+    if (later->window_usecs < 0)
+        return NULL;
+    for (int i = 0; i < n; i++)
+    {
+        TimestampTz start;
+
+        if (!candidates[i].open || candidates[i].fallback)
+            continue;
+        start = si_earliest_start(&candidates[i].pool, later, now);
+        if (start < *earliest)
+        {
+            *earliest = start;
+            best = &candidates[i];
+        }
+    }
+    return best;
+}
+
+/*
+ * Tries one after the other until one has a place, and takes it; without `out` it only looks. Whether one has; *n = how many
+ * were tried.
+ */
+static bool
+walk(const SiNeed *need, TimestampTz now, SiCandidate *list, int *n, SiPlacement *out)
+{
+    for (int i = 0; i < *n; i++)
+    {
+        SiCandidate *c = &list[i];
+
+        if (!si_place_is_covered(need, c, now))
+            continue;
+        if (out == NULL)
+            c->start = earliest_in(&c->pool, need, now, &c->end, &c->shortage);
+        if (out ? take(c, need, now, out) : c->start != SI_NO_TIME)
+        {
+            if (out)
+                out->funds = c->funds;
+            *n = i + 1;
+            return true;
+        }
+    }
     return false;
+}
+
+int
+si_place_look(const SiNeed *need, TimestampTz now, SiCandidate **out, TimestampTz *earliest)
+{
+    int n = si_place_candidates(need, out);
+    SiNeed later;
+
+    if (walk(need, now, *out, &n, NULL))
+        *earliest = (*out)[n - 1].start;
+    else
+        (void) look_ahead(need, *out, n, now, &later, earliest);
+    return n;
+}
+
+/* Why there is no place, from a walk over the list that found none. */
+static void
+explain(const SiNeed *need, const SiCandidate *list, int n, SiPlacement *out)
+{
+    char *most = out->earliest == SI_NO_TIME ? si_place_outgrown(need, list, n) : NULL;
+    StringInfoData tried;
+
+    initStringInfo(&tried);
+    for (int i = 0; i < n; i++)
+    {
+        if (!list[i].open)
+        {
+            out->lacks_balance = true;
+            out->lacking = list[i].cost - list[i].available;
+        }
+        else if (list[i].shortage != NULL)
+            out->shortage = out->shortage ? out->shortage : list[i].shortage;
+        else if (has_supply(&list[i].pool, need))
+            appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", list[i].pool.namespace.name);
+    }
+    out->too_large = most != NULL;
+    out->reason = no_fit_reason(need, tried.data, out->lacks_balance, most, out->shortage);
+}
+
+static void
+find(const SiNeed *need, TimestampTz now, SiPlacement *out)
+{
+    const SiCandidate *best;
+    SiCandidate free_of_charge;
+    SiCandidate *list;
+    SiNeed later;
+    int n = si_place_candidates(need, &list);
+
+    if (walk(need, now, list, &n, out))
+        return;
+    best = look_ahead(need, list, n, now, &later, &out->earliest);
+    explain(need, list, n, out);
+    if (!need->ahead || best == NULL)
+        return;
+    free_of_charge = *best;
+    free_of_charge.cost = 0;
+    if (!take(&free_of_charge, &later, now, out))
+        return;
+    out->placed = false;
+    out->ahead = true;
+    out->earliest = out->starts_at;
 }
 
 void
 si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
 {
-    SiPoolRef *pools;
-    bool *fallback;
-    bool *costs;
-    StringInfoData tried;
-    bool *open_to;
-    int n;
+    SiNamespace namespace;
+    SiClaim claim;
 
     memset(out, 0, sizeof(*out));
     out->earliest = SI_NO_TIME;
     si_require_horizon("not_before", need->not_before, now);
     si_ledger_require();
     si_ledger_begin();
-    initStringInfo(&tried);
-    n = candidates(need, &pools, &fallback, &costs);
-    open_to = palloc0((n + 1) * sizeof(bool));
-    for (int i = 0; i < n; i++)
+    if (need->keep != NULL)
     {
-        Price cost = {0};
-
-        if (costs[i] && !is_covered(&pools[i].namespace, need, now, &cost, out))
-            continue;
-        open_to[i] = true;
-        if (take(&pools[i], need, &cost, now, fallback[i], out))
-        {
-            out->funds = cost.funds;
-            return;
-        }
+        if (!si_namespace_load(need->keep->namespace_name, &namespace))
+            elog(ERROR, "namespace \"%s\" of a reservation is missing", need->keep->namespace_name);
+        give(need->keep, &namespace, &claim);
+        lend_limits(need->keep, false);
     }
-
-    /* No fit: say when there will be one, looking as far as the horizon. */
-    for (int i = 0; i < n; i++)
-    {
-        SiNeed later = *need;
-        TimestampTz start;
-
-        if (open_to[i] && has_supply(&pools[i], need))
-            appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", pools[i].namespace.name);
-        if (!open_to[i] || fallback[i])
-            continue;
-        /* In the window there was nothing. */
-        later.not_before += need->window_usecs;
-        later.window_usecs = si_horizon(now) - later.not_before;
-        if (later.window_usecs < 0)
-            continue;
-        start = si_earliest_start(&pools[i], &later, now);
-        if (start < out->earliest)
-            out->earliest = start;
-    }
-    out->reason = no_fit_reason(need, tried.data, out->lacks_balance, tried.len > 0);
+    find(need, now, out);
+    if (need->keep == NULL || ((out->placed || out->ahead) && si_uuid_equal(&out->reservation_id, &need->keep->reservation_id)))
+        return;
+    si_book_expect(&need->keep->reservation_id);
+    (void) si_unplace(&need->keep->reservation_id, now);
+    /* Its slots are given already; what it held of limits goes with its rows. */
+    lend_limits(need->keep, true);
+    if (need->keep->limited)
+        si_reservation_limits_delete(&need->keep->reservation_id);
 }
 
 bool
@@ -340,7 +649,6 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     SiClaim claim;
     int64 start;
     int32 length;
-    int64 first;
 
     si_ledger_require();
     si_ledger_begin();
@@ -354,18 +662,22 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     need.duration_usecs = reservation->ends_at - reservation->starts_at;
     need.not_before = starts_at;
     need.same_length = true;
+    if (reservation->limited)
+        need.n_limits = needs_of(reservation, &need.limits);
 
-    /* Its old slots count as free (C5). */
-    first = si_slot_floor(reservation->starts_at, step);
-    length = (int32) (si_slot_ceil(reservation->ends_at, step) - first);
-    si_claim_make(&pool.namespace, pool.tenant_id, need.cpu_millicores, need.memory_mib, &claim);
-    si_claim_give(&pool.namespace, &claim, first, length);
-    start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), &length);
-    if (start == SI_NO_SLOT || !si_claim_take(&pool.namespace, &claim, start, length, false))
+    give(reservation, &pool.namespace, &claim);
+    give_limits(&need, need.n_limits, reservation->starts_at, reservation->ends_at);
+    start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), &length, NULL);
+    if (start == SI_NO_SLOT || !take_slots(&pool, &claim, &need, start, length))
         return false;
     reservation->starts_at = si_slot_time(start, step);
     reservation->ends_at = si_slot_time(start + length, step);
     si_book_expect(&reservation->reservation_id);
     si_reservation_move(&reservation->reservation_id, reservation->starts_at, reservation->ends_at);
+    for (int i = 0; i < need.n_limits; i++)
+    {
+        si_book_expect(&reservation->reservation_id);
+        si_reservation_limits_move(&reservation->reservation_id, &need.limits[i].limit_id, reservation->starts_at, reservation->ends_at);
+    }
     return true;
 }

@@ -6,18 +6,19 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
-#include "flow/admit.h"
 #include "flow/availability.h"
 #include "flow/book.h"
 #include "flow/books.h"
+#include "flow/dependants.h"
+#include "flow/extend.h"
 #include "flow/fires.h"
-#include "flow/overlap.h"
 #include "flow/owner.h"
 #include "flow/relief.h"
 #include "flow/reserve.h"
 #include "flow/rollover.h"
 #include "flow/tenant.h"
 #include "flow/ticks.h"
+#include "flow/waiting.h"
 #include "guc.h"
 #include "pg/attempt.h"
 #include "pg/clock.h"
@@ -26,6 +27,7 @@
 #include "store/events.h"
 #include "store/history.h"
 #include "store/purchases.h"
+#include "store/reservations.h"
 #include "store/rollup.h"
 #include "store/sql.h"
 #include "store/upkeep.h"
@@ -45,48 +47,11 @@ enum
 /* One row of a tick. */
 typedef struct Row
 {
-    pg_uuid_t id;
     const SiPoolRef *pool;
     const char *actor;
     TimestampTz now;
     int handled;
 } Row;
-
-static void
-place(void *arg)
-{
-    Row *row = arg;
-    SiExecution e;
-    SiJob job;
-
-    if (!si_execution_load(&row->id, false, &e) || !si_job_load_if_free(&e.job_id, &job) ||
-        !si_execution_load_if_free(&row->id, &e) || e.state != SI_WAITING || job.status != SI_JOB_ACTIVE ||
-        !job.tenant_active || !job.owner_exists)
-        return;
-    /* A run behind an earlier one of its job gets its place when that one ends; one in the future has none before it. */
-    if (e.scheduled_for <= row->now && si_overlap_holds_back(&job, &e))
-        return;
-    row->handled = si_admit_again(&job, &e, row->actor, "capacity is free", row->now);
-}
-
-static int
-place_waiting(const char *actor, TimestampTz now)
-{
-    pg_uuid_t *ids;
-    int n = si_executions_waiting(&ids);
-    int handled = 0;
-
-    for (int i = 0; i < n; i++)
-    {
-        Row row = {ids[i], NULL, actor, now, 0};
-
-        CHECK_FOR_INTERRUPTS();
-        /* Nothing is lost by an error: the row waits on, and what is wrong with its job blocks that. */
-        if (si_attempt(place, &row) == NULL)
-            handled += row.handled;
-    }
-    return handled;
-}
 
 /* Where a pool has promised more than it has, from here to the horizon; false when nowhere: reads the ledger only. */
 static bool
@@ -137,7 +102,7 @@ static int
 relieve_pool(const SiNamespace *namespace, const pg_uuid_t *tenant_id, const char *actor, TimestampTz now)
 {
     SiPoolRef pool = {*namespace, tenant_id};
-    Row row = {{{0}}, &pool, actor, now, 0};
+    Row row = {&pool, actor, now, 0};
 
     return si_attempt(relieve, &row) == NULL ? row.handled : 0;
 }
@@ -178,6 +143,18 @@ fire_all(const char *actor, TimestampTz now)
     return si_fires_plan(due, n, actor, now);
 }
 
+/* What there is to do beside schedules. */
+static int
+plan_rest(const char *actor, TimestampTz now)
+{
+    int handled = 0;
+
+    (void) si_reservations_make_firm(now + si_guc_firm_hours * USECS_PER_HOUR);
+    handled += si_dependants_tick(actor, now);
+    handled += si_plan_waiting(actor, now);
+    return handled;
+}
+
 int
 si_tick_plan(const char *actor)
 {
@@ -187,8 +164,10 @@ si_tick_plan(const char *actor)
     if (!si_lock_transaction_try(SI_LOCK_TICK, TICK_PLAN, 0))
         return 0;
     handled = relieve_all(actor, now);
+    /* What runs goes before what is still to be planned. */
+    handled += si_extend_all(actor, now);
     handled += fire_all(actor, now);
-    handled += place_waiting(actor, now);
+    handled += plan_rest(actor, now);
     si_worker_beat("plan", MyProcPid, NULL, now);
     return handled;
 }
@@ -202,7 +181,8 @@ si_tick_plan_again(const char *actor)
     if (!si_lock_transaction_try(SI_LOCK_TICK, TICK_PLAN, 0))
         return 0;
     handled = relieve_all(actor, now);
-    handled += place_waiting(actor, now);
+    handled += si_extend_all(actor, now);
+    handled += plan_rest(actor, now);
     return handled;
 }
 

@@ -19,7 +19,9 @@ typedef struct SiReservation
     bool active;
     bool borrowed;
     bool draft_fallback;
+    bool limited;       /* holds something of named limits as well (limits.h) */
     int64 held;         /* vCPU-hours of an application's own, millicore-seconds */
+    bool tentative;     /* it may still move (J2, C15) */
     bool has_execution; /* loaded only */
 } SiReservation;
 
@@ -33,6 +35,14 @@ extern void si_reservation_insert(const SiReservation *reservation, const char *
 /* The same without a statement, so that the table's triggers do not hear of it; false = it takes a statement (append.h). */
 extern bool si_reservation_append(const SiReservation *reservation, const char *actor, TimestampTz now);
 extern void si_reservation_move(const pg_uuid_t *reservation_id, TimestampTz starts_at, TimestampTz ends_at);
+
+extern void si_reservation_set_tentative(const pg_uuid_t *reservation_id, bool tentative);
+
+/*
+ * Places of scheduled executions that start before an instant may not move any more (J2); those that somebody is at are left out.
+ * Returns how many.
+ */
+extern int64 si_reservations_make_firm(TimestampTz before);
 
 /* Whether it was active. */
 extern bool si_reservation_release(const pg_uuid_t *reservation_id, TimestampTz now);

@@ -15,10 +15,10 @@ int
 si_grant_balances(const pg_uuid_t *tenant_id, TimestampTz at, TimestampTz now, SiGrantBalance **out)
 {
     static SiStatement current = {"SELECT purchase_id, grant_id, starts_at, ends_at, granted, held, spent "
-                               "FROM sparkingest.grant_balances WHERE tenant_id = $1 AND starts_at <= $2 AND ends_at > $2 "
-                               "ORDER BY priority, ends_at, account_no",
-                               2,
-                               {UUIDOID, TIMESTAMPTZOID}};
+                                  "FROM sparkingest.grant_balances WHERE tenant_id = $1 AND starts_at <= $2 AND ends_at > $2 "
+                                  "ORDER BY priority, ends_at, account_no",
+                                  2,
+                                  {UUIDOID, TIMESTAMPTZOID}};
     /* What is sealed is found by the tenant's chain, the rest by grant. */
     static SiStatement past = {
         "SELECT g.purchase_id, g.grant_id, g.starts_at, g.ends_at, s.granted, s.held, s.spent FROM sparkingest.grants AS g JOIN "

@@ -26,8 +26,8 @@ SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE pronargs > 0 AND
     'every function with arguments says what it raises');
 
 -- Rows of tenants are told apart, or tenants cannot read the table at all.
-SELECT is_empty($$SELECT relname FROM relations AS r WHERE relkind IN ('r', 'p') AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT') AND relname NOT IN ('namespaces', 'sla_tiers')$$,
-    'every table that tenants can read has row security, except the two that are nobody''s');
+SELECT is_empty($$SELECT relname FROM relations AS r WHERE relkind IN ('r', 'p') AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT') AND relname NOT IN ('namespaces', 'priorities', 'sla_tiers')$$,
+    'every table that tenants can read has row security, except the three that are nobody''s');
 SELECT is_empty($$SELECT relname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid AND a.attname = 'tenant_id' AND NOT a.attisdropped WHERE relkind IN ('r', 'p') AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT')$$,
     'no table with tenant_id is open to tenants without row security');
 SELECT is_empty($$SELECT relname FROM relations WHERE relrowsecurity AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relations.oid AND p.polcmd = 'r' AND p.polroles @> ARRAY['sparkingest_tenant'::regrole::oid])$$,
@@ -56,7 +56,7 @@ SELECT set_eq($$SELECT proname::text FROM functions WHERE NOT has_function_privi
 SELECT set_eq($$SELECT proname::text FROM functions WHERE has_function_privilege('sparkingest_tenant', oid, 'EXECUTE')$$,
     ARRAY['can_see_tenant', 'my_tenants', 'clock', 'usage', 'tenant_metrics', 'statement', 'balance', 'capacity', 'find_slot', 'reserve', 'try_reserve', 'release', 'move_reservation',
         'create_job', 'alter_job', 'pause_job', 'resume_job', 'drop_job', 'run_job', 'cancel_execution',
-          'next_fire_times', 'evaluate_execution', 'promote_job', 'calculate_estimate', 'render_manifest', 'events_after'], 'tenants call what is theirs');
+          'next_fire_times', 'evaluate_execution', 'promote_job', 'calculate_estimate', 'render_manifest', 'explain_job', 'explain_execution', 'events_after', 'set_limit', 'drop_limit', 'limit_load'], 'tenants call what is theirs');
 SELECT set_eq($$SELECT attname::text FROM pg_attribute WHERE attrelid = 'sparkingest.namespaces'::regclass AND attnum > 0 AND has_column_privilege('sparkingest_tenant', attrelid, attnum, 'SELECT')$$,
     ARRAY['namespace', 'purpose', 'cpu_millicores', 'memory_mib', 'slot_minutes', 'tenant_cpu_millicores', 'tenant_memory_mib'],
         'tenants do not see how namespaces are run');
@@ -95,18 +95,23 @@ INSERT INTO interface VALUES
         'SETOF record'),
     ('capacity', 'namespace text, during tstzrange, tenant_id uuid DEFAULT NULL::uuid', 'SETOF sparkingest.capacity_slot'),
     ('find_slot',
-        'namespace text, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, tenant_id uuid DEFAULT NULL::uuid',
+        'namespace text, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, tenant_id uuid DEFAULT NULL::uuid, limits jsonb DEFAULT NULL::jsonb',
         'timestamp with time zone'),
     ('reserve',
-        'tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, namespace text DEFAULT NULL::text',
+        'tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, namespace text DEFAULT NULL::text, limits jsonb DEFAULT NULL::jsonb',
         'sparkingest.placement'),
     ('try_reserve',
-        'tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, namespace text DEFAULT NULL::text',
+        'tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone DEFAULT sparkingest.clock(), sla_window interval DEFAULT ''24:00:00''::interval, namespace text DEFAULT NULL::text, limits jsonb DEFAULT NULL::jsonb',
         'sparkingest.placement'),
     ('release', 'reservation_id uuid', 'boolean'),
     ('move_reservation', 'reservation_id uuid, starts_at timestamp with time zone', 'sparkingest.placement'),
     ('set_capacity', 'namespace text, cpu_cores numeric, memory_gb numeric, during tstzrange',
         'TABLE(execution_id uuid, job_id uuid, tenant_id uuid, planned_start timestamp with time zone, effect text)'),
+    ('set_limit', 'limit_name text, quantity integer, tenant_id uuid DEFAULT NULL::uuid',
+        'TABLE(execution_id uuid, job_id uuid, tenant uuid, planned_start timestamp with time zone, effect text)'),
+    ('drop_limit', 'limit_name text, tenant_id uuid DEFAULT NULL::uuid', 'void'),
+    ('limit_load', 'limit_name text, during tstzrange, tenant_id uuid DEFAULT NULL::uuid',
+        'TABLE(starts_at timestamp with time zone, ends_at timestamp with time zone, total bigint, allocated bigint)'),
     ('create_job',
         'tenant_id uuid, job_name text, source_type text, source_config jsonb, destination_config jsonb, resource_requirements jsonb, schedule_cron text DEFAULT NULL::text, sla_requirements jsonb DEFAULT ''{}''::jsonb, time_zone text DEFAULT NULL::text, options jsonb DEFAULT ''{}''::jsonb, idempotency_key text DEFAULT NULL::text',
         'uuid'),
@@ -123,17 +128,20 @@ INSERT INTO interface VALUES
     ('promote_job', 'job_id uuid, idempotency_key text DEFAULT NULL::text', 'jsonb'),
     ('calculate_estimate', 'request jsonb', 'jsonb'),
     ('render_manifest', 'execution_id uuid', 'jsonb'),
+    ('explain_job', 'job_id uuid, at timestamp with time zone DEFAULT NULL::timestamp with time zone, OUT namespace text, OUT constraint_name text, OUT needed numeric, OUT free numeric, OUT during tstzrange, OUT remedy text', 'SETOF record'),
+    ('explain_execution', 'execution_id uuid, OUT namespace text, OUT constraint_name text, OUT needed numeric, OUT free numeric, OUT during tstzrange, OUT remedy text', 'SETOF record'),
     ('install_schedules', '', 'SETOF text'),
     ('plan', '', 'integer'), ('maintain', '', 'integer'), ('roll_up', '', 'integer'),
     ('enable_dispatch', 'cluster text DEFAULT ''default''::text', 'void'),
     ('disable_dispatch', 'cluster text DEFAULT ''default''::text', 'void'),
     ('set_cluster', 'cluster text, kubeconfig text, kube_context text DEFAULT NULL::text', 'void'),
     ('set_namespace', 'namespace text, changes jsonb', 'void'),
+    ('set_priority', 'name text, value integer', 'void'),
     ('verify_ledger', 'OUT namespace text, OUT tenant_id uuid, OUT time_slot timestamp with time zone, OUT resource text, OUT in_ledger numeric, OUT in_tables numeric, OUT grant_id uuid', 'SETOF record'),
     ('verify_books', 'OUT tenant_id uuid, OUT problem text, OUT detail text', 'SETOF record'),
     ('rebuild_ledger', '', 'void'),
     ('uncommitted_holders', 'OUT pid integer, OUT tenant_id uuid, OUT since timestamp with time zone, OUT reservations integer, OUT cpu_cores numeric, OUT memory_gb numeric', 'SETOF record'),
-    ('reservation_changed', '', 'trigger'), ('grant_changed', '', 'trigger'), ('entry_changed', '', 'trigger'), ('override_changed', '', 'trigger'), ('ledger_outdated', '', 'trigger'), ('cache_outdated', '', 'trigger'), ('usage_changed', '', 'trigger'),
+    ('reservation_changed', '', 'trigger'), ('grant_changed', '', 'trigger'), ('entry_changed', '', 'trigger'), ('override_changed', '', 'trigger'), ('held_limit_changed', '', 'trigger'), ('limit_changed', '', 'trigger'), ('ledger_outdated', '', 'trigger'), ('cache_outdated', '', 'trigger'), ('usage_changed', '', 'trigger'),
     ('default_restored', '', 'trigger'), ('owner_restored', '', 'trigger'), ('event_restored', '', 'trigger'), ('setting_changed', '', 'trigger'),
     ('events_after', '"position" text DEFAULT NULL::text, n integer DEFAULT 1000, OUT cursor text, OUT at timestamp with time zone, OUT event_type text, OUT tenant_id uuid, OUT job_id uuid, OUT execution_id uuid, OUT actor text, OUT cause text, OUT before jsonb, OUT after jsonb', 'SETOF record'),
     ('health', 'OUT component text, OUT status text, OUT detail text, OUT since timestamp with time zone', 'SETOF record'),
