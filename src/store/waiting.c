@@ -15,7 +15,8 @@
     "e.created_at, e.planned_start, e.cpu_millicores, e.memory_mib, e.held, j.priority, j.sla_requirements, "          \
     "(j.sla_window_hours * 1000)::bigint, j.max_runtime_minutes, (j.estimated_runtime_minutes * 60000)::bigint, "      \
     "pg_catalog.array_position(ARRAY['draft', 'wait', 'reject'], j.on_no_capacity) - 1, r.reservation_id, "            \
-    "r.namespace, r.cpu_millicores, r.memory_mib, r.starts_at, r.ends_at, " held_back                                  \
+    "r.namespace, r.cpu_millicores, r.memory_mib, r.starts_at, r.ends_at, " held_back ", "                             \
+    "CASE WHEN j.options OPERATOR(pg_catalog.?) 'limits' THEN j.options ELSE '{}' END, COALESCE(r.limited, false)"     \
     " FROM sparkingest.job_executions AS e JOIN sparkingest.ingestion_jobs AS j ON j.job_id = e.job_id "
 /* clang-format on */
 
@@ -51,6 +52,8 @@ queued_from_row(uint64 row, MemoryContext context, SiQueued *out)
     out->place.reservation_id = out->e.reservation_id = si_sql_uuid(row, 20, &no_place);
     out->e.has_reservation = out->place.active = !no_place;
     out->held_back = si_sql_bool(row, 26);
+    out->job.options = si_sql_jsonb_copy(row, 27, context);
+    out->place.limited = si_sql_bool(row, 28);
     if (no_place)
         return;
     strlcpy(out->place.namespace_name, si_sql_text_copy(row, 21, CurrentMemoryContext), sizeof(out->place.namespace_name));

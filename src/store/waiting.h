@@ -13,8 +13,8 @@
 typedef struct SiQueued
 {
     SiExecution e;       /* only: ids, state, started_by, is_draft, namespace, scheduled_for, created_at, need, held, planned_start, place */
-    SiJob job;           /* only: ids, priority, SLA, estimate, last step */
-    SiReservation place; /* only, when e.has_reservation: id, tenant, namespace, need, times */
+    SiJob job;           /* only: ids, priority, SLA, estimate, last step, options where they state limits */
+    SiReservation place; /* only, when e.has_reservation: id, tenant, namespace, need, times, limited */
     bool held_back;      /* an earlier run of its job has not ended, and the job allows no other */
 } SiQueued;
 
