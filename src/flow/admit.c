@@ -370,8 +370,6 @@ note_outlook(SiExecution *e, const SiExecution *was, const SiPlan *before, const
 {
     bool moved = e->planned_start != before->planned_start;
 
-    if (e->planned_start == SI_NO_TIME)
-        cause = e->waiting_reason;
     if (moved)
         note_cause(e, before, cause);
     if (moved || was->planned_start != e->planned_start || was->has_reservation != e->has_reservation ||
@@ -410,9 +408,17 @@ si_admission_need(const SiJob *job, const SiExecution *e, const char *actor, Tim
     out->ahead = true;
 }
 
-/* `worse` is the cause of a start that is later than it was planned. */
+/* Why it is planned as it is: who was moved knows; who only looked for an earlier place lost the one it had. */
+static const char *
+why(const SiExecution *e, const SiPlan *before, const char *cause, bool moved)
+{
+    if (moved || e->planned_start <= before->planned_start)
+        return cause;
+    return e->planned_start == SI_NO_TIME ? e->waiting_reason : "its place is not there any more";
+}
+
 static bool
-plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *actor, const char *cause, const char *worse, TimestampTz now)
+plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *actor, const char *cause, bool moved, TimestampTz now)
 {
     const SiExecution was = *e;
     SiWish wish = wish_of(job, e, SI_NO_TIME, now, step_of(e), true);
@@ -428,7 +434,7 @@ plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *a
     if (!placement.placed)
     {
         take_reason(e, &placement, &wish);
-        note_outlook(e, &was, before, actor, e->planned_start > before->planned_start ? worse : cause);
+        note_outlook(e, &was, before, actor, why(e, before, cause, moved));
         return false;
     }
     take_plan(e, &placement, &wish);
@@ -437,10 +443,10 @@ plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *a
     {
         si_admission_undo(e, now);
         e->waiting_reason = psprintf("vCPU-hours do not cover the run: %s are missing", si_hours_text(missing));
-        note_outlook(e, &was, before, actor, e->waiting_reason);
+        note_outlook(e, &was, before, actor, why(e, before, cause, moved));
         return false;
     }
-    note_cause(e, before, e->planned_start > before->planned_start ? worse : cause);
+    note_cause(e, before, why(e, before, cause, moved));
     si_execution_set_plan(e);
     si_execution_move(e, SI_SCHEDULED, actor, cause);
     return true;
@@ -461,7 +467,7 @@ si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *
     bool placed;
 
     remember(e, &before);
-    placed = plan_again(job, e, &before, actor, cause, "its place is not there any more", now);
+    placed = plan_again(job, e, &before, actor, cause, false, now);
     if (job->has_dependants && !e->is_draft && (placed || e->planned_end != planned_end))
         si_dependants_follow(e, actor, now);
     return placed;
@@ -470,7 +476,7 @@ si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *
 bool
 si_admit_lifted(const SiJob *job, SiExecution *e, const SiPlan *before, const char *actor, const char *cause, TimestampTz now)
 {
-    bool placed = plan_again(job, e, before, actor, cause, cause, now);
+    bool placed = plan_again(job, e, before, actor, cause, true, now);
 
     if (job->has_dependants && !e->is_draft)
         si_dependants_follow(e, actor, now);

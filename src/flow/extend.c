@@ -27,8 +27,11 @@ typedef struct Overrun
     SiNamespace namespace;
     SiClaim claim;
     SiExtension wanted;
-    int32 taken; /* slots */
-    int64 cost;  /* millicore-seconds held for them */
+    int32 taken;         /* slots */
+    SiHeldLimit *limits; /* what it holds of named limits, over the interval for which it holds them now */
+    int n_limits;
+    const char *scarce; /* the limit that was not free */
+    int64 cost;         /* millicore-seconds held for them */
     TimestampTz now;
 } Overrun;
 
@@ -42,10 +45,62 @@ open_overrun(SiExecution *e, TimestampTz now, Overrun *out)
         return false;
     if (!si_namespace_load(e->namespace_name, &out->namespace))
         elog(ERROR, "namespace \"%s\" of an execution is missing", e->namespace_name);
+    if (out->reservation.limited)
+        out->n_limits = si_reservation_limits(&e->reservation_id, &out->limits);
     step = out->namespace.step_usecs;
     out->wanted = si_extension(si_slot_ceil(out->reservation.ends_at, step), si_slot_floor(now, step),
                                si_slot_ceil(e->started_at + e->hard_minutes * USECS_PER_MINUTE, step), step);
     return out->wanted.n > 0;
+}
+
+/* Takes the limits over an interval, or nothing; whether they were free. */
+static bool
+take_limits(Overrun *o, TimestampTz from, TimestampTz until)
+{
+    for (int i = 0; i < o->n_limits; i++)
+        if (!si_limit_take(&o->limits[i].limit_id, o->limits[i].quantity, from, until, false))
+        {
+            o->scarce = o->limits[i].limit_name;
+            while (--i >= 0)
+                si_limit_give(&o->limits[i].limit_id, o->limits[i].quantity, from, until);
+            return false;
+        }
+    return true;
+}
+
+/*
+ * Holds the limits for as long as the reservation with what was taken, which begins anew after a gap; whether they are free. The
+ * slots of limits are not those of the namespace: what is held is given and taken as a whole.
+ */
+static bool
+hold_limits(Overrun *o)
+{
+    const SiReservation *r = &o->reservation;
+    int64 step = o->namespace.step_usecs;
+    TimestampTz from = o->taken > 0 && o->wanted.gap ? si_slot_time(o->wanted.first, step) : r->starts_at;
+    TimestampTz until = o->taken > 0 ? si_slot_time(o->wanted.first + o->taken, step) : r->ends_at;
+
+    for (int i = 0; i < o->n_limits; i++)
+        si_limit_give(&o->limits[i].limit_id, o->limits[i].quantity, o->limits[i].starts_at, o->limits[i].ends_at);
+    if (!take_limits(o, from, until))
+    {
+        for (int i = 0; i < o->n_limits; i++)
+            (void) si_limit_take(&o->limits[i].limit_id, o->limits[i].quantity, o->limits[i].starts_at, o->limits[i].ends_at, true);
+        return false;
+    }
+    for (int i = 0; i < o->n_limits; i++)
+    {
+        o->limits[i].starts_at = from;
+        o->limits[i].ends_at = until;
+    }
+    return true;
+}
+
+static void
+give_last(Overrun *o)
+{
+    o->taken--;
+    si_claim_give(&o->namespace, &o->claim, o->wanted.first + o->taken, 1);
 }
 
 /* Why no slot could be taken; NULL = some were. */
@@ -60,7 +115,11 @@ take(Overrun *o)
     while (o->taken < o->wanted.n && si_claim_take(&o->namespace, &o->claim, o->wanted.first + o->taken, 1, false))
         o->taken++;
     if (o->taken > 0)
-        return NULL;
+    {
+        while (o->taken > 0 && !hold_limits(o))
+            give_last(o);
+        return o->taken > 0 ? NULL : psprintf("limit \"%s\" is not free for it", o->scarce);
+    }
     return psprintf("namespace \"%s\" has no %s cores and %s GiB free for it", o->namespace.name,
                     si_quantity_text(r->cpu_millicores, 1000), si_quantity_text(r->memory_mib, 1024));
 }
@@ -83,8 +142,8 @@ pay(Overrun *o)
         missing = si_funds_hold(&funds, &payer, o->cost, o->now, o->now);
         if (missing == 0)
             return NULL;
-        o->taken--;
-        si_claim_give(&o->namespace, &o->claim, o->wanted.first + o->taken, 1);
+        give_last(o);
+        (void) hold_limits(o);
     }
     o->cost = 0;
     return psprintf("vCPU-hours do not cover it: %s are missing", si_hours_text(missing));
@@ -107,6 +166,11 @@ lengthen(Overrun *o)
     r->ends_at = si_slot_time(o->wanted.first + o->taken, step);
     si_book_expect(&r->reservation_id);
     si_reservation_move(&r->reservation_id, r->starts_at, r->ends_at);
+    for (int i = 0; i < o->n_limits; i++)
+    {
+        si_book_expect(&r->reservation_id);
+        si_reservation_limits_move(&r->reservation_id, &o->limits[i].limit_id, r->starts_at, r->ends_at);
+    }
     o->e->planned_end = r->ends_at;
     si_execution_set_plan(o->e);
     if (o->cost == 0)

@@ -21,6 +21,9 @@ typedef struct SiQueued
 /* Waiting executions of active jobs of active tenants; palloc'd. Returns how many. */
 extern int si_queued_waiting(SiQueued **out);
 
+/* Waiting executions with a place, of jobs or tenants that are not active; palloc'd. Returns how many. */
+extern int si_queued_idle(pg_uuid_t **out);
+
 /* Scheduled ones whose place is tentative and begins before an instant: the nearest SI_MOST_TENTATIVE. */
 #define SI_MOST_TENTATIVE 20000
 
