@@ -113,6 +113,8 @@ CREATE TEMPORARY TABLE probes AS SELECT * FROM (VALUES
         0.000001, false),
     (15, 'from_quantity', 'SELECT sparkingest.set_discount(''vcpu_hours'', ''daily'', ''%s''::numeric::int, 0.5)',
         'SELECT from_quantity FROM sparkingest.discounts', 1, 1000000, 1, false),
+    (19, 'value', 'SELECT sparkingest.set_priority(''probe'', ''%s''::numeric::int)', 'SELECT value FROM sparkingest.priorities WHERE name = ''probe''',
+        -1000, 1000, 1, false),
     (20, 'source_config.port', pg_temp.job('source_config', '"port": %s'),
         'SELECT (source_config ->> ''port'')::numeric FROM sparkingest.ingestion_jobs', 1, 65535, 1, false),
     (21, 'source_config.fetchsize', pg_temp.job('source_config', '"fetchsize": %s'),
