@@ -184,8 +184,7 @@ take_limits(Overrun *o)
         if (!si_limit_take(&o->held[i].limit_id, o->held[i].quantity, starts_at(o), ends_at(o), false))
         {
             o->n_taken = i;
-            return psprintf("limit \"%s\" has no %s free for it", o->held[i].limit_name ? o->held[i].limit_name : "(removed)",
-                            si_quantity_text(o->held[i].quantity, 1));
+            return psprintf("limit \"%s\" is not free for it", o->held[i].limit_name ? o->held[i].limit_name : "(removed)");
         }
     o->n_taken = o->n_held;
     return NULL;
