@@ -169,6 +169,7 @@ CREATE TABLE sparkingest.grants (
     rollover_left bigint NOT NULL DEFAULT 0 CHECK (rollover_left >= 0),
     rolled_from uuid,
     account_no integer CHECK (account_no >= 0),
+    lending_limit integer NOT NULL DEFAULT 0 CHECK (lending_limit >= 0 AND lending_limit::bigint * 4000 <= cpu_millicores),
     CHECK (starts_at <= ends_at),
     CHECK (held + spent <= granted),
     CHECK ((resource_type = 'dedicated_units') = (namespace IS NOT NULL)),
@@ -196,6 +197,7 @@ COMMENT ON COLUMN sparkingest.grants.priority IS 'Order of draw-down, lower firs
 COMMENT ON COLUMN sparkingest.grants.price IS 'What it costs, in the currency of its purchase: quantity, unit_price and discount, a partial period by its seconds; NULL = bought without a price';
 COMMENT ON COLUMN sparkingest.grants.rollover_left IS 'Millicore-seconds of it that may still go on into the next period when it is over and they were not used (M3)';
 COMMENT ON COLUMN sparkingest.grants.rolled_from IS 'Grant whose unused rest this one carries over (M3); NULL = bought';
+COMMENT ON COLUMN sparkingest.grants.lending_limit IS 'Units of it that others may borrow while idle, as bought (C10); 0 for vCPU-hours';
 COMMENT ON COLUMN sparkingest.grants.account_no IS 'Number of the account in the tenant''s part of the ledger, ascending in order of purchase; NULL for dedicated units';
 
 CREATE TABLE sparkingest.pools (
@@ -433,7 +435,7 @@ COMMENT ON COLUMN sparkingest.job_executions.posted_memory_mib IS 'Memory that t
 COMMENT ON COLUMN sparkingest.job_executions.tries IS 'Posts that failed for a transient reason';
 COMMENT ON COLUMN sparkingest.job_executions.next_try_at IS 'Not posted again before this';
 COMMENT ON COLUMN sparkingest.job_executions.last_error IS 'Last error of dispatch in words';
-COMMENT ON COLUMN sparkingest.job_executions.stop_requested_at IS 'When a stop was asked for; capacity stays held until the pods are gone (J6)';
+COMMENT ON COLUMN sparkingest.job_executions.stop_requested_at IS 'When a stop was asked for, or, where an owner takes its units back, is to begin: then it may lie ahead (C11). Capacity stays held until the pods are gone (J6)';
 COMMENT ON COLUMN sparkingest.job_executions.stop_cause IS 'State that the stop leads to';
 COMMENT ON COLUMN sparkingest.job_executions.stop_reason IS 'Why, in words';
 COMMENT ON COLUMN sparkingest.job_executions.exit_code IS 'Exit code of the driver';

@@ -58,7 +58,7 @@ wish_of(const SiJob *job, const SiExecution *e, TimestampTz not_before, Timestam
  * the reservation begins with the slot, and the need is longer by the part of it before the start.
  */
 static void
-ask(const SiJob *job, const SiExecution *e, const Wish *wish, const char *actor, TimestampTz now, SiPlacement *out)
+ask(const SiJob *job, const SiExecution *e, const Wish *wish, int32 not_of_pool, const char *actor, TimestampTz now, SiPlacement *out)
 {
     SiNamespace home;
     SiNeed need = {0};
@@ -73,6 +73,7 @@ ask(const SiJob *job, const SiExecution *e, const Wish *wish, const char *actor,
     need.draft_job = e->is_draft;
     need.last_step = job->on_no_capacity;
     need.actor = actor;
+    need.not_of_pool = not_of_pool;
     if (wish->start < si_slot_time(si_slot_floor(now, home.step_usecs) + 1, home.step_usecs))
     {
         /* The beginning of the hour is a beginning of a slot in every grid, and not after the present slot's. */
@@ -89,6 +90,7 @@ take_plan(SiExecution *e, const SiPlacement *placement, const Wish *wish)
     strlcpy(e->namespace_name, placement->namespace_name, sizeof(e->namespace_name));
     e->has_reservation = true;
     e->reservation_id = placement->reservation_id;
+    e->borrowed = placement->borrowed;
     e->draft_fallback = placement->draft_fallback;
     e->planned_start = Max(placement->starts_at, wish->start);
     e->planned_end = placement->ends_at;
@@ -220,7 +222,7 @@ si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExec
     if (out->is_draft)
         require_draft_size(job, out);
     wish = wish_of(job, out, admission->not_before, now, false);
-    ask(job, out, &wish, admission->actor, now, &placement);
+    ask(job, out, &wish, 0, admission->actor, now, &placement);
     if (!placement.placed)
     {
         /* Too little balance is a matter of means, not of room: nothing that the tenant owns could ever take the run. */
@@ -278,7 +280,7 @@ note_reason(SiExecution *e, const SiExecution *before)
 }
 
 bool
-si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
+si_admit_elsewhere(const SiJob *job, SiExecution *e, int32 not_of_pool, const char *actor, const char *cause, TimestampTz now)
 {
     const SiExecution before = *e;
     Wish wish = wish_of(job, e, SI_NO_TIME, now, true);
@@ -286,7 +288,7 @@ si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *
     int64 missing;
 
     Assert(e->state == SI_WAITING);
-    ask(job, e, &wish, actor, now, &placement);
+    ask(job, e, &wish, not_of_pool, actor, now, &placement);
     if (!placement.placed)
     {
         take_reason(e, &placement, &wish);
@@ -312,12 +314,24 @@ si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *
 }
 
 bool
-si_admit_anew(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
+si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
+{
+    return si_admit_elsewhere(job, e, 0, actor, cause, now);
+}
+
+void
+si_admission_withdraw(SiExecution *e, const char *actor, const char *cause, TimestampTz now)
 {
     si_admission_undo(e, now);
     e->waiting_reason = pstrdup(cause);
     si_execution_set_plan(e);
     si_execution_move(e, SI_WAITING, actor, cause);
+}
+
+bool
+si_admit_anew(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
+{
+    si_admission_withdraw(e, actor, cause, now);
     return si_admit_again(job, e, actor, cause, now);
 }
 

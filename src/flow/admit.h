@@ -30,13 +30,20 @@ extern bool si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz
 /* Tries again for a waiting execution, loaded and locked after its job. Whether it is scheduled now. */
 extern bool si_admit_again(const SiJob *job, SiExecution *execution, const char *actor, const char *cause, TimestampTz now);
 
+/* The same, but for an owner who takes its units back: neither from that pool, nor at the cost of who borrowed of its own. */
+extern bool si_admit_elsewhere(const SiJob *job, SiExecution *execution, int32 not_of_pool, const char *actor, const char *cause,
+                               TimestampTz now);
+
 /*
  * Gives back the reservation of a scheduled execution, in the struct and in the pool; writing the row and moving its
  * state is the caller's. What is held of the balance stays: the run is still to come.
  */
 extern void si_admission_undo(SiExecution *execution, TimestampTz now);
 
-/* Gives up the place of a scheduled execution, locked after its job, and looks for another. Whether there is one now. */
+/* Gives up the place of a scheduled execution, locked after its job: it waits. What is held of the balance stays. */
+extern void si_admission_withdraw(SiExecution *execution, const char *actor, const char *cause, TimestampTz now);
+
+/* The same, and looks for another. Whether there is one now. */
 extern bool si_admit_anew(const SiJob *job, SiExecution *execution, const char *actor, const char *cause, TimestampTz now);
 
 /*

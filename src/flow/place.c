@@ -11,7 +11,9 @@
 #include "domain/types.h"
 #include "flow/book.h"
 #include "flow/funds.h"
+#include "flow/load.h"
 #include "flow/place.h"
+#include "flow/reclaim.h"
 #include "pg/errors.h"
 #include "store/sql.h"
 
@@ -52,9 +54,19 @@ length_at(const Window *w, const SiNeed *need, int64 step, int64 start, Timestam
     return w->length;
 }
 
+/* As si_available_from, in what is free, or, unless that is NULL, in `free`. */
+static int64
+find_from(const SiPoolRef *pool, const SiClaim *claim, const SiSlots *free, int32 length, int64 earliest, int64 latest)
+{
+    if (free == NULL)
+        return si_available_from(pool, claim, length, earliest, latest);
+    return si_slots_find(free, claim->cpu_millicores, claim->memory_mib, length, earliest, latest);
+}
+
 /* First slot that fits, or SI_NO_SLOT, and how many slots it takes there. */
 static int64
-search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length)
+search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start,
+       const SiSlots *free, int32 *length)
 {
     int64 step = pool->namespace.step_usecs;
     Window w = window_of(need, step, now, latest_start);
@@ -66,15 +78,71 @@ search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, Timestam
     if (w.begun)
     {
         *length = length_at(&w, need, step, w.earliest, now);
-        start = si_available_from(pool, claim, *length, w.earliest, w.earliest);
+        start = find_from(pool, claim, free, *length, w.earliest, w.earliest);
         w.earliest++;
     }
     if (start == SI_NO_SLOT && w.earliest <= w.latest)
     {
         *length = w.length;
-        start = si_available_from(pool, claim, *length, w.earliest, w.latest);
+        start = find_from(pool, claim, free, *length, w.earliest, w.latest);
     }
     return start;
+}
+
+/* Whether an earlier start is found in what is free when those give way whose harm is at most this. */
+static bool
+is_earlier(const SiReclaim *reclaim, SiHarm most, const SiClaim *claim, const SiNeed *need, TimestampTz latest, int64 *start,
+           int32 *length)
+{
+    SiSlots free;
+    int32 its_length;
+    int64 found;
+
+    si_reclaim_free(reclaim, most, &free);
+    found = search(reclaim->pool, claim, need, reclaim->now, latest, &free, &its_length);
+    if (found == SI_NO_SLOT || (*start != SI_NO_SLOT && found >= *start))
+        return false;
+    *start = found;
+    *length = its_length;
+    return true;
+}
+
+/*
+ * Looks whether an owner would start earlier than it finds room when it takes back what it lent (C11); of equally good starts
+ * the one that harms least counts. `start` and `length` follow.
+ */
+static bool
+would_reclaim(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest,
+              SiReclaim *reclaim, int64 *start, int32 *length)
+{
+    Window w = window_of(need, pool->namespace.step_usecs, now, latest);
+    bool earlier;
+
+    if (pool->namespace.purpose != SI_NS_DEDICATED || pool->borrower || need->not_of_pool != 0 || claim->n_accounts == 0 ||
+        w.over || *start == w.earliest)
+        return false;
+    /* No use looking behind the start that there is. */
+    if (*start != SI_NO_SLOT)
+        w.latest = Min(w.latest, *start);
+    if (!si_reclaim_look(reclaim, pool, w.earliest, (int32) (w.latest - w.earliest + w.length + 1), now))
+        return false;
+    earlier = is_earlier(reclaim, SI_HARM_BORROWED, claim, need, latest, start, length);
+    return is_earlier(reclaim, SI_HARM_RUNNING, claim, need, latest, start, length) || earlier;
+}
+
+/* First slot for which there is room, for owners also that which they have back; SI_NO_SLOT = none. */
+static int64
+make_room(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest,
+          SiReclaim *reclaim, int32 *length)
+{
+    for (;;)
+    {
+        int64 start = search(pool, claim, need, now, latest, NULL, length);
+
+        if (!would_reclaim(pool, claim, need, now, latest, reclaim, &start, length) ||
+            si_reclaim_make_room(reclaim, start, *length, claim->cpu_millicores, claim->memory_mib))
+            return start;
+    }
 }
 
 int64
@@ -112,41 +180,68 @@ pay(const Price *cost, SiReservation *reservation, TimestampTz now, SiPlacement 
     return true;
 }
 
-/* Tries one namespace; fills out when it takes a place. */
-static bool
-take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bool fallback, SiPlacement *out)
+/* One step of the spillover order: a namespace, or, to borrow in it, the pools of all who lend there. */
+typedef struct Candidate
 {
-    TimestampTz latest = need->not_before + need->window_usecs;
+    SiPoolRef *pools;
+    int n;
+    bool fallback;
+    bool costs; /* vCPU-hours */
+} Candidate;
+
+/* The pool where the need starts first, of equal ones the first; NULL = it fits nowhere. */
+static const SiPoolRef *
+first_fit(const Candidate *candidate, const SiNeed *need, TimestampTz now, TimestampTz latest, SiReclaim *reclaim, SiClaim *claim,
+          int64 *start, int32 *length)
+{
+    const SiPoolRef *best = NULL;
+
+    *start = SI_NO_SLOT;
+    for (int i = 0; i < candidate->n; i++)
+    {
+        const SiPoolRef *pool = &candidate->pools[i];
+        SiClaim its_claim;
+        int32 its_length;
+        int64 its_start;
+
+        si_claim_for(pool, need->cpu_millicores, need->memory_mib, &its_claim);
+        its_start = make_room(pool, &its_claim, need, now, latest, reclaim, &its_length);
+        if (its_start == SI_NO_SLOT || (best && its_start >= *start))
+            continue;
+        best = pool;
+        *claim = its_claim;
+        *start = its_start;
+        *length = its_length;
+    }
+    return best;
+}
+
+/* Takes slots of one pool and writes the reservation; false = what pays for it is not enough. */
+static bool
+reserve(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, const Price *cost, int64 start, int32 length,
+        TimestampTz now, bool fallback, SiPlacement *out)
+{
     int64 step = pool->namespace.step_usecs;
     SiReservation reservation = {{{0}}};
-    SiClaim claim;
-    int32 length;
-    int64 start;
 
-    si_claim_make(&pool->namespace, pool->tenant_id, need->cpu_millicores, need->memory_mib, &claim);
-    /* Who finds a place and loses it to another looks again: check and take are one step (C3). */
-    do
-    {
-        start = search(pool, &claim, need, now, latest, &length);
-        if (start == SI_NO_SLOT)
-            return false;
-    } while (!si_claim_take(&pool->namespace, &claim, start, length, false));
-
-    reservation.reservation_id = si_uuid_new();
-    reservation.pool_id = claim.accounts[0].pool_id;
+    reservation.reservation_id = need->revives ? *need->revives : si_uuid_new();
+    reservation.pool_id = claim->accounts[0].pool_id;
     strlcpy(reservation.namespace_name, pool->namespace.name, sizeof(reservation.namespace_name));
     reservation.tenant_id = need->tenant_id;
     reservation.cpu_millicores = need->cpu_millicores;
     reservation.memory_mib = need->memory_mib;
     reservation.starts_at = si_slot_time(start, step);
     reservation.ends_at = si_slot_time(start + length, step);
+    reservation.borrowed = pool->borrower != NULL;
     reservation.draft_fallback = fallback;
     if (need->pays && cost->amount > 0 && !pay(cost, &reservation, now, out))
-    {
-        si_claim_give(&pool->namespace, &claim, start, length);
         return false;
+    if (need->revives)
+    {
+        si_book_expect(&reservation.reservation_id);
+        si_reservation_revive(&reservation);
     }
-    if (!si_reservation_append(&reservation, need->actor, now))
+    else if (!si_reservation_append(&reservation, need->actor, now))
     {
         si_book_expect(&reservation.reservation_id);
         si_reservation_insert(&reservation, need->actor, now);
@@ -158,42 +253,92 @@ take(SiPoolRef *pool, const SiNeed *need, const Price *cost, TimestampTz now, bo
     out->purpose = pool->namespace.purpose;
     out->starts_at = reservation.starts_at;
     out->ends_at = reservation.ends_at;
+    out->borrowed = reservation.borrowed;
     out->draft_fallback = fallback;
     return true;
+}
+
+/* Tries one step of the order; fills out when it takes a place. */
+static bool
+take(const Candidate *candidate, const SiNeed *need, const Price *cost, TimestampTz now, SiPlacement *out)
+{
+    TimestampTz latest = need->not_before + need->window_usecs;
+    SiReclaim reclaim = {0};
+    const SiPoolRef *pool;
+    SiClaim claim;
+    int32 length;
+    int64 start;
+    bool taken = false;
+
+    /* Who finds a place and loses it to another looks again: check and take are one step (C3). */
+    do
+        pool = first_fit(candidate, need, now, latest, &reclaim, &claim, &start, &length);
+    while (pool && !si_claim_take(&pool->namespace, &claim, start, length, false));
+
+    if (pool)
+    {
+        taken = reserve(pool, &claim, need, cost, start, length, now, candidate->fallback, out);
+        if (!taken)
+            si_claim_give(&pool->namespace, &claim, start, length);
+    }
+    si_reclaim_settle(&reclaim);
+    return taken;
 }
 
 TimestampTz
 si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now)
 {
+    TimestampTz latest = need->not_before + need->window_usecs;
+    SiReclaim reclaim = {0};
     SiClaim claim;
     int32 length;
     int64 start;
 
-    si_claim_make(&pool->namespace, pool->tenant_id, need->cpu_millicores, need->memory_mib, &claim);
-    start = search(pool, &claim, need, now, need->not_before + need->window_usecs, &length);
+    si_claim_for(pool, need->cpu_millicores, need->memory_mib, &claim);
+    start = search(pool, &claim, need, now, latest, NULL, &length);
+    (void) would_reclaim(pool, &claim, need, now, latest, &reclaim, &start, &length);
     return start == SI_NO_SLOT ? SI_NO_TIME : si_slot_time(start, pool->namespace.step_usecs);
+}
+
+/* Those who lend in a namespace while the need may run, but for the pool in which it made room. */
+static void
+find_lenders(const SiNeed *need, const SiNamespace *namespace, Candidate *out)
+{
+    pg_uuid_t *lenders;
+    int n = si_lenders(namespace->name, &need->tenant_id, need->not_before,
+                       need->not_before + need->window_usecs + need->duration_usecs, &lenders);
+
+    out->pools = palloc((n + 1) * sizeof(SiPoolRef));
+    for (int i = 0; i < n; i++)
+        if (need->not_of_pool == 0 || si_pool_find(namespace->name, &lenders[i]) != need->not_of_pool)
+            out->pools[out->n++] = (SiPoolRef){*namespace, &lenders[i], &need->tenant_id};
+}
+
+static void
+one_namespace(const SiNeed *need, const SiNamespace *namespace, bool fallback, Candidate *out)
+{
+    *out = (Candidate){palloc(sizeof(SiPoolRef)), 1, fallback, namespace->purpose == SI_NS_SHARED || fallback};
+    out->pools[0] = (SiPoolRef){*namespace, &need->tenant_id};
 }
 
 /* Collects the namespaces of the spillover order, or the one asked for. */
 static int
-candidates(const SiNeed *need, SiPoolRef **out, bool **fallback, bool **costs)
+candidates(const SiNeed *need, Candidate **out)
 {
-    SiStep steps[4];
+    SiStep steps[SI_MAX_STEPS];
     SiNamespace *namespaces;
     int n_steps;
     int n = 0;
 
     if (need->namespace_name != NULL)
     {
-        *out = palloc0(sizeof(SiPoolRef));
-        *fallback = palloc0(sizeof(bool));
-        *costs = palloc0(sizeof(bool));
-        if (!si_namespace_load(need->namespace_name, &(*out)[0].namespace))
+        SiNamespace namespace;
+
+        if (!si_namespace_load(need->namespace_name, &namespace))
             ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                             errmsg("namespace \"%s\" does not exist", need->namespace_name)));
-        (*out)[0].tenant_id = &need->tenant_id;
-        (*fallback)[0] = (*out)[0].namespace.purpose == SI_NS_DRAFT && !need->draft_job;
-        (*costs)[0] = (*out)[0].namespace.purpose == SI_NS_SHARED || (*fallback)[0];
+        *out = palloc(sizeof(Candidate));
+        one_namespace(need, &namespace, namespace.purpose == SI_NS_DRAFT && !need->draft_job, *out);
         return 1;
     }
 
@@ -203,16 +348,21 @@ candidates(const SiNeed *need, SiPoolRef **out, bool **fallback, bool **costs)
     for (int s = 0; s < n_steps; s++)
     {
         int found = si_namespaces_of(steps[s].purpose, &namespaces);
-        int total = n + found;
 
-        *out = *out ? repalloc(*out, (total + 1) * sizeof(SiPoolRef)) : palloc((total + 1) * sizeof(SiPoolRef));
-        *fallback = n ? repalloc(*fallback, (total + 1) * sizeof(bool)) : palloc((total + 1) * sizeof(bool));
-        *costs = n ? repalloc(*costs, (total + 1) * sizeof(bool)) : palloc((total + 1) * sizeof(bool));
-        for (int i = 0; i < found; i++, n++)
+        *out = *out ? repalloc(*out, (n + found + 1) * sizeof(Candidate)) : palloc((n + found + 1) * sizeof(Candidate));
+        for (int i = 0; i < found; i++)
         {
-            (*out)[n] = (SiPoolRef){namespaces[i], &need->tenant_id};
-            (*fallback)[n] = steps[s].fallback;
-            (*costs)[n] = steps[s].purpose == SI_NS_SHARED || steps[s].fallback;
+            Candidate *candidate = &(*out)[n];
+
+            if (steps[s].borrowed)
+            {
+                *candidate = (Candidate){.costs = true};
+                find_lenders(need, &namespaces[i], candidate);
+                n += candidate->n > 0;
+                continue;
+            }
+            one_namespace(need, &namespaces[i], steps[s].fallback, candidate);
+            n++;
         }
     }
     return n;
@@ -233,16 +383,17 @@ no_fit_reason(const SiNeed *need, const char *tried, bool lacks_balance, bool an
                     tried, lacks_balance ? "; vCPU-hours do not cover the run elsewhere" : "");
 }
 
-/* Whether the tenant has units there in any slot of the window: else the namespace is not to be blamed. */
+/* Whether there are units for the tenant in any slot of the window: else the namespace is not to be blamed. */
 static bool
-has_supply(const SiPoolRef *pool, const SiNeed *need)
+has_supply(const Candidate *candidate, const SiNeed *need)
 {
+    const SiPoolRef *pool = &candidate->pools[0];
     int64 step = pool->namespace.step_usecs;
     int64 end = si_slot_ceil(need->not_before + need->window_usecs + need->duration_usecs, step);
     SiSlots total;
     SiSlots allocated;
 
-    if (pool->namespace.purpose != SI_NS_DEDICATED)
+    if (pool->namespace.purpose != SI_NS_DEDICATED || pool->borrower)
         return true;
     for (int64 slot = si_slot_floor(need->not_before, step); slot < end; slot += total.n)
     {
@@ -271,12 +422,28 @@ is_covered(const SiNamespace *namespace, const SiNeed *need, TimestampTz now, Pr
     return false;
 }
 
+/* First start beyond the window in any of these pools, looking as far as the horizon; SI_NO_TIME = none. */
+static TimestampTz
+start_later(const Candidate *candidate, const SiNeed *need, TimestampTz now)
+{
+    TimestampTz earliest = SI_NO_TIME;
+    SiNeed later = *need;
+
+    later.not_before += need->window_usecs;
+    later.window_usecs = si_horizon(now) - later.not_before;
+    for (int i = 0; i < candidate->n && later.window_usecs >= 0; i++)
+    {
+        TimestampTz start = si_earliest_start(&candidate->pools[i], &later, now);
+
+        earliest = Min(earliest, start);
+    }
+    return earliest;
+}
+
 void
 si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
 {
-    SiPoolRef *pools;
-    bool *fallback;
-    bool *costs;
+    Candidate *tries;
     StringInfoData tried;
     bool *open_to;
     int n;
@@ -287,38 +454,26 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
     si_ledger_require();
     si_ledger_begin();
     initStringInfo(&tried);
-    n = candidates(need, &pools, &fallback, &costs);
+    n = candidates(need, &tries);
     open_to = palloc0((n + 1) * sizeof(bool));
     for (int i = 0; i < n; i++)
     {
+        const SiPoolRef *pool = &tries[i].pools[0];
         Price cost = {0};
 
-        if (costs[i] && !is_covered(&pools[i].namespace, need, now, &cost, out))
+        if (tries[i].costs && !is_covered(&pool->namespace, need, now, &cost, out))
             continue;
         open_to[i] = true;
-        if (take(&pools[i], need, &cost, now, fallback[i], out))
+        if (take(&tries[i], need, &cost, now, out))
             return;
-        if (has_supply(&pools[i], need))
-            appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", pools[i].namespace.name);
+        if (has_supply(&tries[i], need))
+            appendStringInfo(&tried, "%s%s%s", tried.len ? ", " : "", pool->borrower ? "units lent in " : "", pool->namespace.name);
     }
 
-    /* No fit: say when there will be one, looking as far as the horizon. */
+    /* No fit: say when there will be one. */
     for (int i = 0; i < n; i++)
-    {
-        SiNeed later = *need;
-        TimestampTz start;
-
-        if (!open_to[i] || fallback[i])
-            continue;
-        /* In the window there was nothing. */
-        later.not_before += need->window_usecs;
-        later.window_usecs = si_horizon(now) - later.not_before;
-        if (later.window_usecs < 0)
-            continue;
-        start = si_earliest_start(&pools[i], &later, now);
-        if (start < out->earliest)
-            out->earliest = start;
-    }
+        if (open_to[i] && !tries[i].fallback)
+            out->earliest = Min(out->earliest, start_later(&tries[i], need, now));
     out->reason = no_fit_reason(need, tried.data, out->lacks_balance, tried.len > 0);
 }
 
@@ -333,7 +488,7 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
 {
     int64 step;
     SiNeed need = {0};
-    SiPoolRef pool;
+    SiPoolRef pool = {{{0}}};
     SiClaim claim;
     int64 start;
     int32 length;
@@ -343,11 +498,7 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     si_ledger_begin();
     if (!si_namespace_load(reservation->namespace_name, &pool.namespace))
         elog(ERROR, "namespace \"%s\" of a reservation is missing", reservation->namespace_name);
-    pool.tenant_id = &reservation->tenant_id;
     step = pool.namespace.step_usecs;
-    need.tenant_id = reservation->tenant_id;
-    need.cpu_millicores = reservation->cpu_millicores;
-    need.memory_mib = reservation->memory_mib;
     need.duration_usecs = reservation->ends_at - reservation->starts_at;
     need.not_before = starts_at;
     need.same_length = true;
@@ -355,9 +506,10 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     /* Its old slots count as free (C5). */
     first = si_slot_floor(reservation->starts_at, step);
     length = (int32) (si_slot_ceil(reservation->ends_at, step) - first);
-    si_claim_make(&pool.namespace, pool.tenant_id, need.cpu_millicores, need.memory_mib, &claim);
+    if (!si_claim_of(reservation, &pool.namespace, &claim))
+        elog(ERROR, "reservation \"%s\" is in another pool than it says", si_uuid_text(&reservation->reservation_id));
     si_claim_give(&pool.namespace, &claim, first, length);
-    start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), &length);
+    start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), NULL, &length);
     if (start == SI_NO_SLOT || !si_claim_take(&pool.namespace, &claim, start, length, false))
         return false;
     reservation->starts_at = si_slot_time(start, step);

@@ -21,6 +21,8 @@ typedef struct SiNeed
     bool same_length;           /* a reservation that moves: a late start in the present slot takes no slot more */
     SiOnNoCapacity last_step;
     const char *actor;
+    int32 not_of_pool;        /* made room in this pool: borrows nothing there, and takes nothing back itself; 0 = did not */
+    const pg_uuid_t *revives; /* a released reservation that gets the place; NULL = a new one does */
 } SiNeed;
 
 typedef struct SiPlacement
@@ -40,12 +42,12 @@ typedef struct SiPlacement
 } SiPlacement;
 
 /*
- * Finds the earliest fit and takes it; locks the pool that it takes from until the end of the transaction. Never raises
- * for "no fit". Raises SI005 when not_before is beyond the horizon, 42704 for an unknown namespace.
+ * Finds the earliest fit and takes it; an owner has units that it lent back for it (reclaim.h). Never raises for "no fit".
+ * Raises SI005 when not_before is beyond the horizon, 42704 for an unknown namespace.
  */
 extern void si_place(const SiNeed *need, TimestampTz now, SiPlacement *out);
 
-/* Earliest start of a need in one pool, or SI_NO_TIME. Takes nothing, locks nothing. */
+/* Earliest start of a need in one pool, for an owner with what it would have back; or SI_NO_TIME. Takes nothing, locks nothing. */
 extern TimestampTz si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now);
 
 /* Releases; whether it was active. Others see the capacity when this commits (C5). */

@@ -43,23 +43,25 @@ si_retry(const SiJob *job, const SiExecution *e, const char *actor, TimestampTz 
 {
     SiAdmission admission = {.scheduled_for = e->scheduled_for, .started_by = e->started_by, .actor = actor};
     SiOptions options;
+    bool preempted = e->state == SI_PREEMPTED; /* not for anything that it did: it is tried again at once, uncounted (C11) */
     SiExecution next;
     int failed;
     int64 backoff;
 
     si_options_read(job, &options);
-    if (e->is_draft || options.max_attempts < 2 || job->draft || job->version != e->job_version ||
-        job->status != SI_JOB_ACTIVE || !job->tenant_active || !may_pass(e))
+    if (e->is_draft || job->draft || job->version != e->job_version || job->status != SI_JOB_ACTIVE || !job->tenant_active ||
+        !(preempted || (options.max_attempts >= 2 && may_pass(e))))
         return false;
     failed = si_executions_failed(&job->job_id, e->scheduled_for);
-    if (failed >= options.max_attempts)
+    if (!preempted && failed >= options.max_attempts)
         return false;
-    backoff = USECS_PER_MINUTE << (failed - 1);
+    backoff = preempted ? 0 : USECS_PER_MINUTE << (failed - 1);
     admission.not_before = now + backoff + (int64) (pg_prng_double(&pg_global_prng_state) * backoff / 4);
     admission.attempt = e->attempt + 1;
     admission.run_id = &e->run_id;
-    admission.cause = psprintf("attempt %d of %d after %s", failed + 1, options.max_attempts,
-                               e->error_class ? e->error_class : si_state_name(e->state));
+    admission.cause = preempted ? pstrdup("the run before made room for the owner of the units that it had borrowed")
+                                : psprintf("attempt %d of %d after %s", failed + 1, options.max_attempts,
+                                           e->error_class ? e->error_class : si_state_name(e->state));
     /* What an earlier attempt was given more of, it keeps. */
     admission.memory_mib =
         e->error_class != NULL && strcmp(e->error_class, "out_of_memory") == 0 ? raised_memory(e) : e->memory_mib;

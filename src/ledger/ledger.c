@@ -115,15 +115,15 @@ locks_of(const SiClaim *claim)
     for (int i = 0; i < claim->n_accounts; i++)
     {
         LWLock *lock = si_ledger_lock(&claim->accounts[i]);
+        int at = locks.n;
 
-        if (locks.n == 1 && locks.lock[0] == lock)
+        while (at > 0 && locks.lock[at - 1] > lock)
+            at--;
+        if (at > 0 && locks.lock[at - 1] == lock)
             continue;
-        locks.lock[locks.n++] = lock;
-        if (locks.n == 2 && locks.lock[0] > locks.lock[1])
-        {
-            locks.lock[1] = locks.lock[0];
-            locks.lock[0] = lock;
-        }
+        memmove(&locks.lock[at + 1], &locks.lock[at], sizeof(LWLock *) * (locks.n - at));
+        locks.lock[at] = lock;
+        locks.n++;
     }
     return locks;
 }
@@ -299,7 +299,7 @@ read_free(const SiClaim *claim, SiPosition *const *positions, int64 first, int32
     return DONE;
 }
 
-/* Accounts of which this transaction has nothing: no copies. Needs the locks. */
+/* One or two accounts of which this transaction has nothing: no copies. Needs the locks. */
 static Result
 feed_directly(const SiClaim *claim, SiFit *fit, int64 first, int32 n, SiFitState *state)
 {
@@ -339,7 +339,7 @@ si_ledger_find(const SiClaim *claim, int32 length, int64 earliest, int64 latest,
 {
     SiPosition *positions[SI_MAX_ACCOUNTS];
     Locks locks = locks_of(claim);
-    bool plain = true;
+    bool plain = claim->n_accounts <= 2;
     SiFitState state = SI_FIT_GOES_ON;
     Result result = DONE;
     int64 slot = earliest;

@@ -23,14 +23,14 @@
 /* Instead of a pool: the tenant's vCPU-hours. Its slots are account numbers of grants, CPU is millicore-seconds. */
 #define SI_FUNDS (-1)
 
-/* A pool, or, with a tenant, that tenant's share of a common pool; or a tenant's vCPU-hours. */
+/* A pool, or, with a tenant, that tenant's share of a common pool, or what it lends of its own; or a tenant's vCPU-hours. */
 typedef struct SiAccount
 {
     int32 pool_id;
     pg_uuid_t tenant_id; /* all zeros = the pool itself */
 } SiAccount;
 
-#define SI_MAX_ACCOUNTS 2 /* that one reservation counts in */
+#define SI_MAX_ACCOUNTS 3 /* that one reservation counts in */
 
 /* _PG_init. */
 extern void si_ledger_init(void);
