@@ -24,6 +24,7 @@ si_relief_effect_name(SiReliefEffect effect)
         [SI_RELIEF_MOVED] = "moved",
         [SI_RELIEF_WAITING] = "waiting",
         [SI_RELIEF_STOPPING] = "stopping",
+        [SI_RELIEF_RELEASED] = "released",
         [SI_RELIEF_OVER_COMMITTED] = "over_committed",
         [SI_RELIEF_KEEPS_HOLD] = "keeps_hold"};
 
@@ -167,7 +168,7 @@ move_borrower(Relief *relief, int i)
     else
         r->effect = si_reservation_load(&r->reservation.reservation_id, false, &displaced.reservation) && displaced.reservation.active
                         ? SI_RELIEF_MOVED
-                        : SI_RELIEF_WAITING;
+                        : SI_RELIEF_RELEASED;
     return true;
 }
 

@@ -13,6 +13,7 @@ typedef enum SiReliefEffect
     SI_RELIEF_MOVED,          /* has another place or time */
     SI_RELIEF_WAITING,        /* has none yet */
     SI_RELIEF_STOPPING,       /* has begun on borrowed units, and was told to end */
+    SI_RELIEF_RELEASED,       /* an application's, on borrowed units, for which there is no other place */
     SI_RELIEF_OVER_COMMITTED, /* cannot be moved: it runs, is held by its tenant, or is being changed by somebody */
     SI_RELIEF_KEEPS_HOLD      /* its place is not concerned, its vCPU-hours are: it keeps what it holds */
 } SiReliefEffect;
