@@ -37,6 +37,15 @@ read_free(SiReclaim *reclaim, int64 first, int32 n)
     si_slots_min(&reclaim->free, &others);
 }
 
+static bool
+is_busy(const SiReclaim *reclaim, const SiVictim *victim)
+{
+    for (int i = 0; i < reclaim->n_busy; i++)
+        if (si_uuid_equal(&reclaim->busy[i], &victim->reservation_id))
+            return true;
+    return false;
+}
+
 bool
 si_reclaim_look(SiReclaim *reclaim, const SiPoolRef *pool, int64 first, int32 n, TimestampTz now)
 {
@@ -54,7 +63,7 @@ si_reclaim_look(SiReclaim *reclaim, const SiPoolRef *pool, int64 first, int32 n,
     reclaim->victims = palloc((count + 1) * sizeof(SiVictim));
     reclaim->offers = palloc((count + 1) * sizeof(SiOffer));
     for (int i = 0; i < count; i++)
-        if (si_displace_offer(&found[i], step, now, &reclaim->offers[reclaim->n]))
+        if (!is_busy(reclaim, &found[i]) && si_displace_offer(&found[i], step, now, &reclaim->offers[reclaim->n]))
             reclaim->victims[reclaim->n++] = found[i];
     if (reclaim->n == 0)
         return false;
@@ -76,11 +85,12 @@ si_reclaim_free(const SiReclaim *reclaim, SiHarm most, SiSlots *out)
 }
 
 static void
-leave_out(SiReclaim *reclaim, int i)
+leave_out(SiReclaim *reclaim, const SiVictim *victim)
 {
-    reclaim->n--;
-    memmove(&reclaim->victims[i], &reclaim->victims[i + 1], sizeof(SiVictim) * (reclaim->n - i));
-    memmove(&reclaim->offers[i], &reclaim->offers[i + 1], sizeof(SiOffer) * (reclaim->n - i));
+    Size size = (reclaim->n_busy + 1) * sizeof(pg_uuid_t);
+
+    reclaim->busy = reclaim->busy ? repalloc(reclaim->busy, size) : palloc(size);
+    reclaim->busy[reclaim->n_busy++] = victim->reservation_id;
 }
 
 /* Locks those who are chosen and leaves out who is not free; whether all are. */
@@ -102,7 +112,7 @@ lock_chosen(SiReclaim *reclaim, SiDisplaced **locked, int *n)
             locked[(*n)++] = d;
         else
         {
-            leave_out(reclaim, i);
+            leave_out(reclaim, &reclaim->victims[i]);
             all = false;
         }
     }

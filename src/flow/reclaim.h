@@ -20,6 +20,8 @@ typedef struct SiReclaim
     SiVictim *victims; /* who could give way */
     SiOffer *offers;   /* and what is free then */
     int n;
+    pg_uuid_t *busy; /* reservations that somebody is at: they stay */
+    int n_busy;
     SiDisplaced **displaced; /* who gave way */
     int n_displaced;
 } SiReclaim;
