@@ -75,7 +75,8 @@ si_guc_init(void)
                              "The Spark operator starts 2 to 2.5 a second at best.",
                              &si_guc_dispatch_rate, 2.0, 0.01, 1000.0, PGC_SIGHUP, 0, NULL, NULL, NULL);
     DefineCustomIntVariable("sparkingest.event_days",
-                            "How long events are kept, in days.", "0: for ever. Older ones are removed by maintain().",
+                            "How long events are kept, in days.",
+                            "0: for ever. maintain() drops a month of events when all of it is older; so some are kept a month longer.",
                             &si_guc_event_days, 0, 0, 36500, PGC_SUSET, 0, NULL, NULL, NULL);
     DefineCustomIntVariable("sparkingest.history_months",
                             "How long rows of resource_consumption are kept, in whole months after theirs.",

@@ -453,34 +453,38 @@ COMMENT ON COLUMN sparkingest.job_executions.charged IS 'Millicore-seconds charg
 COMMENT ON COLUMN sparkingest.job_executions.created_at IS 'When it was admitted';
 
 CREATE TABLE sparkingest.balance_entries (
-    entry_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    entry_id bigint GENERATED ALWAYS AS IDENTITY (CACHE 32) PRIMARY KEY,
     at timestamptz NOT NULL,
     tenant_id uuid NOT NULL,
     grant_id uuid NOT NULL,
     execution_id uuid,
     reservation_id uuid,
-    entry_type text NOT NULL CHECK (entry_type IN ('grant', 'hold', 'release', 'charge', 'lapse')),
-    amount bigint NOT NULL CHECK (amount > 0),
+    entry_type text NOT NULL CHECK (entry_type IN ('grant', 'hold', 'release', 'charge', 'lapse', 'terms')),
+    amount bigint NOT NULL,
+    terms text,
     chain_no bigint,
     chain_hash bytea,
-    CHECK (pg_catalog.num_nonnulls(execution_id, reservation_id) = CASE WHEN entry_type IN ('grant', 'lapse') THEN 0 ELSE 1 END),
+    CHECK (CASE entry_type WHEN 'terms' THEN amount = 0 ELSE amount > 0 END),
+    CHECK ((terms IS NOT NULL) = (entry_type IN ('grant', 'terms'))),
+    CHECK (pg_catalog.num_nonnulls(execution_id, reservation_id) = CASE WHEN entry_type IN ('grant', 'lapse', 'terms') THEN 0 ELSE 1 END),
     CHECK ((chain_no IS NULL) = (chain_hash IS NULL))
 );
 CREATE INDEX ON sparkingest.balance_entries (execution_id) WHERE execution_id IS NOT NULL;
 CREATE INDEX ON sparkingest.balance_entries (reservation_id) WHERE reservation_id IS NOT NULL;
 CREATE INDEX unsealed_entries ON sparkingest.balance_entries (grant_id) WHERE chain_no IS NULL;
 CREATE UNIQUE INDEX ON sparkingest.balance_entries (tenant_id, chain_no) WHERE chain_no IS NOT NULL;
-COMMENT ON TABLE sparkingest.balance_entries IS 'Every movement of vCPU-hours between two accounts, one line per grant touched (M5). Rows are only added; maintain() seals them: gives each its place in the tenant''s hash chain and counts it in grants';
+COMMENT ON TABLE sparkingest.balance_entries IS 'Every movement of vCPU-hours between two accounts, one line per grant touched (M5), and the terms of every grant. Rows are only added; maintain() seals them: gives each its place in the tenant''s hash chain and counts it in grants';
 COMMENT ON COLUMN sparkingest.balance_entries.entry_id IS 'Identifier; roughly the order of writing';
 COMMENT ON COLUMN sparkingest.balance_entries.at IS 'When';
 COMMENT ON COLUMN sparkingest.balance_entries.tenant_id IS 'Tenant';
 COMMENT ON COLUMN sparkingest.balance_entries.grant_id IS 'Grant touched';
-COMMENT ON COLUMN sparkingest.balance_entries.execution_id IS 'Execution that caused it; NULL for grant and lapse, and for what an application reserved';
+COMMENT ON COLUMN sparkingest.balance_entries.execution_id IS 'Execution that caused it; NULL for grant, lapse and terms, and for what an application reserved';
 COMMENT ON COLUMN sparkingest.balance_entries.reservation_id IS 'Application''s reservation that caused it; else NULL';
-COMMENT ON COLUMN sparkingest.balance_entries.entry_type IS 'grant: supply to available; hold: available to held; release: held to available; charge: held to spent; lapse: available to supply';
-COMMENT ON COLUMN sparkingest.balance_entries.amount IS 'Millicore-seconds, positive';
+COMMENT ON COLUMN sparkingest.balance_entries.entry_type IS 'grant: supply to available; hold: available to held; release: held to available; charge: held to spent; lapse: available to supply; terms: moves nothing';
+COMMENT ON COLUMN sparkingest.balance_entries.amount IS 'Millicore-seconds, positive; 0 for terms';
+COMMENT ON COLUMN sparkingest.balance_entries.terms IS 'Of grant and terms: what the grant is from then on, purchase_id|resource_type|namespace|starts_at|ends_at|cpu_millicores|memory_mib|priority|price|rollover_left|rolled_from|account_no|lending_limit, with times in microseconds since 1970 and nothing for NULL';
 COMMENT ON COLUMN sparkingest.balance_entries.chain_no IS 'Place in the tenant''s chain, from 1 without gaps; NULL until it is sealed';
-COMMENT ON COLUMN sparkingest.balance_entries.chain_hash IS 'SHA-256 of the hash before (32 zero bytes before the first) and the text chain_no|tenant_id|at|grant_id|execution_id|reservation_id|entry_type|amount, with at in microseconds since 1970 and nothing for NULL';
+COMMENT ON COLUMN sparkingest.balance_entries.chain_hash IS 'SHA-256 of the hash before (32 zero bytes before the first) and the text chain_no|tenant_id|at|grant_id|execution_id|reservation_id|entry_type|amount, with at in microseconds since 1970 and nothing for NULL; then | and the terms, if it has any';
 
 CREATE TABLE sparkingest.balance_chains (
     tenant_id uuid PRIMARY KEY,
@@ -558,8 +562,10 @@ COMMENT ON COLUMN sparkingest.estimation_observations.peak_memory_mib IS 'Peak m
 COMMENT ON COLUMN sparkingest.estimation_observations.cpu_seconds IS 'CPU used, seconds';
 COMMENT ON COLUMN sparkingest.estimation_observations.observed_at IS 'When the run ended';
 
+-- By month as well. Numbers of transactions follow each other as time does, or nearly: where a reader goes on, the index of a month
+-- that is over has nothing for it.
 CREATE TABLE sparkingest.events (
-    event_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    event_id bigint GENERATED ALWAYS AS IDENTITY,
     at timestamptz NOT NULL,
     event_type text NOT NULL,
     tenant_id uuid,
@@ -570,13 +576,15 @@ CREATE TABLE sparkingest.events (
     before jsonb,
     after jsonb,
     xact xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id()
-);
-CREATE INDEX ON sparkingest.events (xact, event_id);
-CREATE INDEX ON sparkingest.events (tenant_id, xact, event_id);
-CREATE INDEX ON sparkingest.events USING brin (at);
-CREATE INDEX ON sparkingest.events (execution_id, event_id);
-CREATE INDEX ON sparkingest.events (job_id, event_id);
-COMMENT ON TABLE sparkingest.events IS 'What happened, who did it and why; written in the transaction that did it (J5, S5)';
+) PARTITION BY RANGE (at);
+CREATE TABLE sparkingest.events_rest PARTITION OF sparkingest.events DEFAULT;
+ALTER TABLE sparkingest.events_rest ADD PRIMARY KEY (event_id);
+CREATE INDEX ON sparkingest.events_rest (xact, event_id);
+CREATE INDEX ON sparkingest.events_rest (tenant_id, xact, event_id);
+CREATE INDEX ON sparkingest.events_rest (execution_id, event_id);
+CREATE INDEX ON sparkingest.events_rest (job_id, event_id);
+COMMENT ON TABLE sparkingest.events_rest IS 'Events of months that have no partition: maintain() makes one and moves them';
+COMMENT ON TABLE sparkingest.events IS 'What happened, who did it and why, by month (UTC); written in the transaction that did it (J5, S5)';
 COMMENT ON COLUMN sparkingest.events.event_id IS 'Order of writing; numbers may be missing, and lower ones may be committed later: readers that poll ask events_after()';
 COMMENT ON COLUMN sparkingest.events.at IS 'When, by the product''s clock';
 COMMENT ON COLUMN sparkingest.events.event_type IS 'noun.verb, e.g. execution.state, job.promoted, purchase.created, fire.skipped';
@@ -653,7 +661,7 @@ SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_entries', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_chains', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_consumption_rest', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.estimation_observations', '');
-SELECT pg_catalog.pg_extension_config_dump('sparkingest.events', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.events_rest', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.idempotency_keys', '');
 -- Numbers go on after a restore.
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_entries_entry_id_seq', '');

@@ -38,7 +38,7 @@ CREATE TABLE sparkingest.history_dropped (
     table_name text PRIMARY KEY,
     dropped_before timestamptz NOT NULL
 );
-COMMENT ON TABLE sparkingest.history_dropped IS 'How far back history goes (sparkingest.history_months): sums of what was before stay as they are';
+COMMENT ON TABLE sparkingest.history_dropped IS 'How far back history goes (sparkingest.history_months, sparkingest.event_days): sums of what was before stay as they are';
 COMMENT ON COLUMN sparkingest.history_dropped.table_name IS 'Partitioned table';
 COMMENT ON COLUMN sparkingest.history_dropped.dropped_before IS 'Rows before were dropped';
 

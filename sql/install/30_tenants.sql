@@ -54,10 +54,10 @@ COMMENT ON FUNCTION sparkingest.set_discount IS
 CREATE FUNCTION sparkingest.usage(tenant_id uuid, at timestamptz DEFAULT sparkingest.clock())
 RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_usage';
 COMMENT ON FUNCTION sparkingest.usage IS
-'What the tenant bought, uses and has left at an instant: {tenant_id, at, dedicated_units {units, cpu_cores, memory_gb, reserved_cpu_cores and reserved_memory_gb by itself, lent_cpu_cores and lent_memory_gb to others, usage_percent by itself}, vcpu_hours {granted, held, spent, available}, executions {scheduled, waiting, running}}. Raises 42704, 42501';
+'What the tenant bought, uses and has left at an instant: {tenant_id, at, dedicated_units {units, cpu_cores, memory_gb, reserved_cpu_cores and reserved_memory_gb by itself, lent_cpu_cores and lent_memory_gb to others, usage_percent by itself}, vcpu_hours {granted, held, spent, available}, executions {scheduled, waiting, running}}; vcpu_hours as balance(), executions now. Raises 42704, 42501';
 
 CREATE FUNCTION sparkingest.balance(tenant_id uuid, at timestamptz DEFAULT sparkingest.clock(),
     OUT purchase_id uuid, OUT grant_id uuid, OUT period tstzrange, OUT granted numeric, OUT available numeric, OUT held numeric, OUT spent numeric)
 RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_balance';
 COMMENT ON FUNCTION sparkingest.balance IS
-'vCPU-hours per grant whose period contains the instant, in draw-down order (M5); available + held + spent = granted (M4). Raises 42704, 42501';
+'vCPU-hours per grant whose period contains the instant, in draw-down order (M5); available + held + spent = granted (M4). Of an instant that is over (by more than a second), what the entries written up to then add up to; else as it is now. Raises 42704, 42501';

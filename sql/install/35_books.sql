@@ -24,4 +24,4 @@ COMMENT ON COLUMN sparkingest.grant_balances.available IS 'Millicore-seconds lef
 CREATE FUNCTION sparkingest.verify_books(OUT tenant_id uuid, OUT problem text, OUT detail text)
 RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_verify_books';
 COMMENT ON FUNCTION sparkingest.verify_books IS
-'Whether the books of vCPU-hours are whole; no row = they are. Looks at every tenant''s hash chain (an entry that was changed, added, removed or put elsewhere after it was sealed), at grants, executions and reservations against the entries, and at entries of nothing. Reads all entries. Operators only';
+'Whether the books of vCPU-hours are whole; no row = they are. Looks at every tenant''s hash chain (an entry that was changed, added, removed or put elsewhere after it was sealed), at entries that were changed before, at grants with all their terms, executions and reservations against the entries, and at entries of nothing. Reads all entries. Operators only';

@@ -8,7 +8,7 @@ COMMENT ON FUNCTION sparkingest.plan IS
 CREATE FUNCTION sparkingest.maintain()
 RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_maintain';
 COMMENT ON FUNCTION sparkingest.maintain IS
-'The housekeeping tick: releases reservations made by reserve() that ended, blocks jobs whose owner was dropped and forgets dropped roles (J12), lets unused vCPU-hours of periods that ended lapse or go on into the next one (M3), seals entries of the books, removes idempotency keys older than 30 days, events older than sparkingest.event_days, and what the ledger holds of days gone by; makes the partitions of resource_consumption for this month and the next two, and drops those older than sparkingest.history_months; what would have to wait for others for more than a second is left to the next tick. Returns the rows handled. Safe at any time and concurrently. Operators only';
+'The housekeeping tick: releases reservations made by reserve() that ended, blocks jobs whose owner was dropped and forgets dropped roles (J12), lets unused vCPU-hours of periods that ended lapse or go on into the next one (M3), seals entries of the books, removes idempotency keys older than 30 days, and what the ledger holds of days gone by; makes the partitions of resource_consumption and events for this month and the next two, and drops those older than sparkingest.history_months and sparkingest.event_days; what would have to wait for others for more than a second is left to the next tick. Returns the rows handled. Safe at any time and concurrently. Operators only';
 
 CREATE FUNCTION sparkingest.roll_up()
 RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_roll_up';

@@ -73,3 +73,7 @@ BEGIN
     END LOOP;
 END
 $$;
+-- Partitions are read through their tables, by nobody else; so are those that maintain() makes.
+REVOKE ALL ON sparkingest.resource_consumption_rest, sparkingest.events_rest FROM sparkingest_operator, sparkingest_reader;
+ALTER TABLE sparkingest.resource_consumption_rest ENABLE ROW LEVEL SECURITY;
+ALTER TABLE sparkingest.events_rest ENABLE ROW LEVEL SECURITY;

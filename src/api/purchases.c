@@ -105,7 +105,7 @@ si_usage(PG_FUNCTION_ARGS)
     si_caller_enter(&caller);
     tenant_id = si_arg_uuid(fcinfo, 0, "tenant_id");
     si_access_tenant(&caller, tenant_id);
-    answer = si_json_parse(si_usage_json(tenant_id, si_arg_time(fcinfo, 1, "at")));
+    answer = si_json_parse(si_usage_json(tenant_id, si_arg_time(fcinfo, 1, "at"), si_now()));
     si_caller_leave(&caller);
     PG_RETURN_JSONB_P(answer);
 }
@@ -132,7 +132,7 @@ si_balance(PG_FUNCTION_ARGS)
     si_caller_enter(&caller);
     tenant_id = si_arg_uuid(fcinfo, 0, "tenant_id");
     si_access_tenant(&caller, tenant_id);
-    n = si_grant_balances(tenant_id, si_arg_time(fcinfo, 1, "at"), &grants);
+    n = si_grant_balances(tenant_id, si_arg_time(fcinfo, 1, "at"), si_now(), &grants);
     for (int i = 0; i < n; i++)
     {
         const SiGrantBalance *g = &grants[i];

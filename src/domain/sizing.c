@@ -42,14 +42,6 @@ si_sizing_split(int64_t cpu_millicores, int64_t memory_mib, int32_t executors, S
 }
 
 void
-si_sizing_sum(const SiSizing *sizing, int64_t *cpu_millicores, int64_t *memory_mib)
-{
-    *cpu_millicores = sizing->driver.cpu_millicores + sizing->executors * sizing->executor.cpu_millicores;
-    *memory_mib = sizing->driver.heap_mib + sizing->driver.overhead_mib +
-                  sizing->executors * (sizing->executor.heap_mib + sizing->executor.overhead_mib);
-}
-
-void
 si_sizing_minimum(int32_t executors, int64_t *cpu_millicores, int64_t *memory_mib)
 {
     *cpu_millicores = (int64_t) SI_POD_MIN_MILLICORES * (executors + 1);

@@ -39,9 +39,6 @@ typedef enum SiSizingResult
  */
 SiSizingResult si_sizing_split(int64_t cpu_millicores, int64_t memory_mib, int32_t executors, SiSizing *out);
 
-/* Sum over all pods. */
-void si_sizing_sum(const SiSizing *sizing, int64_t *cpu_millicores, int64_t *memory_mib);
-
 /* Least totals that si_sizing_split accepts for so many executors. */
 void si_sizing_minimum(int32_t executors, int64_t *cpu_millicores, int64_t *memory_mib);
 

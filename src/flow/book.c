@@ -158,7 +158,8 @@ book(const SiReservation *r, bool give, bool force)
 static bool
 same_booking(const SiReservation *a, const SiReservation *b)
 {
-    return a && b && a->active == b->active && a->borrowed == b->borrowed && a->pool_id == b->pool_id && strcmp(a->namespace_name, b->namespace_name) == 0 &&
+    return a && b && a->active == b->active && a->borrowed == b->borrowed && a->pool_id == b->pool_id &&
+           strcmp(a->namespace_name, b->namespace_name) == 0 &&
            si_uuid_equal(&a->tenant_id, &b->tenant_id) && a->cpu_millicores == b->cpu_millicores &&
            a->memory_mib == b->memory_mib && a->starts_at == b->starts_at && a->ends_at == b->ends_at;
 }

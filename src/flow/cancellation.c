@@ -113,7 +113,7 @@ lapse(const SiCut *cut, bool at_once, TimestampTz now)
 
         CHECK_FOR_INTERRUPTS();
         if (i < cut->n_void)
-            si_grant_price_rest(&cut->grants[i], rest);
+            si_grant_price_rest(&cut->grants[i], rest, now);
     }
 }
 
@@ -136,7 +136,7 @@ si_purchase_cancel(const SiCaller *caller, const pg_uuid_t *purchase_id, Timesta
     if (effective == SI_NO_TIME)
         effective = now;
     si_purchase_set_cancelled(purchase_id, effective, now);
-    si_grants_cut(&purchase, effective, &cut);
+    si_grants_cut(&purchase, effective, now, &cut);
     /* Who holds something of it in a transaction that has not ended must be seen; who comes now gets nothing of it. */
     si_lock_wait_for_holders(SI_LOCK_LEDGER, 0, 0);
     cause = psprintf("purchase %s was cancelled by %s", si_uuid_text(purchase_id), caller->name);

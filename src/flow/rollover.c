@@ -69,7 +69,7 @@ carry_over(const Row *row, const SiEndedGrant *ended, int64 amount)
     if (period[1] <= row->now)
         return;
     si_grants_insert(&purchase, NULL, period, 2, &supply, &supply, row->now);
-    si_grant_rolled_over(&row->grant_id, amount);
+    si_grant_rolled_over(&row->grant_id, amount, row->now);
     si_event("purchase.rolled_over", &purchase.tenant_id, NULL, NULL, row->actor, si_uuid_text(&purchase.purchase_id), NULL,
              describe(amount, period));
 }

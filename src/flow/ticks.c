@@ -31,7 +31,6 @@
 #include "store/upkeep.h"
 
 #define KEY_LIFE_DAYS 30
-#define MOST_EVENTS_REMOVED 100000 /* by one tick */
 #define MONTHS_AHEAD 2
 
 /* Which tick a lock is about. */
@@ -185,9 +184,10 @@ si_tick_plan(const char *actor)
     return handled;
 }
 
-/* One month of history, and what it is about. */
+/* A month of history, and what it is about. */
 typedef struct Month
 {
+    SiHistory history;
     TimestampTz at;
     const char *actor;
 } Month;
@@ -195,37 +195,59 @@ typedef struct Month
 static void
 make_month(void *arg)
 {
-    si_history_make(((Month *) arg)->at);
+    const Month *month = arg;
+
+    si_history_make(month->history, month->at);
 }
 
 static void
 drop_months(void *arg)
 {
-    Month *month = arg;
+    const Month *month = arg;
     char *dropped;
 
-    while ((dropped = si_history_drop(month->at)) != NULL)
+    while ((dropped = si_history_drop(month->history, month->at)) != NULL)
         si_event("history.dropped", NULL, NULL, NULL, month->actor, dropped, NULL, NULL);
 }
 
-/* Partitions are made and dropped when nobody is in the way: the next tick is soon. Returns what went wrong; NULL = nothing. */
+/*
+ * Partitions are made and dropped when nobody is in the way: the next tick is soon. Those that end by `oldest.at` are dropped,
+ * unless it is SI_NO_TIME. Returns what went wrong; NULL = nothing.
+ */
 static const char *
-keep_history(const char *actor, TimestampTz now)
+keep_history(Month oldest, TimestampTz now)
 {
     TimestampTz *months;
-    int n = si_history_missing(now, MONTHS_AHEAD, &months);
-    Month oldest = {si_history_begin(now, si_guc_history_months), actor};
+    int n = si_history_missing(oldest.history, now, MONTHS_AHEAD, &months);
     ErrorData *error = NULL;
 
     for (int i = 0; i < n && error == NULL; i++)
     {
-        Month month = {months[i], actor};
+        Month month = {oldest.history, months[i], oldest.actor};
 
         error = si_attempt(make_month, &month);
     }
-    if (si_guc_history_months > 0 && error == NULL)
+    if (oldest.at != SI_NO_TIME && error == NULL)
         error = si_attempt(drop_months, &oldest);
     return error ? error->message : NULL;
+}
+
+/* Events last: what is dropped of the other is one, and who drops theirs has all writers of events wait. */
+static const char *
+keep_histories(const char *actor, TimestampTz now)
+{
+    Month consumption = {SI_HISTORY_CONSUMPTION, SI_NO_TIME, actor};
+    Month events = {SI_HISTORY_EVENTS, SI_NO_TIME, actor};
+    const char *trouble;
+    const char *more;
+
+    if (si_guc_history_months > 0)
+        consumption.at = si_history_begin(now, si_guc_history_months);
+    if (si_guc_event_days > 0)
+        events.at = now - si_guc_event_days * USECS_PER_DAY;
+    trouble = keep_history(consumption, now);
+    more = keep_history(events, now);
+    return trouble ? trouble : more;
 }
 
 int
@@ -239,13 +261,11 @@ si_tick_maintain(const char *actor)
     si_ledger_require();
     si_book_forget_past(now);
     handled = si_orphans_block(actor, now) + si_tenant_forget_roles(actor);
-    if (si_guc_event_days > 0)
-        handled += si_events_expire(now - si_guc_event_days * USECS_PER_DAY, MOST_EVENTS_REMOVED);
     handled += si_release_over(now) + si_idempotency_expire(now - KEY_LIFE_DAYS * USECS_PER_DAY);
     handled += si_books_seal();
     handled += si_roll_over(actor, now);
     /* Last: it locks what everybody reads until the tick commits. */
-    si_worker_beat("maintain", MyProcPid, keep_history(actor, now), now);
+    si_worker_beat("maintain", MyProcPid, keep_histories(actor, now), now);
     return (int) Min(handled, PG_INT32_MAX);
 }
 

@@ -45,11 +45,11 @@ units_json(const SiHoldings *h)
 }
 
 static char *
-hours_json(const pg_uuid_t *tenant_id, TimestampTz at)
+hours_json(const pg_uuid_t *tenant_id, TimestampTz at, TimestampTz now)
 {
     SiGrantBalance *grants;
     SiGrantBalance sum = {{{0}}};
-    int n = si_grant_balances(tenant_id, at, &grants);
+    int n = si_grant_balances(tenant_id, at, now, &grants);
     SiShownHours shown;
     StringInfoData buf;
 
@@ -85,7 +85,7 @@ executions_json(const SiHoldings *h)
 }
 
 char *
-si_usage_json(const pg_uuid_t *tenant_id, TimestampTz at)
+si_usage_json(const pg_uuid_t *tenant_id, TimestampTz at, TimestampTz now)
 {
     SiHoldings holdings;
     StringInfoData buf;
@@ -96,7 +96,7 @@ si_usage_json(const pg_uuid_t *tenant_id, TimestampTz at)
     si_json_put_text(&buf, "tenant_id", si_uuid_text(tenant_id));
     si_json_put_raw(&buf, "at", si_time_json(at));
     si_json_put_raw(&buf, "dedicated_units", units_json(&holdings));
-    si_json_put_raw(&buf, "vcpu_hours", hours_json(tenant_id, at));
+    si_json_put_raw(&buf, "vcpu_hours", hours_json(tenant_id, at, now));
     si_json_put_raw(&buf, "executions", executions_json(&holdings));
     appendStringInfoChar(&buf, '}');
     return buf.data;

@@ -20,6 +20,6 @@ typedef struct SiShownHours
 extern void si_hours_shown(int64 granted, int64 held, int64 spent, SiShownHours *out);
 
 /* JSON as the COMMENT of sparkingest.usage gives it. */
-extern char *si_usage_json(const pg_uuid_t *tenant_id, TimestampTz at);
+extern char *si_usage_json(const pg_uuid_t *tenant_id, TimestampTz at, TimestampTz now);
 
 #endif

@@ -5,21 +5,6 @@
 
 #include <string.h>
 
-static const char *const names[] = {
-    [SI_KUBE_OK] = "ok",
-    [SI_KUBE_EXISTS] = "exists",
-    [SI_KUBE_CONFLICT] = "conflict",
-    [SI_KUBE_GONE] = "gone",
-    [SI_KUBE_EXPIRED] = "expired",
-    [SI_KUBE_TRANSIENT] = "transient",
-    [SI_KUBE_QUOTA] = "quota",
-    [SI_KUBE_PERMANENT] = "permanent",
-    [SI_KUBE_AUTH] = "auth",
-    [SI_KUBE_NO_RIGHTS] = "no rights",
-    [SI_KUBE_NO_NAMESPACE] = "no namespace",
-    [SI_KUBE_NO_CRD] = "no CRD",
-};
-
 static bool
 says(const char *text, const char *part)
 {
@@ -69,10 +54,4 @@ si_kube_classify(const SiKubeReply *reply)
         default:
             return SI_KUBE_TRANSIENT;
     }
-}
-
-const char *
-si_kube_class_name(SiKubeClass class)
-{
-    return names[class];
 }

@@ -34,7 +34,4 @@ typedef struct SiKubeReply
 
 extern SiKubeClass si_kube_classify(const SiKubeReply *reply);
 
-/* Name of a class, for logs and tests. */
-extern const char *si_kube_class_name(SiKubeClass class);
-
 #endif

@@ -141,11 +141,12 @@ si_balance_append(const SiEntry *e)
                             si_text_datum(e->entry_type),
                             Int64GetDatum(e->amount),
                             (Datum) 0,
+                            (Datum) 0,
                             (Datum) 0};
     const bool nulls[lengthof(values)] = {
-        [4] = e->payer.execution_id == NULL, [5] = e->payer.reservation_id == NULL, [8] = true, [9] = true};
+        [4] = e->payer.execution_id == NULL, [5] = e->payer.reservation_id == NULL, [8] = true, [9] = true, [10] = true};
 
-    return si_append(TABLE, values, nulls, lengthof(values), 4, "ledger");
+    return si_append(TABLE, values, nulls, lengthof(values), 5, "ledger");
 }
 
 void

@@ -3,21 +3,28 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type_d.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "store/books.h"
 #include "store/sql.h"
 
 #define ENTRY_TEXT \
     "b.tenant_id || '|' || (EXTRACT(epoch FROM b.at) * 1000000)::bigint || '|' || b.grant_id || '|' || " \
-    "COALESCE(b.execution_id::text, '') || '|' || COALESCE(b.reservation_id::text, '') || '|' || b.entry_type || '|' || b.amount"
+    "COALESCE(b.execution_id::text, '') || '|' || COALESCE(b.reservation_id::text, '') || '|' || b.entry_type || '|' || b.amount || COALESCE('|' || b.terms, '')"
 
 int
 si_books_tenants(pg_uuid_t **out)
 {
-    static SiStatement find = {"SELECT DISTINCT g.tenant_id FROM sparkingest.grants AS g WHERE g.resource_type = 'vcpu_hours' AND EXISTS "
+    static SiStatement find = {"SELECT DISTINCT g.tenant_id FROM sparkingest.grants AS g WHERE EXISTS "
                                "(SELECT FROM sparkingest.balance_entries AS b WHERE b.grant_id = g.grant_id AND b.chain_no IS NULL)",
                                0,
                                {0}};
@@ -29,7 +36,7 @@ int
 si_books_unsealed(const pg_uuid_t *tenant_id, int most, SiLink **out)
 {
     static SiStatement find = {"WITH free AS MATERIALIZED (SELECT g.grant_id FROM sparkingest.grants AS g WHERE g.tenant_id = $1 "
-                               "AND g.resource_type = 'vcpu_hours' AND EXISTS (SELECT FROM sparkingest.balance_entries AS b "
+                               "AND EXISTS (SELECT FROM sparkingest.balance_entries AS b "
                                "WHERE b.grant_id = g.grant_id AND b.chain_no IS NULL) FOR NO KEY UPDATE SKIP LOCKED) "
                                "SELECT b.entry_id, " ENTRY_TEXT " FROM sparkingest.balance_entries AS b "
                                "JOIN free USING (grant_id) WHERE b.chain_no IS NULL AND b.tenant_id = $1 ORDER BY b.entry_id LIMIT $2",
@@ -149,8 +156,12 @@ static SiStatement checks[] = {
      "g.grant_id, g.granted, g.held, g.spent, e.granted, e.held, e.spent) FROM sparkingest.grants AS g LEFT JOIN (SELECT b.grant_id, " ADDS_UP
      ", pg_catalog.sum(CASE b.entry_type WHEN 'grant' THEN b.amount WHEN 'lapse' THEN -b.amount END) AS granted "
      "FROM sparkingest.balance_entries AS b WHERE b.chain_no IS NOT NULL OR b.entry_type IN ('grant', 'lapse') GROUP BY 1) AS e USING (grant_id) "
-     "WHERE g.resource_type = 'vcpu_hours' AND (g.granted, g.held, g.spent) "
+     "WHERE (g.granted, g.held, g.spent) "
      "IS DISTINCT FROM (COALESCE(e.granted, 0), COALESCE(e.held, 0), COALESCE(e.spent, 0))"},
+    {"SELECT g.tenant_id, 'grant and its terms', pg_catalog.format('grant %s: %s; entries %s', g.grant_id, " SI_GRANT_TERMS("g") ", e.terms) "
+     "FROM sparkingest.grants AS g LEFT JOIN (SELECT DISTINCT ON (b.grant_id) b.grant_id, b.terms FROM sparkingest.balance_entries AS b "
+     "WHERE b.terms IS NOT NULL ORDER BY b.grant_id, b.entry_id DESC) AS e USING (grant_id) "
+     "WHERE " SI_GRANT_TERMS("g") " IS DISTINCT FROM e.terms"},
     {"SELECT g.tenant_id, 'more than was granted', pg_catalog.format('grant %s: granted %s, held %s, spent %s', g.grant_id, g.granted, "
      "g.held, g.spent) FROM sparkingest.grant_balances AS g WHERE g.available < 0 OR g.held < 0 OR g.spent < 0"},
     {"SELECT e.tenant_id, 'execution and its entries', pg_catalog.format('execution %s: held %s, charged %s; entries %s, %s', "
@@ -167,6 +178,36 @@ static SiStatement checks[] = {
      "LEFT JOIN sparkingest.reservations AS r ON r.reservation_id = b.reservation_id AND r.tenant_id = b.tenant_id "
      "WHERE g.grant_id IS NULL OR (b.execution_id IS NOT NULL AND e.execution_id IS NULL) "
      "OR (b.reservation_id IS NOT NULL AND r.reservation_id IS NULL)"}};
+
+/*
+ * Entries are only added, until they are sealed and the chain guards them: a row that an UPDATE left says so in its header. Returns
+ * how many problems there are with these.
+ */
+static int
+find_edited(SiBookProblem **out, int count)
+{
+    Oid schema = get_namespace_oid("sparkingest", false);
+    Relation relation = table_open(get_relname_relid("balance_entries", schema), AccessShareLock);
+    TupleDesc desc = RelationGetDescr(relation);
+    SysScanDesc scan = systable_beginscan(relation, get_relname_relid("unsealed_entries", schema), true, GetActiveSnapshot(), 0, NULL);
+    HeapTuple row;
+
+    while ((row = systable_getnext(scan)) != NULL)
+    {
+        bool isnull;
+
+        if ((row->t_data->t_infomask & HEAP_UPDATED) == 0)
+            continue;
+        *out = repalloc_huge(*out, (count + 2) * sizeof(SiBookProblem));
+        (*out)[count++] = (SiBookProblem){
+            true, *DatumGetUUIDP(heap_getattr(row, SPI_fnumber(desc, "tenant_id"), desc, &isnull)),
+            "entry was changed before it was sealed",
+            psprintf("entry " INT64_FORMAT, DatumGetInt64(heap_getattr(row, SPI_fnumber(desc, "entry_id"), desc, &isnull)))};
+    }
+    systable_endscan(scan);
+    table_close(relation, AccessShareLock);
+    return count;
+}
 
 int
 si_books_verify(SiBookProblem **out)
@@ -193,5 +234,5 @@ si_books_verify(SiBookProblem **out)
         }
     }
     si_sql_close();
-    return count;
+    return find_edited(out, count);
 }

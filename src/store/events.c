@@ -84,13 +84,15 @@ si_events_from(uint64 xact, int most, const pg_uuid_t *tenants, int n_tenants, S
 {
     static SiStatement all = {"SELECT " EVENT_COLUMNS " FROM sparkingest.events WHERE " IS_SETTLED " ORDER BY xact, event_id LIMIT $2",
                               2,
-                              {XID8OID, INT4OID}};
+                              {XID8OID, INT4OID},
+                              .by_index = true};
     /* Tenant by tenant, so that each is read from where it was left. */
     static SiStatement of_tenants = {"SELECT " EVENT_COLUMNS " FROM pg_catalog.unnest($3) AS t (id), LATERAL "
                                      "(SELECT * FROM sparkingest.events WHERE tenant_id = t.id AND " IS_SETTLED
                                      " ORDER BY xact, event_id LIMIT $2) AS e ORDER BY xact, event_id LIMIT $2",
                                      3,
-                                     {XID8OID, INT4OID, UUIDARRAYOID}};
+                                     {XID8OID, INT4OID, UUIDARRAYOID},
+                                     .by_index = true};
     MemoryContext context = CurrentMemoryContext;
     Datum values[] = {Int64GetDatum((int64) xact), Int32GetDatum(most), tenants ? uuid_array(tenants, n_tenants) : (Datum) 0};
     uint64 n;
@@ -102,20 +104,4 @@ si_events_from(uint64 xact, int most, const pg_uuid_t *tenants, int n_tenants, S
         event_from_row(i, context, &(*out)[i]);
     si_sql_close();
     return (int) n;
-}
-
-int64
-si_events_expire(TimestampTz before, int most)
-{
-    static SiStatement remove_old = {"DELETE FROM sparkingest.events WHERE ctid = ANY (ARRAY("
-                                     "SELECT ctid FROM sparkingest.events WHERE at < $1 LIMIT $2))",
-                                     2,
-                                     {TIMESTAMPTZOID, INT4OID}};
-    Datum values[] = {TimestampTzGetDatum(before), Int32GetDatum(most)};
-    int64 n;
-
-    si_sql_open();
-    n = (int64) si_sql_run(&remove_old, values, NULL);
-    si_sql_close();
-    return n;
 }

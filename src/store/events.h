@@ -36,7 +36,4 @@ typedef struct SiEventRow
  */
 extern int si_events_from(uint64 xact, int most, const pg_uuid_t *tenants, int n_tenants, SiEventRow **out);
 
-/* Removes at most `most` events from before an instant; returns how many. */
-extern int64 si_events_expire(TimestampTz before, int most);
-
 #endif

@@ -1,5 +1,5 @@
 /*
- * history.c: months of resource_consumption as partitions.
+ * history.c: months as partitions.
  */
 #include "postgres.h"
 
@@ -12,23 +12,31 @@
 
 #define MOST_MONTHS 24 /* at a time: rows may be of any */
 
+#define MISSING(table, at) \
+    { \
+        "SELECT m.month AT TIME ZONE 'UTC' FROM (SELECT pg_catalog.date_trunc('month', $1 AT TIME ZONE 'UTC') + k * '1 month'::interval " \
+        "FROM pg_catalog.generate_series(0, $2) AS k UNION SELECT pg_catalog.date_trunc('month', " at " AT TIME ZONE 'UTC') " \
+        "FROM sparkingest." table "_rest) AS m (month) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c " \
+        "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'sparkingest' " \
+        "AND c.relname = pg_catalog.to_char(m.month, '\"" table "_\"YYYY_MM')) ORDER BY 1 LIMIT $3", \
+        3, \
+        {TIMESTAMPTZOID, INT4OID, INT4OID} \
+    }
+
+/* In the order of the enum. */
+static const char *const tables[] = {"resource_consumption", "events"};
+static const char *const time_columns[] = {"ended_at", "at"};
+
 int
-si_history_missing(TimestampTz now, int ahead, TimestampTz **out)
+si_history_missing(SiHistory history, TimestampTz now, int ahead, TimestampTz **out)
 {
-    static SiStatement missing = {
-        "SELECT m.month AT TIME ZONE 'UTC' FROM (SELECT pg_catalog.date_trunc('month', $1 AT TIME ZONE 'UTC') + k * '1 month'::interval "
-        "FROM pg_catalog.generate_series(0, $2) AS k UNION SELECT pg_catalog.date_trunc('month', ended_at AT TIME ZONE 'UTC') "
-        "FROM sparkingest.resource_consumption_rest) AS m (month) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c "
-        "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'sparkingest' "
-        "AND c.relname = pg_catalog.to_char(m.month, '\"resource_consumption_\"YYYY_MM')) ORDER BY 1 LIMIT $3",
-        3,
-        {TIMESTAMPTZOID, INT4OID, INT4OID}};
+    static SiStatement missing[] = {MISSING("resource_consumption", "ended_at"), MISSING("events", "at")};
     MemoryContext context = CurrentMemoryContext;
     Datum values[] = {TimestampTzGetDatum(now), Int32GetDatum(ahead), Int32GetDatum(MOST_MONTHS)};
     uint64 n;
 
     si_sql_open();
-    n = si_sql_run(&missing, values, NULL);
+    n = si_sql_run(&missing[history], values, NULL);
     *out = MemoryContextAlloc(context, (n + 1) * sizeof(TimestampTz));
     for (uint64 i = 0; i < n; i++)
         (*out)[i] = si_sql_time(i, 1);
@@ -45,10 +53,31 @@ execute(const char *command)
         elog(ERROR, "could not run \"%s\": %s", command, SPI_result_code_string(code));
 }
 
-void
-si_history_make(TimestampTz month)
+/*
+ * A partition is read through its table only, whose policies and column privileges count: whatever default privileges gave
+ * others, row security without a policy shows nothing. Of its columns there are statistics as of the table's (90_grants.sql).
+ */
+static void
+wall_in(const char *table, const char *partition)
 {
-    static SiStatement words = {"SELECT pg_catalog.to_char(m.month, '\"resource_consumption_\"YYYY_MM'), "
+    static SiStatement quiet = {"SELECT pg_catalog.string_agg(pg_catalog.format(', ALTER COLUMN %I SET STATISTICS %s', attname, attstattarget), '') "
+                                "FROM pg_catalog.pg_attribute WHERE attrelid = ('sparkingest.' || $1)::regclass AND attnum > 0 "
+                                "AND NOT attisdropped AND attstattarget >= 0",
+                                1,
+                                {TEXTOID}};
+    Datum values[] = {si_text_datum(table)};
+    char *statistics;
+
+    si_sql_run(&quiet, values, NULL);
+    statistics = si_sql_text_copy(0, 1, CurrentMemoryContext);
+    execute(psprintf("REVOKE ALL ON sparkingest.%s FROM PUBLIC", partition));
+    execute(psprintf("ALTER TABLE sparkingest.%s ENABLE ROW LEVEL SECURITY%s", partition, statistics ? statistics : ""));
+}
+
+void
+si_history_make(SiHistory history, TimestampTz month)
+{
+    static SiStatement words = {"SELECT pg_catalog.to_char(m.month, '\"_\"YYYY_MM'), "
                                 "pg_catalog.to_char(m.month, 'YYYY-MM-DD\" 00:00:00+00\"'), "
                                 "pg_catalog.to_char(m.month + '1 month'::interval, 'YYYY-MM-DD\" 00:00:00+00\"') "
                                 "FROM (SELECT $1 AT TIME ZONE 'UTC') AS m (month)",
@@ -56,28 +85,27 @@ si_history_make(TimestampTz month)
                                 {TIMESTAMPTZOID}};
     Datum values[] = {TimestampTzGetDatum(month)};
     int patience = si_patience_set(1000);
+    const char *table = tables[history];
+    const char *at = time_columns[history];
     char *name;
     char *from;
     char *until;
 
     si_sql_open();
     si_sql_run(&words, values, NULL);
-    name = si_sql_text_copy(0, 1, CurrentMemoryContext);
+    name = psprintf("%s%s", table, si_sql_text_copy(0, 1, CurrentMemoryContext));
     from = si_sql_text_copy(0, 2, CurrentMemoryContext);
     until = si_sql_text_copy(0, 3, CurrentMemoryContext);
     /* Nobody adds rows of the month to the rest while they move. */
-    execute("LOCK TABLE sparkingest.resource_consumption_rest IN ACCESS EXCLUSIVE MODE");
-    execute(psprintf("CREATE TABLE sparkingest.%s (LIKE sparkingest.resource_consumption INCLUDING DEFAULTS INCLUDING CONSTRAINTS "
-                     "INCLUDING COMMENTS)",
-                     name));
-    execute(psprintf("WITH moved AS (DELETE FROM sparkingest.resource_consumption_rest WHERE ended_at >= '%s' AND ended_at < '%s' "
-                     "RETURNING *) INSERT INTO sparkingest.%s SELECT * FROM moved",
-                     from, until, name));
-    execute(psprintf("ALTER TABLE sparkingest.%s ADD PRIMARY KEY (execution_id)", name));
-    execute(psprintf("CREATE INDEX ON sparkingest.%s (tenant_id, ended_at)", name));
-    execute(psprintf("COMMENT ON TABLE sparkingest.%s IS 'A month of resource_consumption'", name));
-    execute(psprintf("ALTER TABLE sparkingest.resource_consumption ATTACH PARTITION sparkingest.%s FOR VALUES FROM ('%s') TO ('%s')", name,
-                     from, until));
+    execute(psprintf("LOCK TABLE sparkingest.%s_rest IN ACCESS EXCLUSIVE MODE", table));
+    execute(psprintf("CREATE TABLE sparkingest.%s (LIKE sparkingest.%s_rest INCLUDING ALL)", name, table));
+    wall_in(table, name);
+    execute(psprintf("WITH moved AS (DELETE FROM sparkingest.%s_rest WHERE %s >= '%s' AND %s < '%s' RETURNING *) "
+                     "INSERT INTO sparkingest.%s SELECT * FROM moved",
+                     table, at, from, at, until, name));
+    execute(psprintf("COMMENT ON TABLE sparkingest.%s IS 'A month of %s'", name, table));
+    execute(psprintf("ALTER TABLE sparkingest.%s ATTACH PARTITION sparkingest.%s FOR VALUES FROM ('%s') TO ('%s')", table, name, from,
+                     until));
     si_sql_close();
     si_patience_restore(patience);
 }
@@ -99,23 +127,21 @@ si_history_begin(TimestampTz now, int months)
 }
 
 char *
-si_history_drop(TimestampTz before)
+si_history_drop(SiHistory history, TimestampTz before)
 {
     /* Names tell the months. */
     static SiStatement oldest = {"SELECT c.relname::text FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid "
-                                 "WHERE i.inhparent = 'sparkingest.resource_consumption'::regclass "
-                                 "AND c.relname ~ '^resource_consumption_[0-9]{4}_[0-9]{2}$' "
-                                 "AND c.relname < pg_catalog.to_char($1 AT TIME ZONE 'UTC', '\"resource_consumption_\"YYYY_MM') ORDER BY 1 LIMIT 1",
-                                 1,
-                                 {TIMESTAMPTZOID}};
-    static SiStatement remember = {"INSERT INTO sparkingest.history_dropped AS h (table_name, dropped_before) SELECT 'resource_consumption', "
-                                   "(pg_catalog.to_date($1, '\"resource_consumption_\"YYYY_MM')::timestamp "
-                                   "+ '1 month'::interval) AT TIME ZONE 'UTC' "
+                                 "WHERE i.inhparent = ('sparkingest.' || $2)::regclass AND c.relname ~ ('^' || $2 || '_[0-9]{4}_[0-9]{2}$') "
+                                 "AND c.relname < $2 || pg_catalog.to_char($1 AT TIME ZONE 'UTC', '\"_\"YYYY_MM') ORDER BY 1 LIMIT 1",
+                                 2,
+                                 {TIMESTAMPTZOID, TEXTOID}};
+    static SiStatement remember = {"INSERT INTO sparkingest.history_dropped AS h (table_name, dropped_before) SELECT $2, "
+                                   "(pg_catalog.to_date(pg_catalog.right($1, 7), 'YYYY_MM')::timestamp + '1 month'::interval) AT TIME ZONE 'UTC' "
                                    "ON CONFLICT (table_name) DO UPDATE SET dropped_before = GREATEST(h.dropped_before, excluded.dropped_before)",
-                                   1,
-                                   {TEXTOID}};
+                                   2,
+                                   {TEXTOID, TEXTOID}};
     MemoryContext context = CurrentMemoryContext;
-    Datum values[] = {TimestampTzGetDatum(before)};
+    Datum values[] = {TimestampTzGetDatum(before), si_text_datum(tables[history])};
     int patience = si_patience_set(1000);
     char *name = NULL;
 

@@ -12,6 +12,7 @@
 
 #include "pg/lock.h"
 #include "pg/quantities.h"
+#include "store/books.h"
 #include "store/purchases.h"
 #include "store/sql.h"
 
@@ -86,7 +87,7 @@ si_grants_insert(const SiPurchase *purchase, const char *namespace_name, const T
                  const SiSupply *first, const SiSupply *each, TimestampTz now)
 {
     static SiStatement insert = {
-        "WITH added AS (INSERT INTO sparkingest.grants (grant_id, purchase_id, tenant_id, resource_type, namespace, "
+        "WITH added AS (INSERT INTO sparkingest.grants AS g (grant_id, purchase_id, tenant_id, resource_type, namespace, "
         "starts_at, ends_at, cpu_millicores, memory_mib, granted, priority, price, rolled_from, rollover_left, lending_limit, account_no) "
         "SELECT pg_catalog.gen_random_uuid(), $1, $2, $3, $4, b.boundary, b.next_one, $6, $7, "
         "CASE b.boundary WHEN $5[1] THEN $11 ELSE $8 END, $9, CASE b.boundary WHEN $5[1] THEN $12 ELSE $13 END::numeric, $14, "
@@ -94,9 +95,10 @@ si_grants_insert(const SiPurchase *purchase, const char *namespace_name, const T
         "CASE $3 WHEN 'vcpu_hours' THEN pg_catalog.row_number() OVER (ORDER BY b.boundary) + (SELECT COALESCE("
         "pg_catalog.max(a.account_no), -1) FROM sparkingest.grants AS a WHERE a.tenant_id = $2) END FROM "
         "(SELECT u.boundary, pg_catalog.lead(u.boundary) OVER (ORDER BY u.boundary) AS next_one "
-        "FROM pg_catalog.unnest($5) AS u (boundary)) AS b WHERE b.next_one IS NOT NULL RETURNING grant_id, tenant_id, granted) "
-        "INSERT INTO sparkingest.balance_entries (at, tenant_id, grant_id, entry_type, amount) "
-        "SELECT $10, tenant_id, grant_id, 'grant', granted FROM added WHERE granted > 0",
+        "FROM pg_catalog.unnest($5) AS u (boundary)) AS b WHERE b.next_one IS NOT NULL "
+        "RETURNING g.grant_id, g.tenant_id, g.granted, " SI_GRANT_TERMS("g") " AS terms) "
+        "INSERT INTO sparkingest.balance_entries (at, tenant_id, grant_id, entry_type, amount, terms) "
+        "SELECT $10, tenant_id, grant_id, CASE WHEN granted > 0 THEN 'grant' ELSE 'terms' END, granted, terms FROM added",
         17,
         {UUIDOID, UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZARRAYOID, INT8OID, INT8OID, INT8OID, INT4OID, TIMESTAMPTZOID, INT8OID, TEXTOID,
          TEXTOID, UUIDOID, INT8OID, INT8OID, INT4OID}};
@@ -178,21 +180,29 @@ si_purchase_set_cancelled(const pg_uuid_t *purchase_id, TimestampTz from, Timest
     si_sql_close();
 }
 
+/* An entry for each grant whose terms an UPDATE, which goes before, has changed. */
+#define CHANGED "changed AS (UPDATE sparkingest.grants AS g SET "
+#define RETURNING_TERMS " RETURNING g.grant_id, g.tenant_id, g.starts_at, g.ends_at, g.namespace, " SI_GRANT_TERMS("g") " AS terms) "
+#define TELL_TERMS(at) \
+    "INSERT INTO sparkingest.balance_entries (at, tenant_id, grant_id, entry_type, amount, terms) " \
+    "SELECT " at ", tenant_id, grant_id, 'terms', 0, terms FROM changed"
+
 void
-si_grants_cut(const SiPurchase *purchase, TimestampTz at, SiCut *out)
+si_grants_cut(const SiPurchase *purchase, TimestampTz at, TimestampTz now, SiCut *out)
 {
     /* Whole microseconds and millionths, so that the rounding is ours: half up. */
     static SiStatement cut = {
-        "UPDATE sparkingest.grants AS g SET ends_at = GREATEST(g.starts_at, $2), rollover_left = 0, price = CASE g.resource_type "
+        "WITH " CHANGED "ends_at = GREATEST(g.starts_at, $2), rollover_left = 0, price = CASE g.resource_type "
         "WHEN 'vcpu_hours' THEN g.price ELSE pg_catalog.div(2 * g.price * 1000000 * s.remaining + s.whole, 2 * s.whole) * 0.000001 END "
         "FROM (SELECT o.grant_id, 1000000 * EXTRACT(epoch FROM o.ends_at - o.starts_at) AS whole, "
         "1000000 * EXTRACT(epoch FROM GREATEST(o.starts_at, $2) - o.starts_at) AS remaining "
         "FROM sparkingest.grants AS o WHERE o.purchase_id = $1 AND o.ends_at > $2) AS s "
-        "WHERE g.grant_id = s.grant_id RETURNING g.grant_id, g.starts_at = g.ends_at, g.namespace",
-        2,
-        {UUIDOID, TIMESTAMPTZOID}};
+        "WHERE g.grant_id = s.grant_id" RETURNING_TERMS ", told AS (" TELL_TERMS("$3") ") "
+                                                                                       "SELECT grant_id, starts_at = ends_at, namespace FROM changed",
+        3,
+        {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
     MemoryContext context = CurrentMemoryContext;
-    Datum values[] = {UUIDPGetDatum(&purchase->purchase_id), TimestampTzGetDatum(at)};
+    Datum values[] = {UUIDPGetDatum(&purchase->purchase_id), TimestampTzGetDatum(at), TimestampTzGetDatum(now)};
     int last;
 
     si_sql_open();
@@ -244,14 +254,14 @@ si_grants_holders(const SiCut *cut, TimestampTz after, SiHolder **out)
 }
 
 void
-si_grant_price_rest(const pg_uuid_t *grant_id, int64 lapsed)
+si_grant_price_rest(const pg_uuid_t *grant_id, int64 lapsed, TimestampTz now)
 {
     static SiStatement update = {
-        "UPDATE sparkingest.grants SET price = pg_catalog.div(2 * price * 1000000 * granted + GREATEST(granted + $2::numeric, 1), "
-        "2 * GREATEST(granted + $2::numeric, 1)) * 0.000001 WHERE grant_id = $1 AND price IS NOT NULL",
-        2,
-        {UUIDOID, INT8OID}};
-    Datum values[] = {UUIDPGetDatum(grant_id), Int64GetDatum(lapsed)};
+        "WITH " CHANGED "price = pg_catalog.div(2 * price * 1000000 * granted + GREATEST(granted + $2::numeric, 1), "
+        "2 * GREATEST(granted + $2::numeric, 1)) * 0.000001 WHERE grant_id = $1 AND price IS NOT NULL" RETURNING_TERMS TELL_TERMS("$3"),
+        3,
+        {UUIDOID, INT8OID, TIMESTAMPTZOID}};
+    Datum values[] = {UUIDPGetDatum(grant_id), Int64GetDatum(lapsed), TimestampTzGetDatum(now)};
 
     si_sql_open();
     si_sql_run(&update, values, NULL);
@@ -291,10 +301,12 @@ si_grant_ended(const pg_uuid_t *grant_id, SiEndedGrant *out)
 }
 
 void
-si_grant_rolled_over(const pg_uuid_t *grant_id, int64 amount)
+si_grant_rolled_over(const pg_uuid_t *grant_id, int64 amount, TimestampTz now)
 {
-    static SiStatement update = {"UPDATE sparkingest.grants SET rollover_left = rollover_left - $2 WHERE grant_id = $1", 2, {UUIDOID, INT8OID}};
-    Datum values[] = {UUIDPGetDatum(grant_id), Int64GetDatum(amount)};
+    static SiStatement update = {"WITH " CHANGED "rollover_left = rollover_left - $2 WHERE grant_id = $1" RETURNING_TERMS TELL_TERMS("$3"),
+                                 3,
+                                 {UUIDOID, INT8OID, TIMESTAMPTZOID}};
+    Datum values[] = {UUIDPGetDatum(grant_id), Int64GetDatum(amount), TimestampTzGetDatum(now)};
 
     si_sql_open();
     si_sql_run(&update, values, NULL);

@@ -64,7 +64,7 @@ extern int si_period_boundaries(TimestampTz valid_from, TimestampTz until, const
 extern void si_purchase_insert(const SiPurchase *purchase, TimestampTz now);
 
 /*
- * One grant per pair of neighbouring boundaries, and its balance entry if it grants hours: the first period brings `first`,
+ * One grant per pair of neighbouring boundaries, and its balance entry: the first period brings `first`,
  * the others `each`; what was rolled over has one period. Those that buy for one tenant take turns;
  * what is rolled over does not wait but raises 55P03.
  */
@@ -90,7 +90,7 @@ typedef struct SiCut
  * Ends the grants of a purchase that are not over at an instant, palloc'd: those that have not begun have no time left then.
  * Nothing of them goes on into a next period. Dedicated units cost the seconds that are left.
  */
-extern void si_grants_cut(const SiPurchase *purchase, TimestampTz at, SiCut *out);
+extern void si_grants_cut(const SiPurchase *purchase, TimestampTz at, TimestampTz now, SiCut *out);
 
 /* Who has not ended and holds something of such grants. */
 typedef struct SiHolder
@@ -104,7 +104,7 @@ typedef struct SiHolder
 extern int si_grants_holders(const SiCut *cut, TimestampTz after, SiHolder **out);
 
 /* The price of a grant of which so much lapsed: for what is granted still. */
-extern void si_grant_price_rest(const pg_uuid_t *grant_id, int64 lapsed);
+extern void si_grant_price_rest(const pg_uuid_t *grant_id, int64 lapsed, TimestampTz now);
 
 /* Grants of hours that are over at an instant and of which something may be unused, palloc'd. */
 extern int si_grants_ended(TimestampTz now, pg_uuid_t **out);
@@ -120,7 +120,7 @@ typedef struct SiEndedGrant
 /* One of them, its purchase locked; false when somebody else has that in hand, who may wait for what we hold. */
 extern bool si_grant_ended(const pg_uuid_t *grant_id, SiEndedGrant *out);
 
-extern void si_grant_rolled_over(const pg_uuid_t *grant_id, int64 amount);
+extern void si_grant_rolled_over(const pg_uuid_t *grant_id, int64 amount, TimestampTz now);
 
 /* Pools of tenants that lost units by a cancellation in [from, until), and had them for longer; palloc'd. */
 extern int si_pools_cut(TimestampTz from, TimestampTz until, SiPool **out);

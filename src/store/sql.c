@@ -48,18 +48,20 @@ prepare(SiStatement *statement)
 
 /*
  * A plan is kept, and may have been made when its table had a page: then reading all of it was right, and would be until
- * somebody analyzes it. Where it is going to be planned, sequential scans are off; returns what set_back() takes.
+ * somebody analyzes it. Where it is going to be planned, what reads a whole table is off; returns what set_back() takes.
  */
 static int
 plan_by_index(const SiStatement *statement)
 {
+    static const char *const off[] = {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"};
     CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(statement->plan));
     int level;
 
     if (!statement->by_index || (source->is_valid && source->gplan && source->gplan->is_valid))
         return 0;
     level = NewGUCNestLevel();
-    (void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    for (int i = 0; i < lengthof(off); i++)
+        (void) set_config_option(off[i], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
     return level;
 }
 

@@ -19,8 +19,12 @@ typedef struct SiGrantBalance
     int64 spent;
 } SiGrantBalance;
 
-/* Grants of vCPU-hours whose period contains an instant, in draw-down order (M5), palloc'd; returns how many. */
-extern int si_grant_balances(const pg_uuid_t *tenant_id, TimestampTz at, SiGrantBalance **out);
+/*
+ * Grants of vCPU-hours whose period contains an instant, in draw-down order (M5), palloc'd; returns how many. Amounts are those
+ * of now; of an instant that is over by more than a second, what the entries up to it add up to: then all the tenant's entries
+ * are read.
+ */
+extern int si_grant_balances(const pg_uuid_t *tenant_id, TimestampTz at, TimestampTz now, SiGrantBalance **out);
 
 /* What is held at one instant. */
 typedef struct SiHoldings

@@ -11,7 +11,7 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CASES = ("commits", "slots", "spread", "latency", "search", "refused", "hours", "rebuild")
+CASES = ("commits", "slots", "spread", "latency", "search", "refused", "hours", "rebuild", "usage", "rollup", "statement", "flood")
 CLIENTS = 32
 THREADS = 2  # of pgbench
 SLOW_COMMIT = 3  # ms: the disk on which slot rows were measured for the design, 290/s; ours commits in 0.1
@@ -24,6 +24,10 @@ SEARCHES = {
     "fits nowhere": ("10, 20, '4 hours', sla_window => '29 days'", "IS NULL"),
     "typical": (f"10, 20, '30 minutes', not_before => {HOUR} + i %% 8000 * interval '5 minutes', sla_window => '30 days'", "IS NOT NULL"),
 }
+CONSUMED = 10_000_000  # rows of resource_consumption, over MONTHS before this one
+MONTHS = 24
+IN_AN_HOUR = 100_000  # executions; as many of one tenant in a month
+FLOODED_LIMIT = 100  # calls per second that an operator lets the tenant make that floods
 POOLS = {"a namespace": "'month-ns'", "a tenant's units": f"'dedicated-cpu-ns', tenant_id => {TENANT % 1003}"}
 CALLS = 10000
 
@@ -86,6 +90,11 @@ class Bench:
             sys.exit(f"bench: {done.stderr}")
         return done.stdout.strip()
 
+    def milliseconds(self, call):
+        """Of one call, on its own."""
+        return float(self.psql(f"SELECT clock_timestamp() AS began \\gset\nSELECT count(*) FROM {call} AS x \\g /dev/null\n"
+                               "SELECT extract(epoch FROM clock_timestamp() - :'began') * 1000;"))
+
     def pgbench(self, script, clients, log=None):
         """Transactions per second of scripts/SCRIPT.sql; with `log`, a list, adds the transactions' milliseconds to it.
 
@@ -138,10 +147,10 @@ class Bench:
             if "spread" in rates:
                 self.note("reserve, 200 pools", clients, rates["spread"], "/s", "INSERT", rates["insert"], 0.6)
 
-    def percentile(self, script):
+    def percentile(self, script, clients=CLIENTS):
         """The 99th of a hundred, exactly: of all transactions of one measurement, the least that 99 % do not exceed."""
         log = []
-        self.pgbench(script, CLIENTS, log)
+        self.pgbench(script, clients, log)
         log.sort()
         return log[-(-len(log) * 99 // 100) - 1]
 
@@ -202,6 +211,72 @@ class Bench:
             "SELECT extract(epoch FROM clock_timestamp() - :'began') * 1000;")) for _ in range(self.options.rounds))
         self.note("rebuilding 200 pools with 100,000 open reservations", 1, took, " ms", target=2000, at_most=True, by_ratio=False)
 
+    def load_history(self):
+        """What history.sql prepares: jobs, months, and ways of filling them."""
+        with open(f"{HERE}/history.sql", encoding="utf-8") as file:
+            self.psql(file.read())
+
+    def usage(self):
+        """Two sessions load, each every other month."""
+        began = time.monotonic()
+        each = CONSUMED // MONTHS
+        loads = ["".join(f"SELECT bench.consume({1000 + ago * each}, {each}, 10001, 1000, bench.month({ago}), bench.month({ago - 1})) \\g /dev/null\n"
+                         for ago in range(first, MONTHS + 1, 2)) for first in (1, 2)]
+        sessions = [subprocess.Popen([f"{self.options.bindir}/psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-c", "SET check_function_bodies = off", "-f", "-"],
+                                     stdin=subprocess.PIPE, text=True) for _ in loads]
+        for session, load in zip(sessions, loads):
+            session.stdin.write(load)
+            session.stdin.close()
+        self.expect("two years of use were loaded", all([session.wait() == 0 for session in sessions]))
+        self.psql("VACUUM ANALYZE sparkingest.resource_consumption, sparkingest.grants, sparkingest.balance_entries;")
+        print(f"  {CONSUMED:,} rows in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        self.expect("no month is in the rest", self.psql("SELECT count(*) FROM sparkingest.resource_consumption_rest") == "0")
+        call = "sparkingest.usage(bench.tenant(10001 + i % 1000))"
+        took = statistics.median(self.microseconds(call) for _ in range(self.options.rounds))
+        self.note(f"usage(), {CONSUMED // 1_000_000} million rows of consumption", 1, took / 1000, " ms", target=2, at_most=True, by_ratio=False)
+
+    def rollup(self):
+        """An hour of 100 tenants, from what their executions left for roll_up()."""
+        hour = "'" + self.psql(f"SELECT {HOUR} - interval '2 hours'") + "'::timestamptz"
+        self.psql(f"SELECT bench.consume(500000000, {IN_AN_HOUR}, 10001, 100, {hour}, {hour} + interval '1 hour'), bench.execute(500000000, {IN_AN_HOUR}) \\g /dev/null\n"
+                  "VACUUM ANALYZE sparkingest.resource_consumption, sparkingest.job_executions;")
+        seen = []
+        for _ in range(self.options.rounds):
+            seen.append(self.milliseconds("sparkingest.roll_up()"))
+            self.expect("an hour was rolled up", self.psql(f"SELECT sum(executions), sum(ended) FROM sparkingest.usage_hourly WHERE hour = {hour}") == f"{IN_AN_HOUR}|{IN_AN_HOUR}")
+            self.psql("DELETE FROM sparkingest.usage_hourly; DELETE FROM sparkingest.usage_load; INSERT INTO sparkingest.usage_changes "
+                      "SELECT tenant_id, date_trunc('hour', finished_at) FROM sparkingest.job_executions WHERE execution_id >= bench.run(500000000);")
+        self.note(f"roll_up() of an hour with {IN_AN_HOUR:,} executions", 1, statistics.median(seen), " ms", target=2000, at_most=True, by_ratio=False)
+
+    def statement(self):
+        """Last month of a tenant that used nothing before."""
+        self.psql("SET check_function_bodies = off; INSERT INTO sparkingest.tenants (tenant_id, tenant_name, time_zone, created_at) VALUES (bench.tenant(20000), 'busy', 'UTC', now());\n"
+                  f"SELECT bench.consume(600000000, {IN_AN_HOUR}, 10001, 50, bench.month(1), bench.month(0)) \\g /dev/null\n"
+                  "UPDATE sparkingest.resource_consumption SET tenant_id = bench.tenant(20000) WHERE execution_id >= bench.run(600000000);\n"
+                  "VACUUM ANALYZE sparkingest.resource_consumption;")
+        call = "sparkingest.statement(bench.tenant(20000), (bench.month(1) AT TIME ZONE 'UTC')::date)"
+        self.expect("the statement is about all of them", self.psql(f"SELECT executions FROM {call} WHERE kind = 'total' AND description = 'vCPU-hours'") == str(IN_AN_HOUR))
+        took = statistics.median(self.milliseconds(call) for _ in range(self.options.rounds))
+        self.note(f"statement() of a month with {IN_AN_HOUR:,} executions", 1, took, " ms", target=1000, at_most=True, by_ratio=False)
+
+    def flood(self):
+        """What 8 clients of others wait while 24 of one tenant do nothing but ask, whose limit an operator has set."""
+        self.psql(f"SELECT sparkingest.set_tenant_limits(bench.tenant(1001), '{{\"calls_per_second\": {FLOODED_LIMIT}}}') \\g /dev/null")
+        calls = {"others_reserve": "reserve", "others_run_job": "run_job"}
+        seen = {(script, flooded): [] for script in calls for flooded in (False, True)}
+        for _ in range(self.options.rounds):
+            for script in calls:
+                seen[script, False].append(self.percentile(script, 8))
+                flood = subprocess.Popen([f"{self.options.bindir}/pgbench", "-n", "-c", "24", "-j", str(THREADS), "-T", "3600", "-f", f"{HERE}/scripts/flood.sql"],
+                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                seen[script, True].append(self.percentile(script, 8))
+                self.expect("the flood did not end before", flood.poll() is None)
+                flood.terminate()
+                flood.wait()
+        for script, call in calls.items():
+            self.note(f"p99 of others' {call} while a tenant floods with 24 clients", 8, statistics.median(seen[script, True]), " ms", "alone",
+                      statistics.median(seen[script, False]), 3, at_most=True)
+
     def run(self):
         count = "SELECT count(*) FROM sparkingest.reservations"
         before = int(self.psql(count))
@@ -212,6 +287,11 @@ class Bench:
         self.expect("every reservation that was answered is there", int(self.psql(count)) - before == self.reserved)
         if "rebuild" in self.options.cases:
             self.rebuild()
+        later = [case for case in ("usage", "rollup", "statement", "flood") if case in self.options.cases]
+        if later:
+            self.load_history()
+        for case in later:
+            getattr(self, case)()
         self.expect("verify_ledger() is empty", self.psql("SELECT count(*) FROM sparkingest.verify_ledger()") == "0")
 
 

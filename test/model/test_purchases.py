@@ -238,10 +238,10 @@ def database():
         for (kind, period), steps in DISCOUNTS.items():
             for least, share in steps:
                 db.execute("SELECT sparkingest.set_discount(%s, %s, %s, %s)", (kind, period, least, share))
-        # Every grant of hours has its entry, and one for what lapsed; nothing else has any.
+        # Every grant has its entry, one of hours with them and one for what lapsed, and no other but of its terms.
         db.execute("CREATE TEMPORARY VIEW wrong_entries AS SELECT g.grant_id FROM sparkingest.grants AS g LEFT JOIN sparkingest.balance_entries AS b "
                    "USING (grant_id) GROUP BY g.grant_id HAVING COALESCE(sum(CASE b.entry_type WHEN 'grant' THEN b.amount ELSE -b.amount END), 0) "
-                   "<> g.granted OR count(*) FILTER (WHERE b.entry_type = 'grant') > 1 OR bool_or(b.entry_type NOT IN ('grant', 'lapse'))")
+                   "<> g.granted OR count(*) FILTER (WHERE b.entry_type = 'grant') > 1 OR bool_or(b.entry_type NOT IN ('grant', 'lapse', 'terms'))")
         CONNECTION = db
         yield
         assert db.execute("SELECT count(*) FROM sparkingest.verify_ledger()").fetchone()[0] == 0

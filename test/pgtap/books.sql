@@ -142,7 +142,7 @@ UNION ALL
 SELECT 'execution and its metering', e.execution_id::text
   FROM sparkingest.job_executions AS e LEFT JOIN sparkingest.resource_consumption AS c USING (execution_id)
  WHERE ((books.may_become(e.state) = '{}' AND e.started_at IS NOT NULL) <> (c.execution_id IS NOT NULL)
-        AND COALESCE(e.finished_at >= (SELECT dropped_before FROM sparkingest.history_dropped), true))
+        AND COALESCE(e.finished_at >= (SELECT dropped_before FROM sparkingest.history_dropped WHERE table_name = 'resource_consumption'), true))
     OR (c.tenant_id, c.job_id, c.namespace, c.charged, c.cpu_millicore_seconds, c.memory_mib_seconds)
        <> (e.tenant_id, e.job_id, e.namespace, e.charged, e.cpu_millicores * c.billed_seconds, e.memory_mib * c.billed_seconds)
     OR (c.charged > 0 AND c.charge_to <> 'vcpu_hours')

@@ -74,7 +74,11 @@ SELECT fixture.production_job(t, 'job of ' || t, cron => '0 2 * * *') FROM unnes
 SELECT fixture.draft_job('Victim', 'secret ' || i) FROM generate_series(1, 40) AS i \g /dev/null
 SELECT sparkingest.plan() \g /dev/null
 SELECT fixture.job('job of Evil') AS own_job, fixture.job('job of Victim') AS victims_job \gset
+SELECT sparkingest.maintain() IS NULL AS maintained \g /dev/null
 ANALYZE sparkingest.ingestion_jobs, sparkingest.job_executions, sparkingest.tenants, sparkingest.events;
+SELECT isnt_empty($$SELECT staattnum FROM pg_statistic WHERE starelid = 'sparkingest.events_2026_03'::regclass$$, 'a month of events was analyzed');
+SELECT is_empty($$SELECT s.starelid::regclass, a.attname FROM pg_statistic AS s JOIN pg_inherits AS i ON i.inhrelid = s.starelid JOIN pg_attribute AS a ON a.attrelid = i.inhparent AND a.attnum = s.staattnum
+    WHERE has_column_privilege('sparkingest_tenant', i.inhparent, a.attnum, 'SELECT')$$, 'but not what tenants see of it, by which EXPLAIN would tell of others');
 CREATE TEMPORARY TABLE seen (what text);
 GRANT ALL ON seen TO PUBLIC;
 

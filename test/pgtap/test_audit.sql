@@ -173,16 +173,17 @@ SELECT is_empty($$SELECT r FROM unnest(ARRAY['sparkingest_operator', 'sparkinges
 
 -- Kept as long as is set.
 SELECT is((SELECT count(*) FROM sparkingest.events WHERE at < '2026-03-02 09:00+00'), 0::bigint, 'all events are new');
-UPDATE sparkingest.events SET at = at - '40 days'::interval WHERE event_type = 'tenant.created';
+UPDATE sparkingest.events SET at = at - '70 days'::interval WHERE event_type = 'tenant.created'; -- the 22nd of December
 SELECT sparkingest.maintain() \g /dev/null
 SELECT is((SELECT count(*) FROM sparkingest.events WHERE event_type = 'tenant.created'), 1::bigint, 'without a setting for ever');
-SET LOCAL sparkingest.event_days = 41;
+SET LOCAL sparkingest.event_days = 61;
 SELECT sparkingest.maintain() \g /dev/null
-SELECT is((SELECT count(*) FROM sparkingest.events WHERE event_type = 'tenant.created'), 1::bigint, 'or so many days');
-SET LOCAL sparkingest.event_days = 39;
+SELECT is((SELECT count(*) FROM sparkingest.events WHERE event_type = 'tenant.created'), 1::bigint, 'or until all of its month is so old');
+SET LOCAL sparkingest.event_days = 59;
 SELECT count(*) - 1 AS left_over FROM sparkingest.events \gset
 SELECT sparkingest.maintain() \g /dev/null
-SELECT is((SELECT count(*) FROM sparkingest.events), :left_over::bigint, 'and no longer');
+SELECT is((SELECT count(*) FROM sparkingest.events WHERE event_type <> 'history.dropped'), :left_over::bigint, 'and no longer');
+SELECT is((SELECT cause FROM sparkingest.events WHERE event_type = 'history.dropped'), 'events_2025_12', 'which an event tells');
 
 -- By cursor: each event once, in order, in whatever portions; of a tenant its own.
 UPDATE sparkingest.events SET xact = (event_id % 4 + 5)::text::xid8;

@@ -8,8 +8,8 @@ SELECT * FROM no_plan();
 CREATE TEMPORARY VIEW relations AS SELECT c.oid, c.relname::text, c.relkind, c.relrowsecurity FROM pg_class AS c
     WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition;
 -- Partitions are read through their table: nobody has a right of their own.
-SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c, unnest(ARRAY['sparkingest_tenant']) AS r WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relispartition AND c.relkind = 'r' AND has_any_column_privilege(r, c.oid, 'SELECT')$$,
-    'tenants read no partition by itself');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class AS c, unnest(ARRAY['sparkingest_tenant', 'sparkingest_operator', 'sparkingest_reader']) AS r WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relispartition AND c.relkind = 'r' AND has_any_column_privilege(r, c.oid, 'SELECT')$$,
+    'nobody reads a partition by itself');
 CREATE TEMPORARY VIEW functions AS SELECT p.* FROM pg_proc AS p WHERE p.pronamespace = 'sparkingest'::regnamespace;
 
 -- The manual is in the catalog: everything has a comment, and no two say the same of different things by oversight.
@@ -169,7 +169,7 @@ SELECT is_empty($$SELECT relname, attname FROM relations JOIN pg_attribute AS a 
     AND relname NOT IN ('estimation_observations', 'job_executions')$$, 'numeric columns have bounds');
 
 -- What users put in goes into dumps, and numbers go on after a restore: every table and sequence is in the configuration.
-SELECT set_eq($$SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'S') AND c.relname NOT IN ('worker_status', 'cluster_lists', 'cluster_objects') AND c.relname !~ '^resource_consumption_[0-9]'$$,
+SELECT set_eq($$SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'S') AND c.relname NOT IN ('worker_status', 'cluster_lists', 'cluster_objects') AND c.relname !~ '^(resource_consumption|events)_[0-9]'$$,
     $$SELECT c.relname::text FROM pg_extension AS e, unnest(e.extconfig) AS o JOIN pg_class AS c ON c.oid = o WHERE e.extname = 'sparkingest'$$,
         'every table and sequence is dumped, except the workers'' state and what they last saw of the cluster');
 SELECT is_empty($$SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'v', 'S', 'c') AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.objid = c.oid AND d.deptype IN ('e', 'i'))$$,

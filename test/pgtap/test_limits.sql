@@ -100,6 +100,26 @@ SELECT sparkingest.set_tenant_limits(:'acme', '{"calls_per_second": null}') \g /
 SET LOCAL ROLE regress_acme;
 SELECT is(pg_temp.calls(:'acme', 50), '50 good, none', 'without the limit nothing is counted');
 RESET ROLE;
+
+-- Cores held in a transaction that has not ended: others cannot use them, whatever becomes of it.
+SELECT sparkingest.set_tenant_limits(:'globex', '{"calls_per_second": null}') \g /dev/null
+SELECT sparkingest.purchase(t, 'vcpu_hours', 1000) FROM unnest(ARRAY[:'acme', :'globex']::uuid[]) AS t \g /dev/null
+CREATE FUNCTION pg_temp.take(tenant uuid, cores numeric) RETURNS text LANGUAGE sql AS
+$$ SELECT format('SELECT sparkingest.reserve(%L, %s, 1, ''5 min'', ''2026-03-02 15:00+00'', namespace => ''vcpu-hours-ns'')', tenant, cores) $$;
+SELECT (sparkingest.reserve(:'acme', 6, 1, '5 min', '2026-03-02 15:00+00', namespace => 'vcpu-hours-ns')).reservation_id AS six \gset
+SET LOCAL sparkingest.max_uncommitted_cores = 10;
+SET LOCAL ROLE regress_acme;
+SELECT is((fixture.refusal(pg_temp.take(:'acme', 4.001))).code, 'SI001', 'a tenant that holds 6 cores uncommitted does not get 4.001 more where 10 are the most');
+SELECT is((fixture.refusal(pg_temp.take(:'acme', 4.001))).message, 'the tenant would hold more than 10 cores in transactions that have not ended', 'and is told why');
+SELECT is((fixture.refusal(pg_temp.take(:'acme', 4))).code, NULL, 'but 4');
+SET LOCAL ROLE regress_globex;
+SELECT is((fixture.refusal(pg_temp.take(:'globex', 10))).code, NULL, 'another tenant has its own 10');
+SET LOCAL ROLE regress_acme;
+SELECT ok(sparkingest.release(:'six'), 'what it gives back in the same transaction');
+SELECT is((fixture.refusal(pg_temp.take(:'acme', 10))).code, 'SI001', 'stays kept from others until it ends, and so counts');
+RESET ROLE;
+SET LOCAL sparkingest.max_uncommitted_cores = 0;
+SELECT is((fixture.refusal(pg_temp.take(:'acme', 1000))).code, NULL, 'without the limit it is not counted');
 SELECT is_empty('SELECT * FROM books.differences()', 'the books are right');
 SELECT * FROM finish();
 ROLLBACK;

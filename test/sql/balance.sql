@@ -138,6 +138,27 @@ SELECT sparkingest.run_job(fixture.job('thirds')) AS run \gset
 SELECT granted, available, held, spent, available + held + spent = granted AS adds_up FROM sparkingest.balance(fixture.tenant('Thirds'));
 SELECT sparkingest.usage(fixture.tenant('Thirds')) -> 'vcpu_hours' AS vcpu_hours;
 
+-- An instant that is over: as it was then, whatever was held, charged, bought or has lapsed since; sealed or not.
+SELECT sparkingest.create_tenant('Past') IS NOT NULL AS created;
+SELECT fixture.production_job('Past', 'past');
+SELECT sparkingest.purchase(fixture.tenant('Past'), 'vcpu_hours', 8, 'hourly') IS NOT NULL AS bought;
+SET sparkingest.clock = '2026-03-02 09:10:00+00';
+SELECT sparkingest.run_job(fixture.job('past')) AS run \gset
+SET sparkingest.clock = '2026-03-02 09:40:00+00';
+SELECT fixture.run(:'run', '15 minutes');
+SET sparkingest.clock = '2026-03-02 09:50:00+00';
+SELECT sparkingest.purchase(fixture.tenant('Past'), 'vcpu_hours', 5, 'daily', valid_from => '2026-03-02 09:00:00+00') IS NOT NULL AS bought_for_before;
+CREATE FUNCTION pg_temp.past() RETURNS TABLE (at text, granted numeric, available numeric, held numeric, spent numeric, used jsonb) LANGUAGE sql AS $$
+SELECT to_char(at, 'HH24:MI:SS'), b.granted, b.available, b.held, b.spent, sparkingest.usage(fixture.tenant('Past'), at) #> '{vcpu_hours,granted}' FROM unnest(ARRAY['2026-03-02 09:00:00+00', '2026-03-02 09:09:59+00', '2026-03-02 09:10:00+00', '2026-03-02 09:39:59+00',
+    '2026-03-02 09:40:00+00', '2026-03-02 09:49:59+00', '2026-03-02 09:50:00+00', '2026-03-02 10:00:00+00']::timestamptz[]) AS at, sparkingest.balance(fixture.tenant('Past'), at) AS b $$;
+SELECT * FROM pg_temp.past();
+SET sparkingest.clock = '2026-03-02 10:10:00+00';
+SELECT sparkingest.maintain() > 0 AS lapsed;
+SELECT entry_type, amount / 3600000.0 AS hours FROM sparkingest.balance_entries WHERE tenant_id = fixture.tenant('Past') AND entry_type = 'lapse';
+SELECT sparkingest.maintain() > 0 AS sealed;
+SELECT * FROM pg_temp.past();
+SET sparkingest.clock = '2026-03-02 09:00:00+00';
+
 SELECT * FROM fixture.refusal($$SELECT * FROM sparkingest.balance(NULL)$$);
 SELECT * FROM fixture.refusal($$SELECT * FROM sparkingest.balance(fixture.tenant('Acme'), NULL)$$);
 SELECT * FROM fixture.refusal($$SELECT * FROM sparkingest.balance(fixture.tenant('Acme'), 'infinity')$$);

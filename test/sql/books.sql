@@ -79,15 +79,16 @@ SELECT count(*) AS unsealed FROM sparkingest.balance_entries WHERE chain_no IS N
 SELECT * FROM pg_temp.books_of('Acme');
 WITH RECURSIVE chain AS (
     SELECT b.chain_no, chain_hash, sha256(decode(repeat('00', 32), 'hex') || convert_to(concat_ws('|', b.chain_no, tenant_id, (extract(epoch FROM at) * 1000000)::bigint,
-        grant_id, '', '', entry_type, amount), 'UTF8')) AS hash FROM sparkingest.balance_entries AS b WHERE chain_no = 1
+        grant_id, '', '', entry_type, amount, terms), 'UTF8')) AS hash FROM sparkingest.balance_entries AS b WHERE chain_no = 1
     UNION ALL
     SELECT b.chain_no, b.chain_hash, sha256(c.hash || convert_to(concat_ws('|', b.chain_no, tenant_id, (extract(epoch FROM at) * 1000000)::bigint, grant_id,
-        COALESCE(execution_id::text, ''), COALESCE(reservation_id::text, ''), entry_type, amount), 'UTF8'))
+        COALESCE(execution_id::text, ''), COALESCE(reservation_id::text, ''), entry_type, amount, terms), 'UTF8'))
       FROM chain AS c JOIN sparkingest.balance_entries AS b ON b.chain_no = c.chain_no + 1)
 SELECT count(*) = (SELECT count(*) FROM sparkingest.balance_entries) AS all_of_them, bool_and(hash = chain_hash) AS whole FROM chain;
 SELECT * FROM sparkingest.verify_books();
 
--- 200 edits that a superuser makes behind the triggers' back, one at a time: of any column of any entry, or of the amounts that it is held against.
+-- 200 edits that a superuser makes behind the triggers' back, one at a time: of any column of any entry, sealed or not, of the amounts that it is held
+-- against, or of the terms of a grant.
 CREATE FUNCTION pg_temp.edit() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     id bigint := (SELECT entry_id FROM sparkingest.balance_entries ORDER BY random() LIMIT 1);
@@ -109,6 +110,14 @@ DECLARE
         'UPDATE sparkingest.grants SET granted = granted + 1 WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
         'UPDATE sparkingest.grants SET granted = granted + 1, held = held + 1 WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
         'UPDATE sparkingest.grants SET granted = granted + 1, spent = spent + 1 WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
+        'UPDATE sparkingest.balance_entries SET terms = COALESCE(terms, '''') || ''0'' WHERE entry_id = $1',
+        'DELETE FROM sparkingest.grants WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
+        'UPDATE sparkingest.grants SET starts_at = starts_at - ''1 hour''::interval WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
+        'UPDATE sparkingest.grants SET ends_at = ends_at + ''1 microsecond''::interval WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
+        'UPDATE sparkingest.grants SET priority = priority - 1 WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
+        'UPDATE sparkingest.grants SET price = COALESCE(price, 1) * 0.5 WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
+        'UPDATE sparkingest.grants SET cpu_millicores = cpu_millicores + 4000 WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
+        'UPDATE sparkingest.grants SET rollover_left = granted + 1 WHERE grant_id = (SELECT b.grant_id FROM sparkingest.balance_entries AS b WHERE b.entry_id = $1)',
         'UPDATE sparkingest.reservations SET held = held + 1 WHERE $1 > 0',
         'UPDATE sparkingest.job_executions SET held = held + 1 WHERE $1 > 0'];
 BEGIN
@@ -119,7 +128,14 @@ END
 $$;
 SELECT fixture.production_job('Acme', 'nightly') AS job \gset
 SELECT sparkingest.run_job(fixture.job('nightly'), '2026-04-01 13:00+00') AS run \gset
+SELECT sparkingest.purchase(:'acme', 'dedicated_units', 3, 'monthly', '2026-04-01 00:00+00', '2026-07-01 00:00+00', '{"unit_price": 7, "currency": "EUR"}') AS units \gset
+SELECT count(*) AS affected FROM sparkingest.cancel_purchase(:'units', '2026-06-10 00:00+00');
 SELECT sparkingest.maintain() > 0 AS sealed;
+SELECT sparkingest.purchase(:'acme', 'vcpu_hours', 3, 'monthly', '2026-04-01 00:00+00', '2026-06-01 00:00+00', '{"unit_price": 7, "currency": "EUR", "rollover_share": 0.5}') IS NOT NULL AS bought;
+SELECT sparkingest.run_job(fixture.job('nightly'), '2026-04-02 13:00+00') IS NOT NULL AS run_more;
+SELECT entry_type, chain_no IS NOT NULL AS sealed, count(*) FROM sparkingest.balance_entries GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT entry_type, count(*) FROM sparkingest.balance_entries AS b JOIN sparkingest.grants AS g USING (grant_id) WHERE g.purchase_id = :'units' GROUP BY 1;
+SELECT * FROM sparkingest.verify_books();
 ALTER TABLE sparkingest.balance_entries DISABLE TRIGGER USER;
 ALTER TABLE sparkingest.grants DISABLE TRIGGER USER;
 ALTER TABLE sparkingest.reservations DISABLE TRIGGER USER;
@@ -147,6 +163,35 @@ BEGIN
         END;
     END LOOP;
     RAISE NOTICE '% of 200 refused, % found', refused, found;
+END
+$$;
+-- And by the catalogue, so that a new column cannot be forgotten: every column, of three rows each.
+DO $$
+DECLARE
+    edit text;
+    problems bigint;
+    done integer := 0;
+BEGIN
+    FOR edit IN SELECT format('UPDATE sparkingest.%1$I SET %2$I = %3$s WHERE ctid = (SELECT t.ctid FROM sparkingest.%1$I AS t ORDER BY md5(t::text) OFFSET %4$s LIMIT 1)', c.relname, a.attname,
+        format(CASE a.atttypid::regtype::text WHEN 'uuid' THEN 'gen_random_uuid()' WHEN 'timestamp with time zone' THEN '%I + ''1 microsecond''::interval' WHEN 'numeric' THEN 'COALESCE(%I, 0) + 0.000001'
+            WHEN 'text' THEN 'COALESCE(%I, '''') || ''x''' WHEN 'bytea' THEN 'sha256(COALESCE(%I, ''''))' ELSE 'COALESCE(%I, 0) + 1' END, a.attname), k)
+        FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid, generate_series(0, 2) AS k
+        WHERE c.oid IN ('sparkingest.grants'::regclass, 'sparkingest.balance_entries'::regclass, 'sparkingest.balance_chains'::regclass) AND a.attnum > 0 AND (k = 0 OR c.relname <> 'balance_chains')
+    LOOP
+        BEGIN
+            EXECUTE edit;
+            SELECT count(*) INTO problems FROM sparkingest.verify_books();
+            RAISE EXCEPTION USING ERRCODE = 'P0001', MESSAGE = problems::text;
+        EXCEPTION WHEN raise_exception THEN
+            done := done + 1;
+            IF SQLERRM::integer = 0 THEN
+                RAISE NOTICE 'not found: %', edit;
+            END IF;
+        WHEN check_violation OR foreign_key_violation OR unique_violation OR generated_always THEN
+            NULL;
+        END;
+    END LOOP;
+    RAISE NOTICE 'more than 50 of them: %', done > 50;
 END
 $$;
 ALTER TABLE sparkingest.balance_entries ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;

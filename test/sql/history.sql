@@ -64,7 +64,7 @@ SELECT count(*) AS executions, count(DISTINCT hour) AS hours FROM before;
 SET sparkingest.history_months = 2;
 SELECT sparkingest.maintain() IS NULL AS maintained;
 SELECT partition, row_count FROM pg_temp.months();
-SELECT dropped_before FROM sparkingest.history_dropped;
+SELECT * FROM sparkingest.history_dropped;
 SELECT cause, actor FROM sparkingest.events WHERE event_type = 'history.dropped' ORDER BY event_id;
 SELECT * FROM sparkingest.verify_usage();
 UPDATE sparkingest.job_executions SET bytes_out = 1 WHERE execution_id IN (SELECT id FROM runs);

@@ -41,6 +41,10 @@ SELECT jsonb_build_object(
 $$;
 
 SELECT sparkingest.create_tenant('Acme', 'America/New_York') IS NOT NULL AS acme, sparkingest.create_tenant('Nobody') IS NOT NULL AS nobody;
+-- Every key is defined where psql shows it, and no other is.
+SELECT string_agg(m[1], ' ' ORDER BY m[1]) AS defined, string_agg(m[1], ' ' ORDER BY m[1]) = (SELECT string_agg(k, ' ' ORDER BY k)
+    FROM jsonb_each(sparkingest.tenant_metrics(fixture.tenant('Nobody'))) AS g (name, members), jsonb_object_keys(CASE jsonb_typeof(members) WHEN 'object' THEN members ELSE '{}' END) AS k) AS these
+    FROM regexp_matches(obj_description('sparkingest.tenant_metrics'::regproc), '^([a-z_]{6,}): ', 'gn') AS m;
 -- Nothing to divide by, but for the time that has passed.
 SELECT jsonb_pretty(sparkingest.tenant_metrics(fixture.tenant('Nobody'))) AS nothing;
 SELECT jsonb_pretty(sparkingest.tenant_metrics(fixture.tenant('Nobody'), '[2026-03-03, 2026-03-04)')) AS not_yet;

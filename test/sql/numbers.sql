@@ -72,7 +72,7 @@ SELECT format('SELECT sparkingest.create_job(fixture.tenant(''Acme''), ''job'', 
     CASE argument WHEN 'options' THEN format('''{%s}''', member) ELSE '''{}''' END)
 $$;
 
-SELECT p.* FROM (VALUES
+CREATE TEMPORARY TABLE probes AS SELECT * FROM (VALUES
     -- Arguments.
     (1, 'cpu_cores',
         'SELECT sparkingest.try_reserve(fixture.tenant(''Acme''), ''%s'', 1, ''5 minutes'', namespace => ''draft-ingestion-ns'')',
@@ -89,6 +89,13 @@ SELECT p.* FROM (VALUES
     (7, 'quantity', 'SELECT sparkingest.purchase(fixture.tenant(''Acme''), ''vcpu_hours'', ''%s''::numeric::int, ''daily'')',
         'SELECT quantity FROM sparkingest.resource_purchases WHERE time_period = ''daily''', 1, 1000000, 1, false),
     (8, 'n', 'SELECT count(*) FROM sparkingest.next_fire_times(''* * * * *'', n => ''%s''::numeric::int)', NULL, 1, 1000, 1, false),
+    (16, 'n', 'SELECT count(*) FROM sparkingest.events_after(n => ''%s''::numeric::int)', NULL, 1, 10000, 1, false),
+    (17, 'cpu_cores',
+        'SELECT sparkingest.reserve(fixture.tenant(''Acme''), ''%s'', 1, ''5 minutes'', namespace => ''vast-ns'')',
+        'SELECT max(cpu_millicores) / 1000.0 FROM sparkingest.reservations', 0.001, 1000000, 0.001, false),
+    (18, 'memory_gb',
+        'SELECT sparkingest.reserve(fixture.tenant(''Acme''), 1, ''%s'', ''5 minutes'', namespace => ''vast-ns'')',
+        'SELECT max(memory_mib) / 1024.0 FROM sparkingest.reservations', 0.0009765625, 1048576, 0.0009765625, false),
     -- Members of JSON.
     (10, 'options.priority',
         'SELECT sparkingest.purchase(fixture.tenant(''Acme''), ''vcpu_hours'', 1, ''daily'', options => ''{"priority": %s}'')',
@@ -138,9 +145,26 @@ SELECT p.* FROM (VALUES
         'SELECT tenant_cpu_millicores / 1000.0 FROM sparkingest.namespaces WHERE namespace = ''vcpu-hours-ns''', 0, 1000000, 0.001, false),
     (71, 'changes.tenant_memory_gb', 'SELECT sparkingest.set_namespace(''vcpu-hours-ns'', ''{"tenant_memory_gb": %s}'')',
         'SELECT tenant_memory_mib / 1024.0 FROM sparkingest.namespaces WHERE namespace = ''vcpu-hours-ns''', 0, 1048576, 0.0009765625,
-        false)
-    ) AS v (n, field, statement, stored, lowest, highest, step, rounds_up), LATERAL pg_temp.probe(field, statement, stored, lowest, highest,
-        step, rounds_up) AS p ORDER BY n;
+        false),
+    (80, 'limits.max_jobs', 'SELECT sparkingest.set_tenant_limits(fixture.tenant(''Acme''), ''{"max_jobs": %s}'')', 'SELECT max_jobs FROM sparkingest.tenants', 0, 1000000, 1, false),
+    (81, 'limits.max_schedules', 'SELECT sparkingest.set_tenant_limits(fixture.tenant(''Acme''), ''{"max_schedules": %s}'')', 'SELECT max_schedules FROM sparkingest.tenants', 0, 1000000, 1,
+        false),
+    (82, 'limits.calls_per_second', 'SELECT sparkingest.set_tenant_limits(fixture.tenant(''Acme''), ''{"calls_per_second": %s}'')',
+        'SELECT calls_per_second FROM sparkingest.tenants', 1, 100000, 1, false)
+    ) AS v (n, field, statement, stored, lowest, highest, step, rounds_up);
+-- No number is forgotten: every argument of every function is among them, as the catalogue has it.
+SELECT f.proname, a.name, a.type FROM pg_proc AS f, LATERAL (SELECT u.name, u.o, format_type(f.proargtypes[u.o - 1], NULL) AS type FROM unnest(f.proargnames) WITH ORDINALITY AS u (name, o)
+        WHERE u.o <= f.pronargs) AS a
+    WHERE f.pronamespace = 'sparkingest'::regnamespace AND a.type IN ('smallint', 'integer', 'bigint', 'numeric', 'real', 'double precision', 'money')
+    AND NOT EXISTS (SELECT FROM probes AS p WHERE p.field = a.name AND p.statement LIKE format('%%sparkingest.%s(%%', f.proname));
+SELECT p.* FROM probes AS v, LATERAL pg_temp.probe(v.field, v.statement, v.stored, v.lowest, v.highest, v.step, v.rounds_up) AS p WHERE v.statement !~ 'vast-ns' ORDER BY v.n;
+-- Where the largest need fits, so that nothing is refused for want of room.
+BEGIN;
+INSERT INTO sparkingest.namespaces (namespace, cluster_name, purpose, cpu_millicores, memory_mib, slot_minutes, spark_profile)
+    SELECT 'vast-ns', cluster_name, 'draft', 1000000000, 1073741824, 5, spark_profile FROM sparkingest.namespaces WHERE namespace = 'draft-ingestion-ns';
+INSERT INTO sparkingest.pools (namespace) VALUES ('vast-ns');
+SELECT p.* FROM probes AS v, LATERAL pg_temp.probe(v.field, v.statement, v.stored, v.lowest, v.highest, v.step, v.rounds_up) AS p WHERE v.statement ~ 'vast-ns' ORDER BY v.n;
+ROLLBACK;
 
 -- Lengths of time as well: every interval argument, whole or absurd.
 SELECT i AS length, (SELECT r.code FROM fixture.refusal(format('SELECT sparkingest.try_reserve(%L, 1, 1, %L)', :'tenant', i)) AS r) AS as_duration,
