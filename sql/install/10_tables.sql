@@ -260,7 +260,8 @@ CREATE TABLE sparkingest.ingestion_jobs (
     blocked_reason text,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    owner_name text NOT NULL
+    owner_name text NOT NULL,
+    raised_memory_mib bigint CHECK (raised_memory_mib > 0)
 );
 CREATE UNIQUE INDEX ON sparkingest.ingestion_jobs (tenant_id, job_name) WHERE status <> 'dropped';
 CREATE INDEX ON sparkingest.ingestion_jobs (next_fire_at) WHERE next_fire_at IS NOT NULL;
@@ -290,12 +291,13 @@ COMMENT ON COLUMN sparkingest.ingestion_jobs.on_no_capacity IS 'Last step of the
 COMMENT ON COLUMN sparkingest.ingestion_jobs.overlap_policy IS 'What a fire does while an earlier run is not finished (J4)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.misfire_policy IS 'Which of the fires missed inside catchup_window are made up for (J3)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.catchup_window IS 'How late a missed fire may still run (J3)';
-COMMENT ON COLUMN sparkingest.ingestion_jobs.options IS 'As given: also auto_draft, auto_promote, overlap_limit, retry, spark_conf, image';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.options IS 'As given: also after, auto_draft, auto_promote, overlap_limit, retry, spark_conf, image, limits';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.watermark IS 'Incremental cursor up to which data was read by a successful production run';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.target_namespace IS 'Namespace chosen at promotion; NULL while draft';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_oid IS 'Role that created the job, or took it over when that was dropped (J12)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.blocked_reason IS 'Why the job is not planned; NULL = nothing wrong (J12)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_name IS 'Name of that role when the job was last edited: a dump carries it to where numbers of roles are others';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.raised_memory_mib IS 'Memory over all pods of its production runs since one ran out of memory, MiB; NULL = as stated (J7). An edit of resources resets it';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.created_at IS 'When it was created';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.updated_at IS 'When it was last edited';
 
@@ -315,6 +317,7 @@ CREATE TABLE sparkingest.reservations (
     created_by text NOT NULL,
     released_at timestamptz,
     held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
+    limited boolean NOT NULL DEFAULT false,
     CHECK (starts_at < ends_at),
     CHECK ((status = 'released') = (released_at IS NOT NULL))
 );
@@ -336,6 +339,39 @@ COMMENT ON COLUMN sparkingest.reservations.created_at IS 'When it was made';
 COMMENT ON COLUMN sparkingest.reservations.created_by IS 'Role that made it';
 COMMENT ON COLUMN sparkingest.reservations.released_at IS 'When it was released';
 COMMENT ON COLUMN sparkingest.reservations.held IS 'Millicore-seconds of vCPU-hours held for an application''s reservation; 0 when it is released, and where an execution pays';
+COMMENT ON COLUMN sparkingest.reservations.limited IS 'It was made with something of named limits: while it is active, rows of reservation_limits say what';
+
+CREATE TABLE sparkingest.limits (
+    limit_id uuid PRIMARY KEY,
+    tenant_id uuid REFERENCES sparkingest.tenants,
+    limit_name text NOT NULL CHECK (limit_name OPERATOR(pg_catalog.~) '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+    quantity integer NOT NULL CHECK (quantity BETWEEN 0 AND 1000000),
+    UNIQUE NULLS NOT DISTINCT (tenant_id, limit_name)
+);
+COMMENT ON TABLE sparkingest.limits IS 'Named limits of things that jobs share, such as connections to a source database (set_limit)';
+COMMENT ON COLUMN sparkingest.limits.limit_id IS 'Identifier; also the key of its account in the ledger';
+COMMENT ON COLUMN sparkingest.limits.tenant_id IS 'Owner, for whose jobs it counts; NULL = the service: for all';
+COMMENT ON COLUMN sparkingest.limits.limit_name IS 'Name that jobs state, a DNS label; the service''s goes before a tenant''s own';
+COMMENT ON COLUMN sparkingest.limits.quantity IS 'How much of it may be held at a time';
+
+CREATE TABLE sparkingest.reservation_limits (
+    reservation_id uuid NOT NULL REFERENCES sparkingest.reservations ON DELETE CASCADE,
+    limit_id uuid NOT NULL,
+    tenant_id uuid NOT NULL,
+    quantity integer NOT NULL CHECK (quantity BETWEEN 1 AND 1000000),
+    starts_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL,
+    PRIMARY KEY (reservation_id, limit_id),
+    CHECK (starts_at < ends_at)
+);
+CREATE INDEX ON sparkingest.reservation_limits (limit_id, ends_at);
+COMMENT ON TABLE sparkingest.reservation_limits IS 'What active reservations hold of limits; a row goes with the release. limit_id is no foreign key: whoever plans runs waits for nobody who drops a limit';
+COMMENT ON COLUMN sparkingest.reservation_limits.reservation_id IS 'Reservation';
+COMMENT ON COLUMN sparkingest.reservation_limits.limit_id IS 'Limit';
+COMMENT ON COLUMN sparkingest.reservation_limits.tenant_id IS 'Tenant of the reservation';
+COMMENT ON COLUMN sparkingest.reservation_limits.quantity IS 'How much of it';
+COMMENT ON COLUMN sparkingest.reservation_limits.starts_at IS 'Start of the reservation';
+COMMENT ON COLUMN sparkingest.reservation_limits.ends_at IS 'End of the reservation, exclusive';
 
 CREATE TABLE sparkingest.job_executions (
     execution_id uuid PRIMARY KEY,
@@ -346,7 +382,7 @@ CREATE TABLE sparkingest.job_executions (
     run_id uuid NOT NULL,
     state text NOT NULL CHECK (state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running',
                                          'succeeded', 'failed', 'cancelled', 'timed_out', 'preempted', 'lost')),
-    started_by text NOT NULL CHECK (started_by IN ('run_job', 'schedule', 'auto_draft')),
+    started_by text NOT NULL CHECK (started_by IN ('run_job', 'schedule', 'auto_draft', 'dependency')),
     is_draft boolean NOT NULL,
     draft_fallback boolean NOT NULL DEFAULT false,
     namespace text NOT NULL REFERENCES sparkingest.namespaces,
@@ -390,6 +426,8 @@ CREATE TABLE sparkingest.job_executions (
     held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
     charged bigint CHECK (charged >= 0),
     created_at timestamptz NOT NULL,
+    awaits boolean NOT NULL DEFAULT false,
+    overrun_reason text,
     CHECK ((stop_requested_at IS NULL) = (stop_cause IS NULL))
 );
 CREATE INDEX ON sparkingest.job_executions (job_id, created_at);
@@ -399,6 +437,7 @@ CREATE UNIQUE INDEX ON sparkingest.job_executions (job_id, scheduled_for, attemp
 CREATE INDEX ON sparkingest.job_executions (reservation_id);
 CREATE INDEX ON sparkingest.job_executions (tenant_id) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
 CREATE INDEX ON sparkingest.job_executions (tenant_id, finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX ON sparkingest.job_executions (job_id) WHERE awaits AND state IN ('scheduled', 'waiting');
 COMMENT ON TABLE sparkingest.job_executions IS 'Runs of jobs, one row per attempt (J5, J7). state moves only along the transition table; every move writes an event';
 COMMENT ON COLUMN sparkingest.job_executions.execution_id IS 'Identifier';
 COMMENT ON COLUMN sparkingest.job_executions.job_id IS 'Job';
@@ -407,7 +446,7 @@ COMMENT ON COLUMN sparkingest.job_executions.job_version IS 'Version of the job 
 COMMENT ON COLUMN sparkingest.job_executions.attempt IS 'Attempt number, from 1';
 COMMENT ON COLUMN sparkingest.job_executions.run_id IS 'Execution of the first attempt: all attempts write to its directory, so that a retry replaces what an earlier one left (J7)';
 COMMENT ON COLUMN sparkingest.job_executions.state IS 'scheduled: capacity reserved; waiting: none yet; dispatching: claimed by the dispatcher; submitted: exists in Kubernetes; running: driver runs; then one of six ends';
-COMMENT ON COLUMN sparkingest.job_executions.started_by IS 'run_job, schedule or auto_draft';
+COMMENT ON COLUMN sparkingest.job_executions.started_by IS 'run_job, schedule, auto_draft or dependency: the jobs that it starts after';
 COMMENT ON COLUMN sparkingest.job_executions.is_draft IS 'A draft run: metered and free (M9)';
 COMMENT ON COLUMN sparkingest.job_executions.draft_fallback IS 'A production run placed in the draft namespace: best effort, outside SLA (C12)';
 COMMENT ON COLUMN sparkingest.job_executions.namespace IS 'Namespace where it runs or is meant to run';
@@ -451,6 +490,8 @@ COMMENT ON COLUMN sparkingest.job_executions.evaluation IS 'Verdict on a finishe
 COMMENT ON COLUMN sparkingest.job_executions.held IS 'Millicore-seconds of vCPU-hours held for it now';
 COMMENT ON COLUMN sparkingest.job_executions.charged IS 'Millicore-seconds charged at its end; NULL until final';
 COMMENT ON COLUMN sparkingest.job_executions.created_at IS 'When it was admitted';
+COMMENT ON COLUMN sparkingest.job_executions.awaits IS 'Runs of other jobs that it starts after have not all succeeded (execution_dependencies): it is not dispatched before';
+COMMENT ON COLUMN sparkingest.job_executions.overrun_reason IS 'Why its reservation was not extended when it came to its end (C14); NULL = it was, or has not come to it';
 
 CREATE TABLE sparkingest.balance_entries (
     entry_id bigint GENERATED ALWAYS AS IDENTITY (CACHE 32) PRIMARY KEY,
@@ -655,7 +696,9 @@ SELECT pg_catalog.pg_extension_config_dump('sparkingest.resource_purchases', '')
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.discounts', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.grants', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.ingestion_jobs', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.limits', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.reservations', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.reservation_limits', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.job_executions', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_entries', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.balance_chains', '');

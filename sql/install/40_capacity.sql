@@ -18,19 +18,19 @@ COMMENT ON FUNCTION sparkingest.capacity IS
 'Slots of a namespace that touch the interval (bounded, at most the horizon long): cores and GiB, total and allocated. tenant_id NULL = the whole namespace; else the tenant''s own dedicated pool (or, in a common pool, its share of what is allocated). Raises 22023, 42704, 42501, SI005 beyond the horizon';
 
 CREATE FUNCTION sparkingest.find_slot(namespace text, cpu_cores numeric, memory_gb numeric, duration interval,
-    not_before timestamptz DEFAULT sparkingest.clock(), sla_window interval DEFAULT '24 hours', tenant_id uuid DEFAULT NULL)
+    not_before timestamptz DEFAULT sparkingest.clock(), sla_window interval DEFAULT '24 hours', tenant_id uuid DEFAULT NULL, limits jsonb DEFAULT NULL)
 RETURNS timestamptz LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_find_slot';
 COMMENT ON FUNCTION sparkingest.find_slot IS
-'Earliest start at which the whole duration fits every slot (C1, C8), or NULL; takes nothing. cpu_cores and memory_gb (GiB): above 0, step 0.001 cores and 1 MiB; duration: above 0, up to the horizon. In a dedicated namespace name the tenant. Raises 22023, 42704, 42501, SI005 beyond the horizon';
+'Earliest start at which the whole duration fits every slot (C1, C8), or NULL; takes nothing. cpu_cores and memory_gb (GiB): above 0, step 0.001 cores and 1 MiB; duration: above 0, up to the horizon. In a dedicated namespace name the tenant. limits: what is needed of named limits as well, {"orders-db": 2} (set_limit). Raises 22023, 42704, 42501, SI005 beyond the horizon';
 
 CREATE FUNCTION sparkingest.reserve(tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval,
-    not_before timestamptz DEFAULT sparkingest.clock(), sla_window interval DEFAULT '24 hours', namespace text DEFAULT NULL)
+    not_before timestamptz DEFAULT sparkingest.clock(), sla_window interval DEFAULT '24 hours', namespace text DEFAULT NULL, limits jsonb DEFAULT NULL)
 RETURNS sparkingest.placement LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_reserve';
 COMMENT ON FUNCTION sparkingest.reserve IS
 'Finds and takes capacity in the caller''s transaction (C3, C4). namespace NULL = spillover order (C12). Arguments as find_slot. Raises SI001 when nothing fits, naming the earliest start; SI002, SI003, SI005, 22023, 42704, 42501';
 
 CREATE FUNCTION sparkingest.try_reserve(tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval,
-    not_before timestamptz DEFAULT sparkingest.clock(), sla_window interval DEFAULT '24 hours', namespace text DEFAULT NULL)
+    not_before timestamptz DEFAULT sparkingest.clock(), sla_window interval DEFAULT '24 hours', namespace text DEFAULT NULL, limits jsonb DEFAULT NULL)
 RETURNS sparkingest.placement LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_try_reserve';
 COMMENT ON FUNCTION sparkingest.try_reserve IS 'As reserve, but without a fit it answers with reason and earliest instead of raising SI001';
 

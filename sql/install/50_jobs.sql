@@ -11,13 +11,13 @@ source_config: postgres and mysql {host, port, database, schema (postgres), tabl
 destination_config: {type s3 | file, bucket and path | uri, format parquet | orc | csv | json, mode append | overwrite | error, partition_by [columns], credentials_secret}.
 resource_requirements: {cpu_cores, memory_gb} summed over all pods, overhead included (C7), {executors, runtime_minutes, data_size_gb} optional; what is missing is estimated.
 sla_requirements: {max_runtime_minutes, priority, sla_window_hours, earliest_start, start_by, finish_by, tier}.
-options: {on_no_capacity draft | wait | reject, overlap_policy forbid | queue_one | allow | replace, overlap_limit, misfire_policy all | latest | none, catchup_window, spark_conf, image, auto_draft, auto_promote, retry {max_attempts}}.
+options: {on_no_capacity draft | wait | reject, overlap_policy forbid | queue_one | allow | replace, overlap_limit, misfire_policy all | latest | none, catchup_window, spark_conf, image, auto_draft, auto_promote, retry {max_attempts}, limits {name: how much of it each run holds (set_limit)}}.
 A NOTICE lists the next five fire times (J1). Raises 22023 naming the field, 42704, 42710 (name taken), SI003 (tenant not active), SI004';
 
 CREATE FUNCTION sparkingest.alter_job(job_id uuid, changes jsonb)
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_alter_job';
 COMMENT ON FUNCTION sparkingest.alter_job IS
-'Changes a job: keys are arguments of create_job (job_name, source_type, source_config, destination_config, resource_requirements, schedule_cron, sla_requirements, time_zone, options), each replaced as a whole; null clears schedule_cron. A change of source, destination or resources returns the job to draft (S4); a change of the schedule re-plans runs that have not started (J2). Raises 22023, 42704, 42501, SI003';
+'Changes a job: keys are arguments of create_job (job_name, source_type, source_config, destination_config, resource_requirements, schedule_cron, sla_requirements, time_zone, options), each replaced as a whole; null clears schedule_cron. A change of source, destination or resources returns the job to draft (S4); a change of the schedule or of options.limits re-plans runs of the schedule that have not started (J2). Raises 22023, 42704, 42501, SI003';
 
 CREATE FUNCTION sparkingest.pause_job(job_id uuid)
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_pause_job';

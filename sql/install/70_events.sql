@@ -14,5 +14,6 @@ CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON sparkingest.sla_tiers FO
 CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON sparkingest.discounts FOR EACH ROW EXECUTE FUNCTION sparkingest.setting_changed();
 CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON sparkingest.namespaces FOR EACH ROW EXECUTE FUNCTION sparkingest.setting_changed();
 CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON sparkingest.tenants FOR EACH ROW EXECUTE FUNCTION sparkingest.setting_changed();
+CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON sparkingest.limits FOR EACH ROW EXECUTE FUNCTION sparkingest.setting_changed();
 CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON sparkingest.tenant_roles FOR EACH ROW EXECUTE FUNCTION sparkingest.setting_changed();
 CREATE TRIGGER restored BEFORE INSERT ON sparkingest.events FOR EACH ROW EXECUTE FUNCTION sparkingest.event_restored();

@@ -2,6 +2,10 @@
 
 CREATE FUNCTION sparkingest.reservation_changed() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_reservation_changed';
 COMMENT ON FUNCTION sparkingest.reservation_changed IS 'Carries a changed row of reservations into the ledger; raises SI001 when it does not fit, SI005 without a ledger. Rows that a script of pg_dump restores (check_function_bodies = off) are not judged';
+CREATE FUNCTION sparkingest.held_limit_changed() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_held_limit_changed';
+COMMENT ON FUNCTION sparkingest.held_limit_changed IS 'Carries a changed row of reservation_limits into the ledger; raises SI001 when it does not fit, SI005 without a ledger';
+CREATE FUNCTION sparkingest.limit_changed() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_limit_changed';
+COMMENT ON FUNCTION sparkingest.limit_changed IS 'Carries a changed row of limits into the ledger: less at once, more when it commits; raises SI005 without a ledger';
 CREATE FUNCTION sparkingest.grant_changed() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_grant_changed';
 COMMENT ON FUNCTION sparkingest.grant_changed IS 'Carries a changed row of grants into the ledger: less supply at once, more when it commits; raises SI005 without a ledger';
 CREATE FUNCTION sparkingest.entry_changed() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_entry_changed';
@@ -21,6 +25,8 @@ CREATE TRIGGER cache AFTER UPDATE OR DELETE ON sparkingest.pools FOR EACH ROW EX
 CREATE TRIGGER cache_truncated AFTER TRUNCATE ON sparkingest.pools FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.cache_outdated();
 
 CREATE TRIGGER ledger AFTER INSERT OR UPDATE OR DELETE ON sparkingest.reservations FOR EACH ROW EXECUTE FUNCTION sparkingest.reservation_changed();
+CREATE TRIGGER ledger AFTER INSERT OR UPDATE OR DELETE ON sparkingest.reservation_limits FOR EACH ROW EXECUTE FUNCTION sparkingest.held_limit_changed();
+CREATE TRIGGER ledger AFTER INSERT OR UPDATE OR DELETE ON sparkingest.limits FOR EACH ROW EXECUTE FUNCTION sparkingest.limit_changed();
 CREATE TRIGGER ledger AFTER INSERT OR DELETE OR UPDATE OF tenant_id, namespace, starts_at, ends_at, cpu_millicores, memory_mib, lending_limit, account_no, granted, held, spent ON sparkingest.grants
     FOR EACH ROW EXECUTE FUNCTION sparkingest.grant_changed();
 CREATE TRIGGER ledger AFTER INSERT OR DELETE OR UPDATE OF grant_id, entry_type, amount, chain_no ON sparkingest.balance_entries
@@ -29,6 +35,8 @@ CREATE TRIGGER ledger AFTER INSERT OR UPDATE OR DELETE ON sparkingest.capacity_o
 CREATE TRIGGER ledger AFTER UPDATE OF purpose, cpu_millicores, memory_mib, tenant_cpu_millicores, tenant_memory_mib, slot_minutes OR DELETE ON sparkingest.namespaces
     FOR EACH ROW EXECUTE FUNCTION sparkingest.ledger_outdated();
 CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.reservations FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
+CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.reservation_limits FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
+CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.limits FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
 CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.grants FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
 CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.balance_entries FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
 CREATE TRIGGER ledger_truncated AFTER TRUNCATE ON sparkingest.capacity_overrides FOR EACH STATEMENT EXECUTE FUNCTION sparkingest.ledger_outdated();
@@ -44,6 +52,8 @@ CREATE TRIGGER restored BEFORE INSERT ON sparkingest.ingestion_jobs FOR EACH ROW
 
 -- Also for logical replication, which fires row triggers only, and whatever session_replication_role says.
 ALTER TABLE sparkingest.reservations ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
+ALTER TABLE sparkingest.reservation_limits ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
+ALTER TABLE sparkingest.limits ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
 ALTER TABLE sparkingest.grants ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
 ALTER TABLE sparkingest.balance_entries ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
 ALTER TABLE sparkingest.capacity_overrides ENABLE ALWAYS TRIGGER ledger, ENABLE ALWAYS TRIGGER ledger_truncated;
@@ -55,7 +65,7 @@ CREATE FUNCTION sparkingest.verify_ledger(OUT namespace text, OUT tenant_id uuid
     OUT in_ledger numeric, OUT in_tables numeric, OUT grant_id uuid)
 RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_verify_ledger';
 COMMENT ON FUNCTION sparkingest.verify_ledger IS
-'Compares the ledger in shared memory with the tables while others write, and returns what differs: none, when all is well. tenant_id: whose units or share; NULL = the namespace. resource: reserved_cpu, reserved_memory, total_cpu, total_memory (cores, GiB); of a grant of vCPU-hours, without namespace and time, used_core_seconds, granted_core_seconds; or broken = 1 for a day that does not agree with itself. Only what is in memory is looked at. Operators only';
+'Compares the ledger in shared memory with the tables while others write, and returns what differs: none, when all is well. tenant_id: whose units or share; NULL = the namespace. resource: reserved_cpu, reserved_memory, total_cpu, total_memory (cores, GiB); of a grant of vCPU-hours, without namespace and time, used_core_seconds, granted_core_seconds; of a named limit, whose name stands for the namespace, reserved_limit, total_limit; or broken = 1 for a day that does not agree with itself. Only what is in memory is looked at. Operators only';
 
 CREATE FUNCTION sparkingest.rebuild_ledger()
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_rebuild_ledger';

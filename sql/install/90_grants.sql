@@ -36,7 +36,7 @@ BEGIN
 END
 $$;
 GRANT EXECUTE ON FUNCTION sparkingest.can_see_tenant, sparkingest.my_tenants, sparkingest.clock, sparkingest.usage, sparkingest.tenant_metrics, sparkingest.statement, sparkingest.balance, sparkingest.capacity,
-    sparkingest.find_slot, sparkingest.next_fire_times, sparkingest.calculate_estimate, sparkingest.render_manifest, sparkingest.health,
+    sparkingest.limit_load, sparkingest.find_slot, sparkingest.next_fire_times, sparkingest.calculate_estimate, sparkingest.render_manifest, sparkingest.health,
     sparkingest.verify_ledger, sparkingest.verify_books, sparkingest.verify_usage, sparkingest.runaway_executions, sparkingest.uncommitted_holders, sparkingest.events_after TO sparkingest_reader;
 
 GRANT SELECT ON sparkingest.sla_tiers, sparkingest.capacity_slots, sparkingest.grant_balances, sparkingest.consumption_seconds TO sparkingest_tenant;
@@ -45,7 +45,7 @@ GRANT EXECUTE ON FUNCTION sparkingest.can_see_tenant, sparkingest.my_tenants, sp
     sparkingest.reserve, sparkingest.try_reserve, sparkingest.release, sparkingest.move_reservation, sparkingest.clock, sparkingest.create_job,
     sparkingest.alter_job, sparkingest.pause_job, sparkingest.resume_job, sparkingest.drop_job, sparkingest.run_job, sparkingest.cancel_execution,
     sparkingest.next_fire_times, sparkingest.evaluate_execution, sparkingest.promote_job, sparkingest.calculate_estimate, sparkingest.render_manifest,
-    sparkingest.events_after TO sparkingest_tenant;
+    sparkingest.events_after, sparkingest.set_limit, sparkingest.drop_limit, sparkingest.limit_load TO sparkingest_tenant;
 
 -- Tenants see the columns of their rows but those that count across tenants (numbers drawn from one sequence, pool_id, which is
 -- one, and numbers of transactions), nor system columns: their gaps, and where rows lie, would tell what others do.
@@ -56,7 +56,7 @@ DECLARE
     seen text;
     quiet text;
 BEGIN
-    FOREACH table_name IN ARRAY ARRAY['tenants', 'resource_purchases', 'grants', 'ingestion_jobs', 'job_executions', 'reservations', 'balance_entries', 'balance_chains',
+    FOREACH table_name IN ARRAY ARRAY['tenants', 'resource_purchases', 'grants', 'ingestion_jobs', 'job_executions', 'job_dependencies', 'execution_dependencies', 'reservations', 'reservation_limits', 'balance_entries', 'balance_chains',
                                       'resource_consumption', 'estimation_observations', 'events', 'usage_hourly', 'usage_load']
     LOOP
         SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum),
@@ -77,3 +77,11 @@ $$;
 REVOKE ALL ON sparkingest.resource_consumption_rest, sparkingest.events_rest FROM sparkingest_operator, sparkingest_reader;
 ALTER TABLE sparkingest.resource_consumption_rest ENABLE ROW LEVEL SECURITY;
 ALTER TABLE sparkingest.events_rest ENABLE ROW LEVEL SECURITY;
+
+-- Limits of the service are everybody's to state: everybody sees how much there is.
+GRANT SELECT (limit_id, tenant_id, limit_name, quantity) ON sparkingest.limits TO sparkingest_tenant;
+ALTER TABLE sparkingest.limits ENABLE ROW LEVEL SECURITY, ALTER COLUMN tenant_id SET STATISTICS 0, ALTER COLUMN limit_id SET STATISTICS 0,
+    ALTER COLUMN limit_name SET STATISTICS 0, ALTER COLUMN quantity SET STATISTICS 0;
+CREATE POLICY all_rows ON sparkingest.limits FOR SELECT TO sparkingest_operator, sparkingest_reader USING (true);
+CREATE POLICY own_rows ON sparkingest.limits FOR SELECT TO sparkingest_tenant
+    USING (tenant_id IS NULL OR tenant_id OPERATOR(pg_catalog.=) ANY ((SELECT sparkingest.my_tenants())::pg_catalog.uuid[]));

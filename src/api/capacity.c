@@ -13,6 +13,7 @@
 #include "api/relieved.h"
 #include "domain/types.h"
 #include "flow/access.h"
+#include "flow/named_limits.h"
 #include "flow/reserve.h"
 #include "flow/supply.h"
 #include "pg/clock.h"
@@ -64,6 +65,7 @@ si_find_slot(PG_FUNCTION_ARGS)
         si_access_tenant(&caller, pool.tenant_id);
     else if (pool.namespace.purpose == SI_NS_DEDICATED)
         si_bad_value("tenant_id", (char *) NULL, "is required in a dedicated namespace: whose units");
+    si_needs_check(si_arg_jsonb_or_null(fcinfo, 7), "limits", pool.tenant_id, &need);
     si_require_horizon("not_before", need.not_before, now);
     start = si_earliest_start(&pool, &need, now);
     si_caller_leave(&caller);
@@ -111,6 +113,7 @@ reserve(FunctionCallInfo fcinfo, bool must)
     read_need(fcinfo, 1, &need);
     need.namespace_name = si_arg_text_or_null(fcinfo, 6);
     need.actor = caller.name;
+    si_needs_check(si_arg_jsonb_or_null(fcinfo, 7), "limits", &need.tenant_id, &need);
     si_place(&need, si_now(), &placement);
     if (must && !placement.placed)
         si_reserve_refuse(&need, &placement);

@@ -68,6 +68,13 @@ si_verify_ledger(PG_FUNCTION_ARGS)
             put(result, &found[i], "broken", found[i].broken, 0, 1);
             continue;
         }
+        if (found[i].is_limit)
+        {
+            put(result, &found[i], "reserved_limit", found[i].ledger_cpu, found[i].table_cpu, 1);
+            put(result, &found[i], "total_limit", found[i].ledger_total_cpu, found[i].table_total_cpu, 1);
+            put(result, &found[i], "broken", found[i].broken, 0, 1);
+            continue;
+        }
         put(result, &found[i], "reserved_cpu", found[i].ledger_cpu, found[i].table_cpu, 1000);
         put(result, &found[i], "reserved_memory", found[i].ledger_mem, found[i].table_mem, 1024);
         put(result, &found[i], "total_cpu", found[i].ledger_total_cpu, found[i].table_total_cpu, 1000);

@@ -21,6 +21,8 @@
 #include "utils/builtins.h"
 
 PG_FUNCTION_INFO_V1(si_reservation_changed);
+PG_FUNCTION_INFO_V1(si_held_limit_changed);
+PG_FUNCTION_INFO_V1(si_limit_changed);
 PG_FUNCTION_INFO_V1(si_grant_changed);
 PG_FUNCTION_INFO_V1(si_entry_changed);
 PG_FUNCTION_INFO_V1(si_override_changed);
@@ -98,6 +100,54 @@ si_reservation_changed(PG_FUNCTION_ARGS)
     si_caller_enter(&caller);
     si_book_reservation(old_row(data) ? &before : NULL, new_row(data) ? &after : NULL,
                         SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA);
+    si_caller_leave(&caller);
+    return PointerGetDatum(NULL);
+}
+
+Datum
+si_held_limit_changed(PG_FUNCTION_ARGS)
+{
+    TriggerData *data = trigger_data(fcinfo);
+    TupleDesc desc = RelationGetDescr(data->tg_relation);
+    SiHeldLimit before;
+    SiHeldLimit after;
+    SiCaller caller;
+
+    if (new_row(data) && si_book_expected(si_reservation_id_of_row(new_row(data), desc)))
+        return PointerGetDatum(NULL);
+    if (is_restored(data))
+        return PointerGetDatum(NULL);
+    if (old_row(data))
+        si_held_limit_from_row(old_row(data), desc, &before);
+    if (new_row(data))
+        si_held_limit_from_row(new_row(data), desc, &after);
+    si_ledger_require();
+    si_caller_enter(&caller);
+    si_book_held_limit(old_row(data) ? &before : NULL, new_row(data) ? &after : NULL,
+                       SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA);
+    si_caller_leave(&caller);
+    return PointerGetDatum(NULL);
+}
+
+Datum
+si_limit_changed(PG_FUNCTION_ARGS)
+{
+    TriggerData *data = trigger_data(fcinfo);
+    TupleDesc desc = RelationGetDescr(data->tg_relation);
+    SiLimit before;
+    SiLimit after;
+    SiCaller caller;
+
+    if (is_restored(data))
+        return PointerGetDatum(NULL);
+    if (old_row(data))
+        si_limit_from_row(old_row(data), desc, &before);
+    if (new_row(data))
+        si_limit_from_row(new_row(data), desc, &after);
+    si_ledger_require();
+    si_caller_enter(&caller);
+    si_book_limit(old_row(data) ? &before : NULL, new_row(data) ? &after : NULL,
+                  SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA);
     si_caller_leave(&caller);
     return PointerGetDatum(NULL);
 }

@@ -9,6 +9,8 @@
 #include "domain/slots.h"
 #include "domain/types.h"
 #include "flow/admit.h"
+#include "flow/dependants.h"
+#include "flow/named_limits.h"
 #include "flow/place.h"
 #include "flow/sla.h"
 #include "flow/state.h"
@@ -34,11 +36,9 @@ wish_of(const SiJob *job, const SiExecution *e, TimestampTz not_before, Timestam
 
     si_sla_bounds(job, &sla);
     wish.planned_usecs = si_job_planned_minutes(job) * USECS_PER_MINUTE;
-    wish.start = e->scheduled_for;
+    wish.start = si_admission_earliest(job, e);
     wish.latest = e->scheduled_for + sla.window;
     /* Draft runs stand outside the SLA; only the window bounds their search. */
-    if (!e->is_draft && sla.earliest_start != SI_NO_BOUND)
-        wish.start = e->scheduled_for + sla.earliest_start;
     if (!e->is_draft && sla.start_by != SI_NO_BOUND)
         wish.latest = Min(wish.latest, e->scheduled_for + sla.start_by);
     if (!e->is_draft && sla.finish_by != SI_NO_BOUND)
@@ -81,6 +81,7 @@ ask(const SiJob *job, const SiExecution *e, const Wish *wish, int32 not_of_pool,
         need.duration_usecs += wish->start - now;
     }
     need.window_usecs = wish->latest - need.not_before;
+    si_needs_of_job(job, &need);
     si_place(&need, now, out);
 }
 
@@ -198,6 +199,8 @@ init(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecutio
     e->scheduled_for = admission->scheduled_for;
     e->cpu_millicores = job->cpu_millicores;
     e->memory_mib = admission->memory_mib > 0 ? admission->memory_mib : job->memory_mib;
+    if (!job->draft)
+        e->memory_mib = Max(e->memory_mib, job->raised_memory_mib);
     e->executors = job->executors;
     e->estimated_millis = job->estimated_millis;
     e->hard_minutes = si_job_hard_minutes(job);
@@ -211,8 +214,8 @@ init(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecutio
             sizeof(e->namespace_name));
 }
 
-bool
-si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out)
+static bool
+admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out)
 {
     SiPlacement placement;
     Wish wish;
@@ -259,6 +262,46 @@ si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExec
     return true;
 }
 
+/* Jobs that start after this one are told of its production runs; of a further attempt who admits it tells (J7). */
+static void
+tell_dependants(const SiJob *job, const SiAdmission *admission, TimestampTz now, const SiExecution *e)
+{
+    if (job->has_dependants && !e->is_draft && admission->run_id == NULL)
+        si_dependants_open(e, admission->actor, now);
+}
+
+bool
+si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out)
+{
+    if (!admit(job, admission, now, out))
+        return false;
+    tell_dependants(job, admission, now, out);
+    return true;
+}
+
+void
+si_admit_awaiting(const SiJob *job, const SiAdmission *admission, const char *reason, TimestampTz now, SiExecution *out)
+{
+    init(job, admission, now, out);
+    out->state = SI_WAITING;
+    out->awaits = true;
+    out->planned_start = SI_NO_TIME;
+    out->planned_end = SI_NO_TIME;
+    out->waiting_reason = pstrdup(reason);
+    si_execution_enter(out, admission->actor, admission->cause);
+    si_execution_set_awaiting(&out->execution_id, true, out->scheduled_for);
+    tell_dependants(job, admission, now, out);
+}
+
+TimestampTz
+si_admission_earliest(const SiJob *job, const SiExecution *e)
+{
+    SiSla sla;
+
+    si_sla_bounds(job, &sla);
+    return e->is_draft || sla.earliest_start == SI_NO_BOUND ? e->scheduled_for : e->scheduled_for + sla.earliest_start;
+}
+
 void
 si_admission_undo(SiExecution *e, TimestampTz now)
 {
@@ -279,8 +322,8 @@ note_reason(SiExecution *e, const SiExecution *before)
         si_execution_set_plan(e);
 }
 
-bool
-si_admit_elsewhere(const SiJob *job, SiExecution *e, int32 not_of_pool, const char *actor, const char *cause, TimestampTz now)
+static bool
+place_again(const SiJob *job, SiExecution *e, int32 not_of_pool, const char *actor, const char *cause, TimestampTz now)
 {
     const SiExecution before = *e;
     Wish wish = wish_of(job, e, SI_NO_TIME, now, true);
@@ -316,7 +359,21 @@ si_admit_elsewhere(const SiJob *job, SiExecution *e, int32 not_of_pool, const ch
 bool
 si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
 {
-    return si_admit_elsewhere(job, e, 0, actor, cause, now);
+    if (!place_again(job, e, 0, actor, cause, now))
+        return false;
+    if (job->has_dependants && !e->is_draft)
+        si_dependants_follow(e, actor, now);
+    return true;
+}
+
+bool
+si_admit_elsewhere(const SiJob *job, SiExecution *e, int32 not_of_pool, const char *actor, const char *cause, TimestampTz now)
+{
+    bool placed = place_again(job, e, not_of_pool, actor, cause, now);
+
+    if (job->has_dependants && !e->is_draft)
+        si_dependants_follow(e, actor, now);
+    return placed;
 }
 
 void
@@ -332,7 +389,7 @@ bool
 si_admit_anew(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
 {
     si_admission_withdraw(e, actor, cause, now);
-    return si_admit_again(job, e, actor, cause, now);
+    return si_admit_elsewhere(job, e, 0, actor, cause, now);
 }
 
 bool

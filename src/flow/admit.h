@@ -11,7 +11,7 @@ typedef struct SiAdmission
 {
     TimestampTz scheduled_for; /* wanted start: SLA bounds are measured from here */
     TimestampTz not_before;    /* no earlier start than this; SI_NO_TIME = scheduled_for */
-    const char *started_by;    /* run_job, schedule, auto_draft */
+    const char *started_by;    /* run_job, schedule, auto_draft, dependency */
     int32 attempt;
     const pg_uuid_t *run_id; /* of the first attempt; NULL = this is it */
     int64 memory_mib;        /* 0 = the job's */
@@ -26,6 +26,15 @@ typedef struct SiAdmission
  * insists; then nothing is written and out->waiting_reason tells why. A draft run that could never fit raises SI001.
  */
 extern bool si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out);
+
+/*
+ * Admits a run of a locked job that starts after others: it waits without a place, and `awaits` them (flow/dependants.h). reason
+ * says so.
+ */
+extern void si_admit_awaiting(const SiJob *job, const SiAdmission *admission, const char *reason, TimestampTz now, SiExecution *out);
+
+/* The earliest start that the job's SLA leaves a run, by its scheduled time (S1). */
+extern TimestampTz si_admission_earliest(const SiJob *job, const SiExecution *execution);
 
 /* Tries again for a waiting execution, loaded and locked after its job. Whether it is scheduled now. */
 extern bool si_admit_again(const SiJob *job, SiExecution *execution, const char *actor, const char *cause, TimestampTz now);

@@ -11,6 +11,7 @@
 #include "flow/audit.h"
 #include "flow/availability.h"
 #include "flow/funds.h"
+#include "flow/limit_account.h"
 #include "store/sql.h"
 
 /* A commit is on its way for microseconds, unless its backend is held up. */
@@ -31,11 +32,48 @@ differs(const SiChunkCopy *copy, const SiSlots *total, const SiSlots *allocated,
            copy->reserved_cpu[i] != allocated->cpu[i] || copy->reserved_mem[i] != allocated->mem[i];
 }
 
-/* pool and namespace are NULL for a tenant's vCPU-hours. */
-static void
-keep(Audit *audit, const SiPool *pool, const SiNamespace *namespace, const SiChunkCopy *copy, const SiSlots *total,
-     const SiSlots *allocated, int i)
+/* Whose a chunk is: pool and namespace, or a limit; neither for a tenant's vCPU-hours. */
+typedef struct Subject
 {
+    bool is_funds;
+    bool is_limit;
+    SiPool pool;
+    SiNamespace namespace;
+    SiLimit limit;
+} Subject;
+
+/* False when it is of a transaction that was rolled back: nobody finds it; or of a limit that nobody but its transaction does. */
+static bool
+subject_of(const SiAccount *account, Subject *out)
+{
+    out->is_funds = account->pool_id == SI_FUNDS;
+    out->is_limit = account->pool_id == SI_LIMIT;
+    if (out->is_limit)
+    {
+        bool found;
+
+        si_sql_leave_own_out(true);
+        found = si_limit_load(&account->tenant_id, &out->limit);
+        si_sql_leave_own_out(false);
+        return found;
+    }
+    return out->is_funds ||
+           (si_pool_load(account->pool_id, &out->pool) && si_namespace_load(out->pool.namespace_name, &out->namespace));
+}
+
+static void
+name_limit(SiDifference *d, const SiLimit *limit, int64 slot)
+{
+    strlcpy(d->namespace_name, limit->limit_name, sizeof(d->namespace_name));
+    d->time_slot = si_slot_time(slot, SI_LIMIT_STEP_USECS);
+    d->tenant_id = limit->tenant_id;
+}
+
+static void
+keep(Audit *audit, const Subject *subject, const SiChunkCopy *copy, const SiSlots *total, const SiSlots *allocated, int i)
+{
+    const SiNamespace *namespace = &subject->namespace;
+    const SiPool *pool = &subject->pool;
     SiDifference *d;
 
     if (audit->n == audit->room)
@@ -43,9 +81,12 @@ keep(Audit *audit, const SiPool *pool, const SiNamespace *namespace, const SiChu
     d = &audit->found[audit->n++];
     memset(d, 0, sizeof(*d));
     d->tenant_id = copy->account.tenant_id;
-    d->is_funds = pool == NULL;
+    d->is_funds = subject->is_funds;
+    d->is_limit = subject->is_limit;
     if (d->is_funds)
         (void) si_balance_grant_of(&d->tenant_id, (int32) copy->first + i, &d->grant_id);
+    else if (d->is_limit)
+        name_limit(d, &subject->limit, copy->first + i);
     else
     {
         strlcpy(d->namespace_name, namespace->name, sizeof(d->namespace_name));
@@ -85,25 +126,24 @@ look(SiChunkCopy *copy, Snapshot *snapshot)
 static void
 audit_chunk(Audit *audit, SiChunkCopy *copy)
 {
-    SiNamespace namespace;
+    const SiAccount *account = &copy->account;
     SiSlots total;
     SiSlots allocated;
-    bool is_funds = copy->account.pool_id == SI_FUNDS;
     Snapshot snapshot;
-    SiPool pool;
+    Subject subject;
 
-    if (!is_funds && (!si_pool_load(copy->account.pool_id, &pool) || !si_namespace_load(pool.namespace_name, &namespace)))
-        return; /* of a transaction that was rolled back: nobody finds it */
-    if (!look(copy, &snapshot))
+    if (!subject_of(account, &subject) || !look(copy, &snapshot))
         return;
-    if (is_funds)
-        si_funds_from_tables(&copy->account.tenant_id, copy->first, SI_CHUNK_SLOTS, snapshot, &total, &allocated);
+    if (subject.is_funds)
+        si_funds_from_tables(&account->tenant_id, copy->first, SI_CHUNK_SLOTS, snapshot, &total, &allocated);
+    else if (subject.is_limit)
+        si_limit_from_tables(&account->tenant_id, copy->first, SI_CHUNK_SLOTS, snapshot, &total, &allocated);
     else
-        si_account_from_tables(&copy->account, &pool, &namespace, copy->first, SI_CHUNK_SLOTS, snapshot, &total, &allocated);
+        si_account_from_tables(account, &subject.pool, &subject.namespace, copy->first, SI_CHUNK_SLOTS, snapshot, &total, &allocated);
     UnregisterSnapshot(snapshot);
     for (int i = 0; i < SI_CHUNK_SLOTS; i++)
         if (differs(copy, &total, &allocated, i) || (i == 0 && (copy->broken || copy->lost)))
-            keep(audit, is_funds ? NULL : &pool, is_funds ? NULL : &namespace, copy, &total, &allocated, i);
+            keep(audit, &subject, copy, &total, &allocated, i);
 }
 
 int

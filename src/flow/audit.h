@@ -8,6 +8,7 @@
 
 typedef struct SiDifference
 {
+    bool is_limit; /* CPU is what it counts; namespace_name is its name */
     bool is_funds; /* CPU is millicore-seconds of a grant; no namespace and no time */
     pg_uuid_t grant_id;
     char namespace_name[64];

@@ -12,6 +12,7 @@
 #include "flow/availability.h"
 #include "flow/book.h"
 #include "flow/funds.h"
+#include "flow/limit_account.h"
 #include "flow/load.h"
 #include "pg/clock.h"
 #include "pg/errors.h"
@@ -161,7 +162,17 @@ same_booking(const SiReservation *a, const SiReservation *b)
     return a && b && a->active == b->active && a->borrowed == b->borrowed && a->pool_id == b->pool_id &&
            strcmp(a->namespace_name, b->namespace_name) == 0 &&
            si_uuid_equal(&a->tenant_id, &b->tenant_id) && a->cpu_millicores == b->cpu_millicores &&
-           a->memory_mib == b->memory_mib && a->starts_at == b->starts_at && a->ends_at == b->ends_at;
+           a->memory_mib == b->memory_mib && a->starts_at == b->starts_at && a->ends_at == b->ends_at && a->limited == b->limited;
+}
+
+/* What a reservation holds of limits goes and moves with it; of a deleted one the foreign key deletes it. */
+static void
+limits_follow(const SiReservation *before, const SiReservation *after)
+{
+    if (!after->active || !after->limited)
+        si_reservation_limits_delete(&before->reservation_id);
+    else if (after->starts_at != before->starts_at || after->ends_at != before->ends_at)
+        si_reservation_limits_move(&before->reservation_id, NULL, after->starts_at, after->ends_at);
 }
 
 void
@@ -171,6 +182,44 @@ si_book_reservation(const SiReservation *before, const SiReservation *after, boo
         return;
     book(before, true, force);
     book(after, false, force);
+    /* What comes from another server brings its own rows of limits. */
+    if (before && after && before->limited && !force)
+        limits_follow(before, after);
+}
+
+void
+si_book_held_limit(const SiHeldLimit *before, const SiHeldLimit *after, bool force)
+{
+    si_ledger_begin();
+    if (before)
+        si_limit_give(&before->limit_id, before->quantity, before->starts_at, before->ends_at);
+    if (after && !si_limit_take(&after->limit_id, after->quantity, after->starts_at, after->ends_at, force))
+        ereport(ERROR, (errcode(ERRCODE_SI_CAPACITY),
+                        errmsg("reservation \"%s\" does not fit into limit \"%s\"", si_uuid_text(&after->reservation_id),
+                               si_uuid_text(&after->limit_id)),
+                        errhint("Jobs state what they need of limits by options.limits.")));
+}
+
+void
+si_book_limit(const SiLimit *before, const SiLimit *after, bool follow)
+{
+    if (follow && before == NULL)
+    {
+        /* What is held of it may have come before it. */
+        si_ledger_begin();
+        si_ledger_seize(SI_OUTDATED_SUPPLY);
+        return;
+    }
+    if (before && after && si_uuid_equal(&before->limit_id, &after->limit_id))
+    {
+        if (after->quantity != before->quantity)
+            si_limit_book_supply(&after->limit_id, before->quantity, after->quantity);
+        return;
+    }
+    if (after)
+        si_limit_book_supply(&after->limit_id, 0, after->quantity);
+    if (before)
+        si_limit_book_supply(&before->limit_id, before->quantity, 0);
 }
 
 /* Changes what an account has by so much in all of the slots. */
@@ -322,10 +371,14 @@ static bool
 is_over(const SiChunkName *chunk, TimestampTz now)
 {
     SiNamespace namespace;
+    SiLimit limit;
     SiPool pool;
 
     if (chunk->account.pool_id == SI_FUNDS)
         return false;
+    if (chunk->account.pool_id == SI_LIMIT)
+        return !si_limit_load(&chunk->account.tenant_id, &limit) ||
+               si_slot_time(chunk->first + SI_CHUNK_SLOTS, SI_LIMIT_STEP_USECS) < now - PAST_DAYS * USECS_PER_DAY;
     if (!si_pool_load(chunk->account.pool_id, &pool) || !si_namespace_load(pool.namespace_name, &namespace))
         return true; /* of a transaction that was rolled back */
     return si_slot_time(chunk->first + SI_CHUNK_SLOTS, namespace.step_usecs) < now - PAST_DAYS * USECS_PER_DAY;

@@ -20,6 +20,12 @@ extern bool si_book_expected(const pg_uuid_t *reservation_id);
  */
 extern void si_book_reservation(const SiReservation *before, const SiReservation *after, bool force);
 
+/* The same of what a reservation holds of a limit: as si_book_expect of the reservation, once per row. */
+extern void si_book_held_limit(const SiHeldLimit *before, const SiHeldLimit *after, bool force);
+
+/* A limit came, changed or went. With `follow`, for what another server decided, one that comes has the ledger made anew. */
+extern void si_book_limit(const SiLimit *before, const SiLimit *after, bool follow);
+
 /* What follows, until it is called with false, moves amounts of entries into their grants: nothing that the ledger counts. */
 extern void si_book_sealing(bool on);
 extern bool si_book_is_sealing(void);

@@ -6,6 +6,7 @@
 #include "domain/billing.h"
 #include "domain/sla.h"
 #include "flow/admit.h"
+#include "flow/dependants.h"
 #include "flow/evaluate.h"
 #include "flow/finish.h"
 #include "flow/funds.h"
@@ -218,6 +219,28 @@ conclude_draft(End *end)
         elog(ERROR, "job of an execution is missing");
 }
 
+/*
+ * The next attempt, whose SLA is this one's: they share one clock (J7). What starts after the run waits for that one, or
+ * learns of the end.
+ */
+static void
+retry(End *end)
+{
+    bool followed = end->job.has_dependants && !end->e.is_draft;
+    SiExecution next;
+
+    if (end->e.awaits)
+        si_dependants_forget(&end->e);
+    if (si_retry(&end->job, &end->e, end->actor, end->now, &next))
+    {
+        si_execution_leave_unjudged(&end->e.execution_id);
+        if (followed)
+            si_dependants_retried(&end->e, &next, end->actor, end->now);
+    }
+    else if (followed)
+        si_dependants_follow(&end->e, end->actor, end->now);
+}
+
 /* Runs of the job that waited for this one to end may have their place now (J4, C13): one, or as many as may run. */
 static void
 place_waiting(End *end)
@@ -275,6 +298,6 @@ si_execution_finish(const pg_uuid_t *execution_id, const SiOutcome *outcome, con
     advance_watermark(end);
     observe(end);
     conclude_draft(end);
-    (void) si_retry(&end->job, &end->e, actor, end->now);
+    retry(end);
     place_waiting(end);
 }

@@ -23,8 +23,8 @@ typedef struct SiOutcome
 /*
  * Moves an execution to its end and writes what it used: reservation released, metered (M7, M8), settled (M4, M9),
  * watermark advanced, SLA judged (S1), observed, a draft evaluated (S2) and, where the job says so, promoted; a retry
- * admitted (J7); work of the job that waited for it placed (J4). Locks the job, then the execution. No-op when it has
- * ended already. Raises SI003 when the move is not allowed.
+ * admitted (J7); runs of other jobs that start after it let go or cancelled; work of the job that waited for it placed (J4).
+ * Locks the job, then the execution. No-op when it has ended already. Raises SI003 when the move is not allowed.
  */
 extern void si_execution_finish(const pg_uuid_t *execution_id, const SiOutcome *outcome, const char *actor,
                                 const char *cause);

@@ -6,11 +6,14 @@
 #include "utils/timestamp.h"
 
 #include "flow/admit.h"
+#include "flow/after.h"
 #include "flow/availability.h"
 #include "flow/cancel.h"
+#include "flow/dependants.h"
 #include "flow/idempotency.h"
 #include "flow/job.h"
 #include "flow/limits.h"
+#include "flow/memory.h"
 #include "flow/options.h"
 #include "flow/owner.h"
 #include "flow/promote.h"
@@ -132,6 +135,7 @@ si_job_create(const SiCaller *caller, const SiJobRequest *request, const char *k
     job.created_at = now;
     job.updated_at = now;
     si_job_insert(&job);
+    (void) si_after_set(&job);
     si_schedule_announce(&job, now);
     si_event("job.created", &job.tenant_id, &job.job_id, NULL, caller->name, NULL, NULL, version_json(&job));
     si_options_read(&job, &options);
@@ -154,11 +158,15 @@ si_job_alter(const SiCaller *caller, SiJob *job, Jsonb *changes, TimestampTz now
 {
     const SiJob was = *job;
     SiJobEdit edit;
+    bool relink;
 
     require_not_dropped(job);
-    if (si_job_take_over(caller, job))
+    relink = si_job_take_over(caller, job);
+    if (relink)
         replan(job, caller->name, now);
     si_jobspec_apply(job, changes, &edit);
+    if (si_json_has(changes, "resource_requirements"))
+        si_memory_reset(job, caller->name);
     job->updated_at = now;
     if (edit.definition)
     {
@@ -171,11 +179,18 @@ si_job_alter(const SiCaller *caller, SiJob *job, Jsonb *changes, TimestampTz now
         si_limits_check_job(job, false, true);
     if (edit.data)
         job->watermark = NULL;
-    if (edit.definition || edit.schedule)
+    if (edit.definition || edit.schedule || edit.limits)
         replan(job, caller->name, now);
     if (edit.schedule)
         si_schedule_announce(job, now);
     si_job_update(job);
+    if (si_json_has(changes, "options") && si_after_set(job))
+    {
+        relink = true;
+        (void) si_cancel_group(job, SI_EXECUTIONS_PENDING_SCHEDULED, "the job was changed", caller->name, now);
+    }
+    if (relink || edit.schedule)
+        si_dependants_link(job, caller->name, now);
     si_event("job.altered", &job->tenant_id, &job->job_id, NULL, caller->name, NULL, values_json(&was, changes),
              values_json(job, changes));
 }
@@ -208,6 +223,7 @@ si_job_resume(const SiCaller *caller, SiJob *job, TimestampTz now)
     job->next_fire_at = job->draft ? SI_NO_TIME : si_job_next_fire(job, now);
     job->updated_at = now;
     si_job_update(job);
+    si_dependants_link(job, caller->name, now);
     si_event("job.resumed", &job->tenant_id, &job->job_id, NULL, caller->name, NULL, before, version_json(job));
 }
 
@@ -225,6 +241,8 @@ si_job_drop(const SiCaller *caller, SiJob *job, TimestampTz now)
     si_job_update(job);
     (void) si_cancel_group(job, SI_EXECUTIONS_PENDING, "the job was dropped", caller->name, now);
     (void) si_cancel_group(job, SI_EXECUTIONS_LIVE, "the job was dropped", caller->name, now);
+    if (job->has_dependants)
+        si_dependants_drop(job, caller->name);
     si_event("job.dropped", &job->tenant_id, &job->job_id, NULL, caller->name, NULL, before, version_json(job));
 }
 

@@ -5,8 +5,10 @@
 
 #include "mb/pg_wchar.h"
 
+#include "flow/after.h"
 #include "flow/destination.h"
 #include "flow/jobspec.h"
+#include "flow/named_limits.h"
 #include "flow/options.h"
 #include "flow/requirements.h"
 #include "flow/schedule.h"
@@ -85,6 +87,7 @@ si_jobspec_new(const SiJobRequest *request, SiJob *out)
     si_sla_check(out);
     out->options = or_empty(request->options);
     si_options_check(out);
+    si_after_check(out);
     out->tenant_active = true;
     out->owner_exists = true;
 }
@@ -107,6 +110,12 @@ static bool
 differs(Jsonb *a, Jsonb *b)
 {
     return compareJsonbContainers(&a->root, &b->root) != 0;
+}
+
+static bool
+differs_or_came(Jsonb *before, Jsonb *after)
+{
+    return before && after ? differs(before, after) : before != after;
 }
 
 static void
@@ -187,7 +196,9 @@ si_jobspec_apply(SiJob *job, Jsonb *changes, SiJobEdit *edit)
     options = si_json_object(changes, "changes", "options");
     if (options != NULL)
     {
+        edit->limits = differs_or_came(si_needs_stated(job->options), si_needs_stated(options));
         job->options = options;
         si_options_check(job);
     }
+    si_after_check(job);
 }

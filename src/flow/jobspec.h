@@ -29,6 +29,7 @@ typedef struct SiJobEdit
 {
     bool definition; /* source, destination or resources: back to draft (S4) */
     bool schedule;   /* cron or zone: runs ahead are planned anew (J2) */
+    bool limits;     /* what runs need of limits: the same */
     bool data;       /* another source or place: what was read before says nothing */
 } SiJobEdit;
 

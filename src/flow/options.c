@@ -9,7 +9,9 @@
 
 #include "domain/names.h"
 #include "domain/sparkconf.h"
+#include "flow/named_limits.h"
 #include "flow/options.h"
+#include "flow/retrypolicy.h"
 #include "flow/secrets.h"
 #include "pg/duration.h"
 #include "pg/errors.h"
@@ -17,15 +19,13 @@
 
 #define PATH "options"
 #define MAX_OVERLAP 100
-#define MAX_ATTEMPTS 10
 #define MAX_CATCHUP_USECS (7 * USECS_PER_DAY)
 #define MAX_SPARK_CONF 100
 #define MAX_SPARK_CONF_VALUE 4096
 
 static const char *const keys[] = {"on_no_capacity", "overlap_policy", "overlap_limit", "misfire_policy",
                                    "catchup_window", "spark_conf", "image", "auto_draft",
-                                   "auto_promote", "retry", NULL};
-static const char *const retry_keys[] = {"max_attempts", NULL};
+                                   "auto_promote", "retry", "after", "limits", NULL};
 
 /* In the order of their enums. */
 static const char *const no_capacity_words[] = {"draft", "wait", "reject", NULL};
@@ -129,30 +129,20 @@ spark_conf(Jsonb *options)
     return text.data;
 }
 
-static int
-max_attempts(Jsonb *options)
-{
-    Jsonb *retry = si_json_object(options, PATH, "retry");
-
-    if (retry == NULL)
-        return 1;
-    si_json_check_keys(retry, PATH ".retry", retry_keys);
-    return (int) si_json_int(retry, PATH ".retry", "max_attempts", 1, MAX_ATTEMPTS, 1);
-}
-
 void
 si_options_read(const SiJob *job, SiOptions *out)
 {
     out->auto_draft = si_json_bool(job->options, PATH, "auto_draft", false);
     out->auto_promote = si_json_bool(job->options, PATH, "auto_promote", false);
     out->overlap_limit = (int) si_json_int(job->options, PATH, "overlap_limit", 1, MAX_OVERLAP, 0);
-    out->max_attempts = max_attempts(job->options);
+    si_retry_policy_read(job->options, &out->retry);
 }
 
 void
 si_options_check(SiJob *job)
 {
     Jsonb *options = job->options;
+    SiNeed need = {0};
     SiOptions rest;
     char *image;
     char *conf;
@@ -164,6 +154,7 @@ si_options_check(SiJob *job)
     job->overlap_policy = (SiOverlapPolicy) choice(options, "overlap_policy", overlap_words, SI_OVERLAP_FORBID);
     job->misfire_policy = (SiMisfire) choice(options, "misfire_policy", misfire_words, SI_MISFIRE_LATEST);
     job->catchup_usecs = catchup_window(options);
+    si_needs_check(si_needs_stated(options), PATH ".limits", &job->tenant_id, &need);
     si_options_read(job, &rest);
     if ((job->overlap_policy == SI_OVERLAP_ALLOW) != (rest.overlap_limit > 0))
         si_bad_value(PATH ".overlap_limit", (char *) NULL, "goes with overlap_policy allow, and is required there");

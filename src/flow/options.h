@@ -4,6 +4,7 @@
 #ifndef SI_FLOW_OPTIONS_H
 #define SI_FLOW_OPTIONS_H
 
+#include "domain/retry.h"
 #include "store/jobs.h"
 
 /* Options that have no column of their own. */
@@ -11,8 +12,8 @@ typedef struct SiOptions
 {
     bool auto_draft;
     bool auto_promote;
-    int overlap_limit; /* of overlap_policy allow: runs at the same time */
-    int max_attempts;  /* J7; 1 = no retry */
+    int overlap_limit;   /* of overlap_policy allow: runs at the same time */
+    SiRetryPolicy retry; /* J7 */
 } SiOptions;
 
 /*

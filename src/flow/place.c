@@ -63,10 +63,10 @@ find_from(const SiPoolRef *pool, const SiClaim *claim, const SiSlots *free, int3
     return si_slots_find(free, claim->cpu_millicores, claim->memory_mib, length, earliest, latest);
 }
 
-/* First slot that fits, or SI_NO_SLOT, and how many slots it takes there. */
+/* First slot that has cores and memory, or SI_NO_SLOT, and how many slots it takes there. */
 static int64
-search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start,
-       const SiSlots *free, int32 *length)
+search_pool(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start,
+            const SiSlots *free, int32 *length)
 {
     int64 step = pool->namespace.step_usecs;
     Window w = window_of(need, step, now, latest_start);
@@ -89,6 +89,61 @@ search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, Timestam
     return start;
 }
 
+/* The first of the limits that is not free over [from, until); NULL = all are. */
+static const SiLimitNeed *
+scarce_limit(const SiNeed *need, TimestampTz from, TimestampTz until)
+{
+    for (int i = 0; i < need->n_limits; i++)
+        if (!si_limit_is_free(&need->limits[i], from, until))
+            return &need->limits[i];
+    return NULL;
+}
+
+/*
+ * The same for a start that must not be before `from`. A limit says when it may be free, the pool when it has room from then
+ * on, and so on until both agree.
+ */
+static int64
+search_later(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz from,
+             TimestampTz latest_start, const SiSlots *free, int32 *length)
+{
+    int64 step = pool->namespace.step_usecs;
+    SiNeed later = *need;
+
+    if (from == SI_NO_TIME || si_slot_ceil(from, step) > si_slot_floor(latest_start, step))
+        return SI_NO_SLOT;
+    later.not_before = from;
+    return search_pool(pool, claim, &later, now, latest_start, free, length);
+}
+
+/* First slot that fits, or SI_NO_SLOT. *shortage, unless NULL, tells of the limit that was in the way first. */
+static int64
+search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start,
+       const SiSlots *free, int32 *length, char **shortage)
+{
+    int64 step = pool->namespace.step_usecs;
+    int64 start = search_pool(pool, claim, need, now, latest_start, free, length);
+    TimestampTz horizon = si_horizon(now);
+    const SiLimitNeed *scarce;
+
+    while (start != SI_NO_SLOT)
+    {
+        TimestampTz from = si_slot_time(start, step);
+        TimestampTz until = si_slot_time(start + *length, step);
+        TimestampTz next;
+
+        scarce = scarce_limit(need, from, until);
+        if (scarce == NULL)
+            break;
+        if (shortage && *shortage == NULL)
+            *shortage = si_limit_shortage(scarce, from, until, horizon);
+        /* In the present slot the need is longer than later: of a later start the limit is to be asked anew. */
+        next = from <= now ? from + step : si_limit_next(scarce, from, Min(latest_start, horizon), until - from);
+        start = search_later(pool, claim, need, now, next, Min(latest_start, horizon), free, length);
+    }
+    return start;
+}
+
 /* Whether an earlier start is found in what is free when those give way whose harm is at most this. */
 static bool
 is_earlier(const SiReclaim *reclaim, SiHarm most, const SiClaim *claim, const SiNeed *need, TimestampTz latest, int64 *start,
@@ -99,7 +154,7 @@ is_earlier(const SiReclaim *reclaim, SiHarm most, const SiClaim *claim, const Si
     int64 found;
 
     si_reclaim_free(reclaim, most, &free);
-    found = search(reclaim->pool, claim, need, reclaim->now, latest, &free, &its_length);
+    found = search(reclaim->pool, claim, need, reclaim->now, latest, &free, &its_length, NULL);
     if (found == SI_NO_SLOT || (*start != SI_NO_SLOT && found >= *start))
         return false;
     *start = found;
@@ -133,11 +188,11 @@ would_reclaim(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, T
 /* First slot for which there is room, for owners also that which they have back; SI_NO_SLOT = none. */
 static int64
 make_room(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest,
-          SiReclaim *reclaim, int32 *length)
+          SiReclaim *reclaim, int32 *length, char **shortage)
 {
     for (;;)
     {
-        int64 start = search(pool, claim, need, now, latest, NULL, length);
+        int64 start = search(pool, claim, need, now, latest, NULL, length, shortage);
 
         if (!would_reclaim(pool, claim, need, now, latest, reclaim, &start, length) ||
             si_reclaim_make_room(reclaim, start, *length, claim->cpu_millicores, claim->memory_mib))
@@ -180,6 +235,45 @@ pay(const Price *cost, SiReservation *reservation, TimestampTz now, SiPlacement 
     return true;
 }
 
+static void
+give_limits(const SiNeed *need, int n, TimestampTz from, TimestampTz until)
+{
+    for (int i = 0; i < n; i++)
+        si_limit_give(&need->limits[i].limit_id, need->limits[i].quantity, from, until);
+}
+
+/* Takes slots of the pool and the limits over them, or nothing; whether all were free still. */
+static bool
+take_slots(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, int64 start, int32 length)
+{
+    TimestampTz from = si_slot_time(start, pool->namespace.step_usecs);
+    TimestampTz until = si_slot_time(start + length, pool->namespace.step_usecs);
+
+    if (!si_claim_take(&pool->namespace, claim, start, length, false))
+        return false;
+    for (int i = 0; i < need->n_limits; i++)
+        if (!si_limit_take(&need->limits[i].limit_id, need->limits[i].quantity, from, until, false))
+        {
+            give_limits(need, i, from, until);
+            si_claim_give(&pool->namespace, claim, start, length);
+            return false;
+        }
+    return true;
+}
+
+/* The rows of what was taken of limits; the ledger has it already. */
+static void
+enter_limits(const SiNeed *need, const SiReservation *r)
+{
+    for (int i = 0; i < need->n_limits; i++)
+    {
+        SiHeldLimit held = {r->reservation_id, need->limits[i].limit_id, r->tenant_id, NULL, need->limits[i].quantity, r->starts_at, r->ends_at};
+
+        si_book_expect(&r->reservation_id);
+        si_reservation_limit_insert(&held);
+    }
+}
+
 /* One step of the spillover order: a namespace, or, to borrow in it, the pools of all who lend there. */
 typedef struct Candidate
 {
@@ -192,7 +286,7 @@ typedef struct Candidate
 /* The pool where the need starts first, of equal ones the first; NULL = it fits nowhere. */
 static const SiPoolRef *
 first_fit(const Candidate *candidate, const SiNeed *need, TimestampTz now, TimestampTz latest, SiReclaim *reclaim, SiClaim *claim,
-          int64 *start, int32 *length)
+          int64 *start, int32 *length, char **shortage)
 {
     const SiPoolRef *best = NULL;
 
@@ -205,7 +299,7 @@ first_fit(const Candidate *candidate, const SiNeed *need, TimestampTz now, Times
         int64 its_start;
 
         si_claim_for(pool, need->cpu_millicores, need->memory_mib, &its_claim);
-        its_start = make_room(pool, &its_claim, need, now, latest, reclaim, &its_length);
+        its_start = make_room(pool, &its_claim, need, now, latest, reclaim, &its_length, shortage);
         if (its_start == SI_NO_SLOT || (best && its_start >= *start))
             continue;
         best = pool;
@@ -234,6 +328,7 @@ reserve(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, const P
     reservation.ends_at = si_slot_time(start + length, step);
     reservation.borrowed = pool->borrower != NULL;
     reservation.draft_fallback = fallback;
+    reservation.limited = need->n_limits > 0;
     if (need->pays && cost->amount > 0 && !pay(cost, &reservation, now, out))
         return false;
     if (need->revives)
@@ -246,6 +341,7 @@ reserve(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, const P
         si_book_expect(&reservation.reservation_id);
         si_reservation_insert(&reservation, need->actor, now);
     }
+    enter_limits(need, &reservation);
 
     out->placed = true;
     out->reservation_id = reservation.reservation_id;
@@ -272,14 +368,19 @@ take(const Candidate *candidate, const SiNeed *need, const Price *cost, Timestam
 
     /* Who finds a place and loses it to another looks again: check and take are one step (C3). */
     do
-        pool = first_fit(candidate, need, now, latest, &reclaim, &claim, &start, &length);
-    while (pool && !si_claim_take(&pool->namespace, &claim, start, length, false));
+        pool = first_fit(candidate, need, now, latest, &reclaim, &claim, &start, &length, &out->shortage);
+    while (pool && !take_slots(pool, &claim, need, start, length));
 
     if (pool)
     {
         taken = reserve(pool, &claim, need, cost, start, length, now, candidate->fallback, out);
         if (!taken)
+        {
+            int64 step = pool->namespace.step_usecs;
+
+            give_limits(need, need->n_limits, si_slot_time(start, step), si_slot_time(start + length, step));
             si_claim_give(&pool->namespace, &claim, start, length);
+        }
     }
     si_reclaim_settle(&reclaim);
     return taken;
@@ -295,7 +396,7 @@ si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now)
     int64 start;
 
     si_claim_for(pool, need->cpu_millicores, need->memory_mib, &claim);
-    start = search(pool, &claim, need, now, latest, NULL, &length);
+    start = search(pool, &claim, need, now, latest, NULL, &length, NULL);
     (void) would_reclaim(pool, &claim, need, now, latest, &reclaim, &start, &length);
     return start == SI_NO_SLOT ? SI_NO_TIME : si_slot_time(start, pool->namespace.step_usecs);
 }
@@ -369,10 +470,15 @@ candidates(const SiNeed *need, Candidate **out)
 }
 
 static char *
-no_fit_reason(const SiNeed *need, const char *tried, bool lacks_balance, bool any)
+no_fit_reason(const SiNeed *need, const char *tried, bool lacks_balance, bool any, const char *shortage)
 {
     char cores[32];
     char gib[32];
+
+    if (shortage && !any)
+        return pstrdup(shortage);
+    if (shortage)
+        return psprintf("%s; elsewhere %s", shortage, no_fit_reason(need, tried, lacks_balance, any, NULL));
 
     si_quantity_print(need->cpu_millicores, 1000, cores, sizeof(cores));
     si_quantity_print(need->memory_mib, 1024, gib, sizeof(gib));
@@ -459,28 +565,51 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
     for (int i = 0; i < n; i++)
     {
         const SiPoolRef *pool = &tries[i].pools[0];
+        char *shortage = out->shortage;
         Price cost = {0};
 
         if (tries[i].costs && !is_covered(&pool->namespace, need, now, &cost, out))
             continue;
         open_to[i] = true;
+        out->shortage = NULL;
         if (take(&tries[i], need, &cost, now, out))
             return;
-        if (has_supply(&tries[i], need))
+        if (out->shortage == NULL && has_supply(&tries[i], need))
             appendStringInfo(&tried, "%s%s%s", tried.len ? ", " : "", pool->borrower ? "units lent in " : "", pool->namespace.name);
+        if (shortage)
+            out->shortage = shortage;
     }
 
     /* No fit: say when there will be one. */
     for (int i = 0; i < n; i++)
         if (open_to[i] && !tries[i].fallback)
             out->earliest = Min(out->earliest, start_later(&tries[i], need, now));
-    out->reason = no_fit_reason(need, tried.data, out->lacks_balance, tried.len > 0);
+    out->reason = no_fit_reason(need, tried.data, out->lacks_balance, tried.len > 0, out->shortage);
 }
 
 bool
 si_unplace(const pg_uuid_t *reservation_id, TimestampTz now)
 {
     return si_reservation_release(reservation_id, now);
+}
+
+/* What a reservation holds of limits, as a need. */
+static int
+needs_of(const SiReservation *reservation, const SiLimitNeed **out)
+{
+    SiHeldLimit *held;
+    int n = si_reservation_limits(&reservation->reservation_id, &held);
+    SiLimitNeed *needs = palloc((n + 1) * sizeof(SiLimitNeed));
+
+    for (int i = 0; i < n; i++)
+    {
+        SiLimit limit;
+        bool exists = si_limit_load(&held[i].limit_id, &limit);
+
+        needs[i] = (SiLimitNeed){held[i].limit_id, held[i].limit_name, held[i].quantity, exists ? limit.quantity : -1};
+    }
+    *out = needs;
+    return n;
 }
 
 bool
@@ -502,6 +631,8 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     need.duration_usecs = reservation->ends_at - reservation->starts_at;
     need.not_before = starts_at;
     need.same_length = true;
+    if (reservation->limited)
+        need.n_limits = needs_of(reservation, &need.limits);
 
     /* Its old slots count as free (C5). */
     first = si_slot_floor(reservation->starts_at, step);
@@ -509,12 +640,18 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
     if (!si_claim_of(reservation, &pool.namespace, &claim))
         elog(ERROR, "reservation \"%s\" is in another pool than it says", si_uuid_text(&reservation->reservation_id));
     si_claim_give(&pool.namespace, &claim, first, length);
-    start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), NULL, &length);
-    if (start == SI_NO_SLOT || !si_claim_take(&pool.namespace, &claim, start, length, false))
+    give_limits(&need, need.n_limits, reservation->starts_at, reservation->ends_at);
+    start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), NULL, &length, NULL);
+    if (start == SI_NO_SLOT || !take_slots(&pool, &claim, &need, start, length))
         return false;
     reservation->starts_at = si_slot_time(start, step);
     reservation->ends_at = si_slot_time(start + length, step);
     si_book_expect(&reservation->reservation_id);
     si_reservation_move(&reservation->reservation_id, reservation->starts_at, reservation->ends_at);
+    for (int i = 0; i < need.n_limits; i++)
+    {
+        si_book_expect(&reservation->reservation_id);
+        si_reservation_limits_move(&reservation->reservation_id, &need.limits[i].limit_id, reservation->starts_at, reservation->ends_at);
+    }
     return true;
 }

@@ -1,10 +1,12 @@
 /*
- * place.h: finding and taking capacity: earliest fit in the spillover order (C1, C3, C8, C12).
+ * place.h: finding and taking capacity: earliest fit in the spillover order (C1, C3, C8, C12), of cores and memory of a pool
+ * and of named limits, all over the whole duration.
  */
 #ifndef SI_FLOW_PLACE_H
 #define SI_FLOW_PLACE_H
 
 #include "flow/availability.h"
+#include "flow/limit_account.h"
 #include "store/reservations.h"
 
 typedef struct SiNeed
@@ -23,6 +25,8 @@ typedef struct SiNeed
     const char *actor;
     int32 not_of_pool;        /* made room in this pool: borrows nothing there, and takes nothing back itself; 0 = did not */
     const pg_uuid_t *revives; /* a released reservation that gets the place; NULL = a new one does */
+    const SiLimitNeed *limits; /* each limit once */
+    int n_limits;
 } SiNeed;
 
 typedef struct SiPlacement
@@ -36,6 +40,7 @@ typedef struct SiPlacement
     bool borrowed;
     bool draft_fallback;
     char *reason;         /* not placed: why, in words */
+    char *shortage;       /* not placed: which limit was in the way where there were cores and memory, in words; NULL = none */
     TimestampTz earliest; /* not placed: first start that fits beyond the window; SI_NO_TIME = none in the horizon */
     bool lacks_balance;   /* not placed: more vCPU-hours would open further namespaces */
     int64 lacking;        /* millicore-seconds that are missing then */

@@ -5,6 +5,7 @@
 
 #include "flow/admit.h"
 #include "flow/availability.h"
+#include "flow/dependants.h"
 #include "flow/evaluate.h"
 #include "flow/promote.h"
 #include "flow/requirements.h"
@@ -163,6 +164,7 @@ si_promote(SiJob *job, const char *actor, const char *cause, TimestampTz now)
     si_job_update(job);
     first_run = reserve_first_run(job, actor, now);
     si_job_update(job);
+    si_dependants_link(job, actor, now);
     text = answer(job, true, first_run, &record);
     si_event("job.promoted", &job->tenant_id, &job->job_id, NULL, actor, cause, "{\"stage\": \"draft\"}", text);
     return text;

@@ -10,6 +10,7 @@
 #include "flow/availability.h"
 #include "flow/displace.h"
 #include "flow/funds.h"
+#include "flow/limit_account.h"
 #include "flow/relief.h"
 #include "flow/state.h"
 #include "pg/json.h"
@@ -268,4 +269,50 @@ si_relieve(const SiPoolRef *pool, TimestampTz from, TimestampTz until, const cha
     relieve(&relief, si_occupancy, false);
     *out = palloc((relief.n + 1) * sizeof(SiRelieved));
     return collect(&relief, tell, *out);
+}
+
+/* Whether more of the limit is promised than there is while the reservation holds it. */
+static bool
+is_limit_over_committed(const pg_uuid_t *limit_id, const SiReservation *r, TimestampTz now)
+{
+    SiSlots total;
+    SiSlots held;
+
+    if (r->ends_at <= now)
+        return false;
+    si_limit_occupancy(limit_id, Max(r->starts_at, now), r->ends_at, &total, &held);
+    for (int i = 0; i < total.n; i++)
+        if (held.cpu[i] > total.cpu[i])
+            return true;
+    return false;
+}
+
+int
+si_relieve_limit(const pg_uuid_t *limit_id, const char *actor, const char *cause, TimestampTz now, SiRelieved **out)
+{
+    SiVictim *victims;
+    int count = si_executions_limited(limit_id, now, DT_NOEND, &victims);
+    int n = 0;
+
+    *out = palloc((count + 1) * sizeof(SiRelieved));
+    for (int i = 0; i < count; i++)
+    {
+        SiRelieved *r = &(*out)[n];
+
+        CHECK_FOR_INTERRUPTS();
+        memset(r, 0, sizeof(*r));
+        if (!si_reservation_load(&victims[i].reservation_id, false, &r->reservation) || !r->reservation.active ||
+            !is_limit_over_committed(limit_id, &r->reservation, now))
+            continue;
+        r->has_execution = victims[i].has_execution;
+        r->e.execution_id = victims[i].execution_id;
+        if (!r->has_execution || !si_relieve_run(r, false, actor, cause, now))
+        {
+            r->effect = SI_RELIEF_OVER_COMMITTED;
+            si_event("reservation.over_committed", &r->reservation.tenant_id, r->has_execution ? &r->e.job_id : NULL,
+                     r->has_execution ? &r->e.execution_id : NULL, actor, cause, si_relief_name(&r->reservation), NULL);
+        }
+        n++;
+    }
+    return n;
 }

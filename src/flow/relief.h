@@ -47,4 +47,7 @@ extern char *si_relief_name(const SiReservation *reservation);
 extern int si_relieve(const SiPoolRef *pool, TimestampTz from, TimestampTz until, const char *actor, const char *cause,
                       bool tell, TimestampTz now, SiRelieved **out);
 
+/* The same for a limit, from now on. */
+extern int si_relieve_limit(const pg_uuid_t *limit_id, const char *actor, const char *cause, TimestampTz now, SiRelieved **out);
+
 #endif

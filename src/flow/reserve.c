@@ -7,6 +7,7 @@
 
 #include "domain/billing.h"
 #include "domain/quantity.h"
+#include "flow/dependants.h"
 #include "flow/funds.h"
 #include "flow/reserve.h"
 #include "guc.h"
@@ -46,7 +47,7 @@ si_reservation_describe(const SiReservation *r)
 void
 si_reserve_refuse(const SiNeed *need, const SiPlacement *placement)
 {
-    if (placement->lacks_balance && placement->earliest == SI_NO_TIME)
+    if (placement->lacks_balance && placement->earliest == SI_NO_TIME && placement->shortage == NULL)
         ereport(ERROR, (errcode(ERRCODE_SI_BALANCE), errmsg("no capacity that the tenant may use: %s", placement->reason),
                         errdetail("%s vCPU-hours are missing.", si_hours_text(placement->lacking)),
                         errhint("A purchase of " INT64_FORMAT " vcpu_hours would cover it, or one of " INT64_FORMAT " dedicated_units.",
@@ -132,7 +133,7 @@ si_release_now(const SiCaller *caller, const SiReservation *reservation, Timesta
 
 /* The execution that owns a reservation follows it, as long as nobody has acted on its plan. */
 static void
-move_execution(const SiReservation *reservation)
+move_execution(const SiReservation *reservation, const char *actor, TimestampTz now)
 {
     pg_uuid_t execution_id;
     SiExecution e;
@@ -148,6 +149,7 @@ move_execution(const SiReservation *reservation)
     e.planned_start = reservation->starts_at;
     e.planned_end = reservation->ends_at;
     si_execution_set_plan(&e);
+    si_dependants_follow(&e, actor, now);
     si_wake_at_commit();
 }
 
@@ -185,7 +187,7 @@ si_move_now(const SiCaller *caller, SiReservation *reservation, TimestampTz star
                         errmsg("the reservation does not fit at %s", timestamptz_to_str(starts_at)),
                         errhint("sparkingest.find_slot() tells the earliest start that fits.")));
     if (reservation->has_execution)
-        move_execution(reservation);
+        move_execution(reservation, caller->name, now);
     else if (reservation->held > 0)
         hold_again(reservation, now);
     si_event("reservation.moved", &reservation->tenant_id, NULL, NULL, caller->name, NULL, before, si_reservation_describe(reservation));

@@ -7,63 +7,135 @@
 #include "utils/timestamp.h"
 
 #include "flow/admit.h"
+#include "flow/memory.h"
 #include "flow/options.h"
 #include "flow/retry.h"
-#include "store/pools.h"
+#include "pg/json.h"
+#include "pg/quantities.h"
+#include "pg/times.h"
+#include "store/events.h"
 #include "store/sql.h"
 
-/* ingest.py: source unreachable or login refused. */
-#define EXIT_UNREACHABLE 69
-
-static bool
-may_pass(const SiExecution *e)
+/* One end, and what the job says of it. */
+typedef struct Failure
 {
-    if (e->state == SI_LOST)
-        return true;
-    if (e->state != SI_FAILED || e->error_class == NULL)
-        return false;
-    return strcmp(e->error_class, "out_of_memory") == 0 || strcmp(e->error_class, "node_lost") == 0 ||
-           strcmp(e->error_class, "platform") == 0 || (e->has_exit_code && e->exit_code == EXIT_UNREACHABLE);
+    SiJob *job;
+    const SiExecution *e;
+    SiErrorClass class;
+    SiRetryPolicy policy;
+    int failed;
+    const char *actor;
+    TimestampTz now;
+} Failure;
+
+/* Why the job is not to run any more as it did; NULL = it is. */
+static const char *
+obstacle(const SiJob *job, const SiExecution *e)
+{
+    if (job->status != SI_JOB_ACTIVE)
+        return psprintf("the job is %s", si_job_status_name(job->status));
+    if (!job->tenant_active)
+        return psprintf("the tenant is %s", job->tenant_status);
+    if (job->draft || job->version != e->job_version)
+        return "the job was changed";
+    return NULL;
 }
 
-/* Half as much again in whole GiB, but no more than the run's namespace has. */
-static int64
-raised_memory(const SiExecution *e)
+/* Why the job's policy does not want another attempt; NULL = it does. */
+static const char *
+refusal(const Failure *f)
 {
-    int64 raised = (e->memory_mib * 3 / 2 + 1023) / 1024 * 1024;
-    SiNamespace namespace;
+    int spent = si_executions_retried(&f->job->job_id, f->now - USECS_PER_DAY);
 
-    if (!si_namespace_load(e->namespace_name, &namespace))
-        elog(ERROR, "namespace \"%s\" of an execution is missing", e->namespace_name);
-    return Max(Min(raised, namespace.memory_mib), e->memory_mib);
+    switch (si_retry_decide(&f->policy, f->class, f->failed, spent))
+    {
+        case SI_RETRY_YES:
+            return NULL;
+        case SI_RETRY_NOT_OF_CLASS:
+            return psprintf("%s is not tried again (options.retry.on)", si_error_class_name(f->class));
+        case SI_RETRY_NO_ATTEMPTS:
+            return psprintf("attempt %d of %d failed with %s (options.retry.max_attempts)", f->failed, f->policy.max_attempts,
+                            si_error_class_name(f->class));
+        case SI_RETRY_NO_BUDGET:
+            return psprintf("the job had %d retries in 24 hours, of the %d that it may have (options.retry.budget_per_day)", spent,
+                            f->policy.budget_per_day);
+    }
+    pg_unreachable();
+}
+
+static void
+tell(const Failure *f, const SiExecution *next, TimestampTz not_before, const char *cause)
+{
+    StringInfoData after;
+
+    initStringInfo(&after);
+    appendStringInfoChar(&after, '{');
+    si_json_put_text(&after, "error_class", si_error_class_name(f->class));
+    if (next != NULL)
+    {
+        si_json_put_text(&after, "next_execution_id", si_uuid_text(&next->execution_id));
+        si_json_put_raw(&after, "not_before", si_time_json(not_before));
+        si_json_put_quantity(&after, "memory_gb", next->memory_mib, 1024);
+    }
+    appendStringInfoChar(&after, '}');
+    si_event(next ? "execution.retried" : "execution.not_retried", &f->e->tenant_id, &f->e->job_id, &f->e->execution_id, f->actor,
+             cause, NULL, after.data);
+}
+
+/* Whether the next attempt was admitted; *why = why not. */
+static bool
+admit(const Failure *f, int64 memory_mib, SiExecution *next, const char **why)
+{
+    SiAdmission admission = {.scheduled_for = f->e->scheduled_for,
+                             .not_before = f->now,
+                             .started_by = f->e->started_by,
+                             .attempt = f->e->attempt + 1,
+                             .run_id = &f->e->run_id,
+                             .memory_mib = memory_mib,
+                             .actor = f->actor};
+
+    /* Who was preempted has done nothing wrong: it need not wait. */
+    if (f->class != SI_ERROR_PREEMPTED)
+        admission.not_before += si_retry_backoff(&f->policy, f->failed, pg_prng_double(&pg_global_prng_state));
+    admission.cause = f->class == SI_ERROR_PREEMPTED
+                          ? "the run before made room for the owner of the units that it had borrowed"
+                          : psprintf("attempt %d after %s", admission.attempt, si_error_class_name(f->class));
+    if (!si_admit(f->job, &admission, f->now, next))
+    {
+        *why = next->waiting_reason;
+        return false;
+    }
+    tell(f, next, admission.not_before, admission.cause);
+    return true;
 }
 
 bool
-si_retry(const SiJob *job, const SiExecution *e, const char *actor, TimestampTz now)
+si_retry(SiJob *job, const SiExecution *e, const char *actor, TimestampTz now, SiExecution *next)
 {
-    SiAdmission admission = {.scheduled_for = e->scheduled_for, .started_by = e->started_by, .actor = actor};
+    Failure f = {.job = job, .e = e, .actor = actor, .now = now};
+    int64 memory_mib = e->memory_mib; /* what an earlier attempt was given more of, it keeps */
     SiOptions options;
-    bool preempted = e->state == SI_PREEMPTED; /* not for anything that it did: it is tried again at once, uncounted (C11) */
-    SiExecution next;
-    int failed;
-    int64 backoff;
+    const char *why;
 
+    if (e->is_draft || !si_error_classify(e->state, e->error_class, e->has_exit_code ? e->exit_code : -1, &f.class))
+        return false;
     si_options_read(job, &options);
-    if (e->is_draft || job->draft || job->version != e->job_version || job->status != SI_JOB_ACTIVE || !job->tenant_active ||
-        !(preempted || (options.max_attempts >= 2 && may_pass(e))))
+    f.policy = options.retry;
+    if (f.policy.max_attempts < 2 && f.class != SI_ERROR_PREEMPTED)
         return false;
-    failed = si_executions_failed(&job->job_id, e->scheduled_for);
-    if (!preempted && failed >= options.max_attempts)
-        return false;
-    backoff = preempted ? 0 : USECS_PER_MINUTE << (failed - 1);
-    admission.not_before = now + backoff + (int64) (pg_prng_double(&pg_global_prng_state) * backoff / 4);
-    admission.attempt = e->attempt + 1;
-    admission.run_id = &e->run_id;
-    admission.cause = preempted ? pstrdup("the run before made room for the owner of the units that it had borrowed")
-                                : psprintf("attempt %d of %d after %s", failed + 1, options.max_attempts,
-                                           e->error_class ? e->error_class : si_state_name(e->state));
-    /* What an earlier attempt was given more of, it keeps. */
-    admission.memory_mib =
-        e->error_class != NULL && strcmp(e->error_class, "out_of_memory") == 0 ? raised_memory(e) : e->memory_mib;
-    return si_admit(job, &admission, now, &next);
+    f.failed = si_executions_failed(&job->job_id, &e->run_id);
+    why = obstacle(job, e);
+    if (why == NULL && f.class == SI_ERROR_OUT_OF_MEMORY && (f.policy.classes & SI_ERROR_BIT(f.class)))
+    {
+        memory_mib = si_memory_raise(job, e, &f.policy, actor, now);
+        if (memory_mib <= e->memory_mib)
+            why = psprintf("memory is at its ceiling, %s GiB (options.retry.max_memory_gb, the namespace, the tenant's units)",
+                           si_quantity_text(e->memory_mib, 1024));
+    }
+    if (why == NULL)
+        why = refusal(&f);
+    if (why == NULL && admit(&f, memory_mib, next, &why))
+        return true;
+    tell(&f, NULL, SI_NO_TIME, why);
+    return false;
 }

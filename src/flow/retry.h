@@ -8,11 +8,11 @@
 #include "store/jobs.h"
 
 /*
- * Admits the next attempt of a production run that has failed, while options.retry leaves one and its error may pass: the
- * platform's own, a lost node, memory (then with half as much again), or a source that could not be reached. The attempt
- * keeps the scheduled time, so that all share one SLA clock, and starts after a backoff that doubles from one minute, with
- * jitter. Whether there is one.
+ * Admits the next attempt of a production run of a locked job that has failed, where options.retry allows it (domain/retry.h)
+ * and the job is still what it was. The attempt keeps the scheduled time, so that all share one SLA clock, and its memory,
+ * or more after it ran out of it (flow/memory.h). Whether there is one. Event execution.retried or, where the job asks for
+ * retries, execution.not_retried tells why.
  */
-extern bool si_retry(const SiJob *job, const SiExecution *execution, const char *actor, TimestampTz now);
+extern bool si_retry(SiJob *job, const SiExecution *execution, const char *actor, TimestampTz now, SiExecution *next);
 
 #endif

@@ -10,6 +10,8 @@
 #include "flow/availability.h"
 #include "flow/book.h"
 #include "flow/books.h"
+#include "flow/dependants.h"
+#include "flow/extend.h"
 #include "flow/fires.h"
 #include "flow/overlap.h"
 #include "flow/owner.h"
@@ -178,7 +180,10 @@ si_tick_plan(const char *actor)
     if (!si_lock_transaction_try(SI_LOCK_TICK, TICK_PLAN, 0))
         return 0;
     handled = relieve_all(actor, now);
+    /* What runs goes before what is still to be planned. */
+    handled += si_extend_all(actor, now);
     handled += fire_jobs(actor, now);
+    handled += si_dependants_tick(actor, now);
     handled += place_waiting(actor, now);
     si_worker_beat("plan", MyProcPid, NULL, now);
     return handled;

@@ -23,7 +23,11 @@
 /* Instead of a pool: the tenant's vCPU-hours. Its slots are account numbers of grants, CPU is millicore-seconds. */
 #define SI_FUNDS (-1)
 
-/* A pool, or, with a tenant, that tenant's share of a common pool, or what it lends of its own; or a tenant's vCPU-hours. */
+/* Instead of a pool: a named limit, whose id is the tenant's. Its slots are of five minutes, CPU is what it counts. */
+#define SI_LIMIT (-2)
+
+/* A pool, or, with a tenant, that tenant's share of a common pool, or what it lends of its own; or a tenant's vCPU-hours; or a
+ * named limit. */
 typedef struct SiAccount
 {
     int32 pool_id;

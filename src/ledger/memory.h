@@ -1,7 +1,7 @@
 /*
  * memory.h: the ledger's shared memory: chunks of slots of accounts. Private to src/ledger.
  *
- * An account is a pool, or one tenant's share of it. A chunk is SI_CHUNK_SLOTS neighbouring slots of an account; it is in
+ * An account is a pool, one tenant's share of it, or a named limit. A chunk is SI_CHUNK_SLOTS neighbouring slots of an account; it is in
  * memory when somebody needed it, with what the tables said then and every change since. A chunk in which nothing is
  * reserved has no block of its own, but one total and one free amount for all of its slots.
  *

@@ -103,14 +103,11 @@ si_json_has_key(Jsonb *j, const char *key)
     return getKeyJsonValueFromContainer(&j->root, key, strlen(key), NULL) != NULL;
 }
 
-char *
-si_json_text(Jsonb *j, const char *path, const char *key, int max)
+static char *
+text_of(const JsonbValue *value, const char *path, const char *key, int max)
 {
-    JsonbValue *value = find(j, key);
     char *text;
 
-    if (value == NULL)
-        return NULL;
     require_type(value, value->type == jbvString, path, key, "a string");
     text = pnstrdup(value->val.string.val, value->val.string.len);
     if (*text == '\0')
@@ -121,6 +118,47 @@ si_json_text(Jsonb *j, const char *path, const char *key, int max)
         if (*c < 0x20 || *c == 0x7f)
             si_bad_value(field_name(path, key), (char *) NULL, "must not contain control characters");
     return text;
+}
+
+char *
+si_json_text(Jsonb *j, const char *path, const char *key, int max)
+{
+    JsonbValue *value = find(j, key);
+
+    return value ? text_of(value, path, key, max) : NULL;
+}
+
+int
+si_json_texts(Jsonb *j, const char *path, const char *key, int max, int most, char ***out)
+{
+    JsonbValue *value = find(j, key);
+    JsonbIterator *iterator;
+    JsonbIteratorToken token;
+    JsonbValue element;
+    int n = 0;
+
+    if (value == NULL)
+        return -1;
+    *out = palloc((most + 1) * sizeof(char *));
+    if (value->type == jbvString)
+    {
+        (*out)[0] = text_of(value, path, key, max);
+        return 1;
+    }
+    require_type(value, value->type == jbvBinary && JsonContainerIsArray(value->val.binary.data), path, key,
+                 "a string or an array of strings");
+    iterator = JsonbIteratorInit(value->val.binary.data);
+    while ((token = JsonbIteratorNext(&iterator, &element, true)) != WJB_DONE)
+    {
+        if (token != WJB_ELEM)
+            continue;
+        if (n == most)
+            si_bad_value(field_name(path, key), (char *) NULL, psprintf("must have at most %d elements", most));
+        (*out)[n++] = text_of(&element, path, key, max);
+    }
+    if (n == 0)
+        si_bad_value(field_name(path, key), (char *) NULL, "must not be empty");
+    return n;
 }
 
 char *

@@ -20,6 +20,12 @@ extern bool si_json_has_key(Jsonb *j, const char *key);
 /* Text of a string value, NULL when absent or null; another type raises. Non-empty, at most max bytes, no control characters. */
 extern char *si_json_text(Jsonb *j, const char *path, const char *key, int max);
 
+/*
+ * Strings of an array, or one string alone, each as si_json_text takes it; at least one and at most `most`. Returns how many; -1
+ * when absent or null.
+ */
+extern int si_json_texts(Jsonb *j, const char *path, const char *key, int max, int most, char ***out);
+
 /* As si_json_text, but absent raises "is required". */
 extern char *si_json_required_text(Jsonb *j, const char *path, const char *key, int max);
 

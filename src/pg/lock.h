@@ -17,7 +17,8 @@ typedef enum SiLockKind
     SI_LOCK_CHANGE,          /* keys 0: who waits for holders; else as SUPPLY: who changes what it has, one at a time */
     SI_LOCK_BOOKS,           /* who seals entries */
     SI_LOCK_ACCOUNTS,        /* key1 = hash of the tenant: who gives numbers to its accounts */
-    SI_LOCK_LIMIT            /* key1 = hash of the tenant: who counts what it has */
+    SI_LOCK_LIMIT,           /* key1 = hash of the tenant; key2 = 0: who counts what it has, 1: who sets its named limits */
+    SI_LOCK_DEPENDENCIES     /* the same key: who says which jobs start after which */
 } SiLockKind;
 
 /* Waits; held until the end of the transaction. */

@@ -19,7 +19,8 @@
 
 #define ENTRY_TEXT \
     "b.tenant_id || '|' || (EXTRACT(epoch FROM b.at) * 1000000)::bigint || '|' || b.grant_id || '|' || " \
-    "COALESCE(b.execution_id::text, '') || '|' || COALESCE(b.reservation_id::text, '') || '|' || b.entry_type || '|' || b.amount || COALESCE('|' || b.terms, '')"
+    "COALESCE(b.execution_id::text, '') || '|' || COALESCE(b.reservation_id::text, '') || '|' || b.entry_type || '|' || b.amount || " \
+    "COALESCE('|' || b.terms, '')"
 
 int
 si_books_tenants(pg_uuid_t **out)
@@ -136,6 +137,7 @@ si_books_write(const pg_uuid_t *tenant_id, const SiLink *links, int n)
     "COALESCE(pg_catalog.sum(CASE b.entry_type WHEN 'hold' THEN b.amount WHEN 'release' THEN -b.amount " \
     "WHEN 'charge' THEN -b.amount END), 0) AS held, " \
     "COALESCE(pg_catalog.sum(b.amount) FILTER (WHERE b.entry_type = 'charge'), 0) AS spent "
+#define TERMS SI_GRANT_TERMS("o")
 #define SEALED "FROM sparkingest.balance_entries AS b WHERE b.chain_no IS NOT NULL "
 
 /* Each finds one kind of problem: tenant, what is wrong with what. */
@@ -158,10 +160,10 @@ static SiStatement checks[] = {
      "FROM sparkingest.balance_entries AS b WHERE b.chain_no IS NOT NULL OR b.entry_type IN ('grant', 'lapse') GROUP BY 1) AS e USING (grant_id) "
      "WHERE (g.granted, g.held, g.spent) "
      "IS DISTINCT FROM (COALESCE(e.granted, 0), COALESCE(e.held, 0), COALESCE(e.spent, 0))"},
-    {"SELECT g.tenant_id, 'grant and its terms', pg_catalog.format('grant %s: %s; entries %s', g.grant_id, " SI_GRANT_TERMS("g") ", e.terms) "
-     "FROM sparkingest.grants AS g LEFT JOIN (SELECT DISTINCT ON (b.grant_id) b.grant_id, b.terms FROM sparkingest.balance_entries AS b "
-     "WHERE b.terms IS NOT NULL ORDER BY b.grant_id, b.entry_id DESC) AS e USING (grant_id) "
-     "WHERE " SI_GRANT_TERMS("g") " IS DISTINCT FROM e.terms"},
+    {"SELECT g.tenant_id, 'grant and its terms', pg_catalog.format('grant %s: %s; entries %s', g.grant_id, g.terms, e.terms) "
+     "FROM (SELECT o.tenant_id, o.grant_id, " TERMS " AS terms FROM sparkingest.grants AS o) AS g "
+     "LEFT JOIN (SELECT DISTINCT ON (b.grant_id) b.grant_id, b.terms FROM sparkingest.balance_entries AS b "
+     "WHERE b.terms IS NOT NULL ORDER BY b.grant_id, b.entry_id DESC) AS e USING (grant_id) WHERE g.terms IS DISTINCT FROM e.terms"},
     {"SELECT g.tenant_id, 'more than was granted', pg_catalog.format('grant %s: granted %s, held %s, spent %s', g.grant_id, g.granted, "
      "g.held, g.spent) FROM sparkingest.grant_balances AS g WHERE g.available < 0 OR g.held < 0 OR g.spent < 0"},
     {"SELECT e.tenant_id, 'execution and its entries', pg_catalog.format('execution %s: held %s, charged %s; entries %s, %s', "

@@ -17,7 +17,7 @@ si_dispatch_due(const char *cluster_name, TimestampTz now, int limit, pg_uuid_t 
         "SELECT e.execution_id FROM sparkingest.job_executions e JOIN sparkingest.namespaces n ON n.namespace = e.namespace "
         "JOIN sparkingest.clusters c ON c.cluster_name = n.cluster_name "
         "JOIN sparkingest.tenants t ON t.tenant_id = e.tenant_id "
-        "WHERE e.state = 'scheduled' AND e.planned_start <= $2 AND (e.next_try_at IS NULL OR e.next_try_at <= $2) "
+        "WHERE e.state = 'scheduled' AND NOT e.awaits AND e.planned_start <= $2 AND (e.next_try_at IS NULL OR e.next_try_at <= $2) "
         "AND c.cluster_name = $1 AND c.dispatch = 'enabled' AND t.status = 'active' "
         "ORDER BY e.planned_start, e.created_at LIMIT $3",
         3,
@@ -34,7 +34,7 @@ si_dispatch_next_due(TimestampTz now)
         "SELECT LEAST((SELECT pg_catalog.min(GREATEST(e.planned_start, e.next_try_at)) FROM sparkingest.job_executions e "
         "JOIN sparkingest.namespaces n ON n.namespace = e.namespace "
         "JOIN sparkingest.clusters c ON c.cluster_name = n.cluster_name "
-        "WHERE e.state = 'scheduled' AND GREATEST(e.planned_start, e.next_try_at) > $1 AND c.dispatch = 'enabled'), "
+        "WHERE e.state = 'scheduled' AND NOT e.awaits AND GREATEST(e.planned_start, e.next_try_at) > $1 AND c.dispatch = 'enabled'), "
         "(SELECT pg_catalog.min(e.stop_requested_at) FROM sparkingest.job_executions e "
         "WHERE e.state IN ('dispatching', 'submitted', 'running') AND e.stop_requested_at > $1))",
         1,
@@ -58,7 +58,7 @@ si_dispatch_claimable(const pg_uuid_t *execution_id, TimestampTz now)
                                    1,
                                    {UUIDOID}};
     static SiStatement lock_execution = {
-        "SELECT FROM sparkingest.job_executions WHERE execution_id = $1 AND state = 'scheduled' AND planned_start <= $2 "
+        "SELECT FROM sparkingest.job_executions WHERE execution_id = $1 AND state = 'scheduled' AND NOT awaits AND planned_start <= $2 "
         "AND (next_try_at IS NULL OR next_try_at <= $2) FOR UPDATE",
         2,
         {UUIDOID, TIMESTAMPTZOID}};
@@ -246,7 +246,7 @@ si_dispatch_live(TimestampTz now, SiLiveRow **out)
     static SiStatement live = {
         "SELECT e.execution_id, e.state, n.cluster_name, e.namespace, e.object_name, e.object_uid, e.manifest_sha256, e.tries, "
         "e.started_at, e.hard_minutes, CASE WHEN e.stop_requested_at <= $1 THEN e.stop_cause END, e.last_error, "
-        "GREATEST(e.planned_end, COALESCE(e.submitted_at, $1) + (e.planned_end - e.planned_start)) FROM sparkingest.job_executions e "
+        "GREATEST(e.planned_end, COALESCE(e.submitted_at, $1) + (e.planned_end - e.planned_start)), e.planned_end FROM sparkingest.job_executions e "
         "JOIN sparkingest.namespaces n ON n.namespace = e.namespace "
         "WHERE e.state IN ('dispatching', 'submitted', 'running') ORDER BY e.claimed_at",
         1,
@@ -276,6 +276,7 @@ si_dispatch_live(TimestampTz now, SiLiveRow **out)
         row->stop_cause = si_sql_text_copy(i, 11, context);
         row->last_error = si_sql_text_copy(i, 12, context);
         row->start_by = si_sql_time(i, 13);
+        row->planned_end = si_sql_time(i, 14);
     }
     si_sql_close();
     return count;
@@ -287,7 +288,7 @@ si_dispatch_waiting(TimestampTz now, TimestampTz *oldest, int64 *with_error, cha
     static SiStatement waiting = {
         "SELECT pg_catalog.count(*), pg_catalog.min(scheduled_for), pg_catalog.count(last_error), "
         "pg_catalog.max(COALESCE(last_error, waiting_reason)) FROM sparkingest.job_executions "
-        "WHERE (state = 'scheduled' AND planned_start <= $1) OR (state = 'waiting' AND scheduled_for <= $1) "
+        "WHERE (state = 'scheduled' AND NOT awaits AND planned_start <= $1) OR (state = 'waiting' AND NOT awaits AND scheduled_for <= $1) "
         "OR state = 'dispatching'",
         1,
         {TIMESTAMPTZOID}};

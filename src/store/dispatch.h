@@ -24,14 +24,15 @@ typedef struct SiLiveRow
     int32 tries;
     TimestampTz started_at;
     int32 hard_minutes;
-    TimestampTz start_by; /* end of its reservation; a run that was posted late has as long as that one was */
-    char *stop_cause;     /* NULL = no stop requested, or not yet */
+    TimestampTz start_by;    /* end of its reservation; a run that was posted late has as long as that one was */
+    TimestampTz planned_end; /* the soft line (C14) */
+    char *stop_cause;        /* NULL = no stop requested, or not yet */
     char *last_error;
 } SiLiveRow;
 
 /*
- * Executions to claim in a cluster, in order of planned start: scheduled, planned start reached, tenant active, cluster
- * enabled. Takes no lock: claim each by si_dispatch_claimable. Returns how many, at most limit.
+ * Executions to claim in a cluster, in order of planned start: scheduled, planned start reached, awaiting no run of another
+ * job, tenant active, cluster enabled. Takes no lock: claim each by si_dispatch_claimable. Returns how many, at most limit.
  */
 extern int si_dispatch_due(const char *cluster_name, TimestampTz now, int limit, pg_uuid_t **out);
 

@@ -16,8 +16,8 @@
     "(estimated_runtime_minutes * 60000)::bigint, hard_minutes, waiting_reason, object_name, manifest, " \
     "manifest_sha256, object_uid, claimed_at, posted_at, submitted_at, started_at, finished_at, tries, next_try_at, " \
     "last_error, stop_requested_at, stop_cause, stop_reason, error_class, cursor_value, exit_code IS NOT NULL, " \
-    "exit_code, evaluation, held, COALESCE(charged, -1), created_at, run_id " \
-    "FROM sparkingest.job_executions WHERE execution_id = $1"
+    "exit_code, evaluation, held, COALESCE(charged, -1), created_at, run_id, " \
+    "awaits, overrun_reason FROM sparkingest.job_executions WHERE execution_id = $1"
 
 static SiState
 state_of(const char *word)
@@ -83,6 +83,8 @@ execution_from_row(const pg_uuid_t *execution_id, MemoryContext context, SiExecu
     out->charged = si_sql_int8(0, 41);
     out->created_at = si_sql_time(0, 42);
     out->run_id = si_sql_uuid(0, 43, NULL);
+    out->awaits = si_sql_bool(0, 44);
+    out->overrun_reason = si_sql_text_copy(0, 45, context);
 }
 
 static bool
@@ -199,14 +201,32 @@ si_execution_next_attempt(const pg_uuid_t *job_id, TimestampTz scheduled_for)
 }
 
 int
-si_executions_failed(const pg_uuid_t *job_id, TimestampTz scheduled_for)
+si_executions_failed(const pg_uuid_t *job_id, const pg_uuid_t *run_id)
 {
-    static SiStatement find = {"SELECT FROM sparkingest.job_executions WHERE job_id = $1 AND scheduled_for = $2 "
-                               "AND NOT is_draft AND state IN ('failed', 'timed_out', 'lost')",
+    /* The first attempt is the oldest: what the job did before it is not looked at. */
+    static SiStatement find = {"SELECT FROM sparkingest.job_executions AS e WHERE e.job_id = $1 AND e.run_id = $2 "
+                               "AND e.created_at >= (SELECT f.created_at FROM sparkingest.job_executions AS f WHERE f.execution_id = $2) "
+                               "AND e.state IN ('failed', 'timed_out', 'lost')",
+                               2,
+                               {UUIDOID, UUIDOID},
+                               .by_index = true};
+    Datum values[] = {UUIDPGetDatum(job_id), UUIDPGetDatum(run_id)};
+    int n;
+
+    si_sql_open();
+    n = (int) si_sql_run(&find, values, NULL);
+    si_sql_close();
+    return n;
+}
+
+int
+si_executions_retried(const pg_uuid_t *job_id, TimestampTz since)
+{
+    static SiStatement find = {"SELECT FROM sparkingest.job_executions WHERE job_id = $1 AND created_at > $2 AND run_id <> execution_id",
                                2,
                                {UUIDOID, TIMESTAMPTZOID},
                                .by_index = true};
-    Datum values[] = {UUIDPGetDatum(job_id), TimestampTzGetDatum(scheduled_for)};
+    Datum values[] = {UUIDPGetDatum(job_id), TimestampTzGetDatum(since)};
     int n;
 
     si_sql_open();
@@ -255,6 +275,62 @@ si_execution_set_plan(const SiExecution *e)
 }
 
 void
+si_execution_set_memory(const pg_uuid_t *execution_id, int64 memory_mib)
+{
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET memory_mib = $2 WHERE execution_id = $1",
+                                 2,
+                                 {UUIDOID, INT8OID},
+                                 .by_index = true};
+    Datum values[] = {UUIDPGetDatum(execution_id), Int64GetDatum(memory_mib)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
+}
+
+void
+si_execution_set_awaiting(const pg_uuid_t *execution_id, bool awaits, TimestampTz scheduled_for)
+{
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET awaits = $2, scheduled_for = $3 WHERE execution_id = $1",
+                                 3,
+                                 {UUIDOID, BOOLOID, TIMESTAMPTZOID},
+                                 .by_index = true};
+    Datum values[] = {UUIDPGetDatum(execution_id), BoolGetDatum(awaits), TimestampTzGetDatum(scheduled_for)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
+}
+
+void
+si_execution_set_overrun(const pg_uuid_t *execution_id, const char *reason)
+{
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET overrun_reason = $2 WHERE execution_id = $1",
+                                 2,
+                                 {UUIDOID, TEXTOID},
+                                 .by_index = true};
+    char nulls[] = "  ";
+    Datum values[] = {UUIDPGetDatum(execution_id), si_text_or_null(reason, &nulls[1])};
+
+    si_sql_open();
+    si_sql_run(&update, values, nulls);
+    si_sql_close();
+}
+
+int
+si_executions_overrun(TimestampTz now, pg_uuid_t **out)
+{
+    static SiStatement find = {"SELECT execution_id FROM sparkingest.job_executions WHERE state = 'running' AND planned_end <= $1 "
+                               "AND stop_requested_at IS NULL ORDER BY planned_end, execution_id",
+                               1,
+                               {TIMESTAMPTZOID},
+                               .by_index = true};
+    Datum values[] = {TimestampTzGetDatum(now)};
+
+    return si_sql_ids(&find, values, out);
+}
+
+void
 si_execution_set_ending(const pg_uuid_t *execution_id, const SiEnding *ending)
 {
     static SiStatement update = {"UPDATE sparkingest.job_executions SET started_at = $2, finished_at = $3, exit_code = $4, "
@@ -283,6 +359,17 @@ si_execution_set_ending(const pg_uuid_t *execution_id, const SiEnding *ending)
     nulls[11] = ending->sla_met < 0 ? 'n' : ' ';
     si_sql_open();
     si_sql_run(&update, values, nulls);
+    si_sql_close();
+}
+
+void
+si_execution_leave_unjudged(const pg_uuid_t *execution_id)
+{
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET sla_met = NULL WHERE execution_id = $1", 1, {UUIDOID}, .by_index = true};
+    Datum values[] = {UUIDPGetDatum(execution_id)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
     si_sql_close();
 }
 
@@ -345,9 +432,9 @@ si_executions_of_job(const pg_uuid_t *job_id, SiExecutionGroup group, pg_uuid_t 
 {
     static SiStatement find[] = {
         [SI_EXECUTIONS_PENDING] = OF_JOB("state IN ('scheduled', 'waiting')"),
-        [SI_EXECUTIONS_PENDING_SCHEDULED] = OF_JOB("state IN ('scheduled', 'waiting') AND started_by = 'schedule'"),
+        [SI_EXECUTIONS_PENDING_SCHEDULED] = OF_JOB("state IN ('scheduled', 'waiting') AND started_by IN ('schedule', 'dependency')"),
         [SI_EXECUTIONS_LIVE] = OF_JOB("state IN ('dispatching', 'submitted', 'running') AND COALESCE(stop_cause, 'preempted') = 'preempted'"),
-        [SI_EXECUTIONS_WAITING] = OF_JOB("state = 'waiting'"),
+        [SI_EXECUTIONS_WAITING] = OF_JOB("state = 'waiting' AND NOT awaits"),
     };
     Datum values[] = {UUIDPGetDatum(job_id)};
 
@@ -359,7 +446,7 @@ si_executions_waiting(pg_uuid_t **out)
 {
     static SiStatement find = {"SELECT e.execution_id FROM sparkingest.job_executions AS e "
                                "JOIN sparkingest.ingestion_jobs AS j USING (job_id) JOIN sparkingest.tenants AS t ON t.tenant_id = e.tenant_id "
-                               "WHERE e.state = 'waiting' AND j.status = 'active' AND t.status = 'active' "
+                               "WHERE e.state = 'waiting' AND NOT e.awaits AND j.status = 'active' AND t.status = 'active' "
                                "ORDER BY j.priority DESC, e.scheduled_for, e.created_at, e.execution_id",
                                0};
 
@@ -370,7 +457,7 @@ void
 si_executions_count(const pg_uuid_t *job_id, const pg_uuid_t *except, int *active, int *waiting)
 {
     static SiStatement count = {"SELECT pg_catalog.count(*) FILTER (WHERE state IN ('dispatching', 'submitted', 'running'))::integer, "
-                                "pg_catalog.count(*) FILTER (WHERE state = 'waiting')::integer FROM sparkingest.job_executions "
+                                "pg_catalog.count(*) FILTER (WHERE state = 'waiting' AND NOT awaits)::integer FROM sparkingest.job_executions "
                                 "WHERE job_id = $1 AND execution_id IS DISTINCT FROM $2 "
                                 "AND state IN ('waiting', 'dispatching', 'submitted', 'running')",
                                 2,
@@ -431,13 +518,15 @@ si_execution_of_reservation(const pg_uuid_t *reservation_id, pg_uuid_t *executio
     return found;
 }
 
-#define SELECT_IN(where) \
+#define SELECT_VICTIMS \
     "SELECT r.reservation_id, r.pool_id, r.tenant_id, r.cpu_millicores, r.memory_mib, r.starts_at, r.ends_at, r.borrowed, " \
     "e.execution_id, e.state, j.priority, e.started_at, e.stop_requested_at FROM sparkingest.reservations AS r " \
     "LEFT JOIN sparkingest.job_executions AS e USING (reservation_id) " \
-    "LEFT JOIN sparkingest.ingestion_jobs AS j USING (job_id) " \
-    "WHERE r.namespace = $1 AND r.status = 'active' AND r.ends_at > $2 AND r.starts_at < $3 AND r.borrowed >= $4" where \
-    " ORDER BY COALESCE(e.state = 'scheduled', false) DESC, COALESCE(j.priority, 0), r.starts_at DESC, " \
+    "LEFT JOIN sparkingest.ingestion_jobs AS j USING (job_id) "
+#define IN_NAMESPACE \
+    "WHERE r.namespace = $1 AND r.status = 'active' AND r.ends_at > $2 AND r.starts_at < $3 AND r.borrowed >= $4 "
+#define ORDER_VICTIMS \
+    "ORDER BY COALESCE(e.state = 'scheduled', false) DESC, COALESCE(j.priority, 0), r.starts_at DESC, " \
     "r.created_at DESC, r.reservation_id"
 
 static void
@@ -464,23 +553,46 @@ victim_from_row(uint64 row, SiVictim *out)
     out->stop_requested_at = si_sql_time(row, 13);
 }
 
-int
-si_executions_in(const char *namespace_name, int32 pool_id, bool borrowed, TimestampTz from, TimestampTz until, SiVictim **out)
+static int
+victims(SiStatement *find, Datum *values, SiVictim **out)
 {
-    static SiStatement find[] = {
-        {SELECT_IN(""), 4, {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID}},
-        {SELECT_IN(" AND r.pool_id = $5"), 5, {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, INT4OID}, .by_index = true},
-    };
     MemoryContext context = CurrentMemoryContext;
-    Datum values[] = {si_text_datum(namespace_name), TimestampTzGetDatum(from), TimestampTzGetDatum(until), BoolGetDatum(borrowed),
-                      Int32GetDatum(pool_id)};
     uint64 n;
 
     si_sql_open();
-    n = si_sql_run_latest(&find[pool_id != 0], values, NULL);
+    n = si_sql_run_latest(find, values, NULL);
     *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiVictim));
     for (uint64 i = 0; i < n; i++)
         victim_from_row(i, &(*out)[i]);
     si_sql_close();
     return (int) n;
+}
+
+int
+si_executions_in(const char *namespace_name, int32 pool_id, bool borrowed, TimestampTz from, TimestampTz until, SiVictim **out)
+{
+    static SiStatement find[] = {
+        {SELECT_VICTIMS IN_NAMESPACE ORDER_VICTIMS, 4, {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID}},
+        {SELECT_VICTIMS IN_NAMESPACE "AND r.pool_id = $5 " ORDER_VICTIMS,
+         5,
+         {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, INT4OID},
+         .by_index = true},
+    };
+    Datum values[] = {si_text_datum(namespace_name), TimestampTzGetDatum(from), TimestampTzGetDatum(until), BoolGetDatum(borrowed),
+                      Int32GetDatum(pool_id)};
+
+    return victims(&find[pool_id != 0], values, out);
+}
+
+int
+si_executions_limited(const pg_uuid_t *limit_id, TimestampTz from, TimestampTz until, SiVictim **out)
+{
+    static SiStatement find = {SELECT_VICTIMS "JOIN sparkingest.reservation_limits AS l USING (reservation_id) "
+                                              "WHERE l.limit_id = $1 AND l.ends_at > $2 AND l.starts_at < $3 " ORDER_VICTIMS,
+                               3,
+                               {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+                               .by_index = true};
+    Datum values[] = {UUIDPGetDatum(limit_id), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};
+
+    return victims(&find, values, out);
 }

@@ -19,7 +19,7 @@ typedef struct SiExecution
     int32 attempt;
     pg_uuid_t run_id; /* execution of the first attempt */
     SiState state;
-    char *started_by; /* run_job, schedule, auto_draft */
+    char *started_by; /* run_job, schedule, auto_draft, dependency */
     bool is_draft;
     bool draft_fallback;
     char namespace_name[64];
@@ -58,6 +58,8 @@ typedef struct SiExecution
     int64 held;
     int64 charged; /* -1 = not final */
     TimestampTz created_at;
+    bool awaits;          /* runs of other jobs that it starts after have not all succeeded */
+    char *overrun_reason; /* why its reservation was not extended; NULL = it was, or need not be */
 } SiExecution;
 
 /* How an execution ended, as written into its row. */
@@ -115,14 +117,20 @@ typedef struct SiVictim
 extern int si_executions_in(const char *namespace_name, int32 pool_id, bool borrowed, TimestampTz from, TimestampTz until,
                             SiVictim **out);
 
+/* The same of reservations that hold something of a limit then. */
+extern int si_executions_limited(const pg_uuid_t *limit_id, TimestampTz from, TimestampTz until, SiVictim **out);
+
 /* Inserts with what admission decides. */
 extern void si_execution_insert(const SiExecution *execution);
 
 /* Attempt number that a new execution of a job for a scheduled time gets: one above those there are. */
 extern int32 si_execution_next_attempt(const pg_uuid_t *job_id, TimestampTz scheduled_for);
 
-/* Executions of a job for a scheduled time that failed, timed out or were lost (J7). */
-extern int si_executions_failed(const pg_uuid_t *job_id, TimestampTz scheduled_for);
+/* Attempts of a run that failed, timed out or were lost (J7). */
+extern int si_executions_failed(const pg_uuid_t *job_id, const pg_uuid_t *run_id);
+
+/* Attempts of a job's runs but the first ones, admitted after an instant (J7). */
+extern int si_executions_retried(const pg_uuid_t *job_id, TimestampTz since);
 
 /* Whether the row was in state `from` and is in state `to` now. */
 extern bool si_execution_set_state(const pg_uuid_t *execution_id, SiState from, SiState to);
@@ -130,7 +138,22 @@ extern bool si_execution_set_state(const pg_uuid_t *execution_id, SiState from, 
 /* Writes namespace, draft_fallback, planned_start, planned_end, reservation and waiting_reason. */
 extern void si_execution_set_plan(const SiExecution *execution);
 
+/* Another amount of memory: of one that has no reservation. */
+extern void si_execution_set_memory(const pg_uuid_t *execution_id, int64 memory_mib);
+
+/* Whether it waits for runs of other jobs, and its scheduled time, which follows theirs. */
+extern void si_execution_set_awaiting(const pg_uuid_t *execution_id, bool awaits, TimestampTz scheduled_for);
+
+/* Why it could not be extended (C14), NULL = it was. */
+extern void si_execution_set_overrun(const pg_uuid_t *execution_id, const char *reason);
+
+/* Running executions whose reservation is over and of which no stop was asked for; palloc'd. Returns how many. */
+extern int si_executions_overrun(TimestampTz now, pg_uuid_t **out);
+
 extern void si_execution_set_ending(const pg_uuid_t *execution_id, const SiEnding *ending);
+/* Its SLA is its next attempt's: all attempts share one clock (J7). */
+extern void si_execution_leave_unjudged(const pg_uuid_t *execution_id);
+
 extern void si_execution_set_stop(const pg_uuid_t *execution_id, const char *cause, const char *reason, TimestampTz at);
 extern void si_execution_set_stop_reason(const pg_uuid_t *execution_id, const char *reason);
 extern void si_execution_set_evaluation(const pg_uuid_t *execution_id, Jsonb *evaluation);
@@ -138,18 +161,18 @@ extern void si_execution_set_evaluation(const pg_uuid_t *execution_id, Jsonb *ev
 typedef enum SiExecutionGroup
 {
     SI_EXECUTIONS_PENDING,           /* scheduled or waiting */
-    SI_EXECUTIONS_PENDING_SCHEDULED, /* of them those that the schedule started */
+    SI_EXECUTIONS_PENDING_SCHEDULED, /* of them those that the schedule, or a run of another job, started */
     SI_EXECUTIONS_LIVE,              /* dispatching, submitted or running, no stop asked for but to make room */
-    SI_EXECUTIONS_WAITING            /* waiting */
+    SI_EXECUTIONS_WAITING            /* waiting for capacity */
 } SiExecutionGroup;
 
 /* Ids of a job's executions of a group, by scheduled time. Returns how many. */
 extern int si_executions_of_job(const pg_uuid_t *job_id, SiExecutionGroup group, pg_uuid_t **out);
 
-/* Waiting executions of jobs and tenants that are active: by priority, scheduled time, age (C15). */
+/* Executions that wait for capacity, of jobs and tenants that are active: by priority, scheduled time, age (C15). */
 extern int si_executions_waiting(pg_uuid_t **out);
 
-/* Other executions of the job: claimed ones that have not ended, and waiting ones. */
+/* Other executions of the job: claimed ones that have not ended, and those that wait for capacity. */
 extern void si_executions_count(const pg_uuid_t *job_id, const pg_uuid_t *except, int *active, int *waiting);
 
 /* The latest finished draft runs of a job version that ran or failed to, newest first; up to n. Returns how many. */

@@ -13,15 +13,11 @@
 #define MOST_MONTHS 24 /* at a time: rows may be of any */
 
 #define MISSING(table, at) \
-    { \
-        "SELECT m.month AT TIME ZONE 'UTC' FROM (SELECT pg_catalog.date_trunc('month', $1 AT TIME ZONE 'UTC') + k * '1 month'::interval " \
-        "FROM pg_catalog.generate_series(0, $2) AS k UNION SELECT pg_catalog.date_trunc('month', " at " AT TIME ZONE 'UTC') " \
-        "FROM sparkingest." table "_rest) AS m (month) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c " \
-        "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'sparkingest' " \
-        "AND c.relname = pg_catalog.to_char(m.month, '\"" table "_\"YYYY_MM')) ORDER BY 1 LIMIT $3", \
-        3, \
-        {TIMESTAMPTZOID, INT4OID, INT4OID} \
-    }
+    "SELECT m.month AT TIME ZONE 'UTC' FROM (SELECT pg_catalog.date_trunc('month', $1 AT TIME ZONE 'UTC') + k * '1 month'::interval " \
+    "FROM pg_catalog.generate_series(0, $2) AS k UNION SELECT pg_catalog.date_trunc('month', " at " AT TIME ZONE 'UTC') " \
+    "FROM sparkingest." table "_rest) AS m (month) WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c " \
+    "JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = 'sparkingest' " \
+    "AND c.relname = pg_catalog.to_char(m.month, '\"" table "_\"YYYY_MM')) ORDER BY 1 LIMIT $3"
 
 /* In the order of the enum. */
 static const char *const tables[] = {"resource_consumption", "events"};
@@ -30,7 +26,8 @@ static const char *const time_columns[] = {"ended_at", "at"};
 int
 si_history_missing(SiHistory history, TimestampTz now, int ahead, TimestampTz **out)
 {
-    static SiStatement missing[] = {MISSING("resource_consumption", "ended_at"), MISSING("events", "at")};
+    static SiStatement missing[] = {{MISSING("resource_consumption", "ended_at"), 3, {TIMESTAMPTZOID, INT4OID, INT4OID}},
+                                    {MISSING("events", "at"), 3, {TIMESTAMPTZOID, INT4OID, INT4OID}}};
     MemoryContext context = CurrentMemoryContext;
     Datum values[] = {TimestampTzGetDatum(now), Int32GetDatum(ahead), Int32GetDatum(MOST_MONTHS)};
     uint64 n;

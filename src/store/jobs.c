@@ -47,7 +47,8 @@ si_job_status_name(SiJobStatus status)
     "j.on_no_capacity, j.overlap_policy, j.misfire_policy, " \
     "(EXTRACT(epoch FROM j.catchup_window) * 1000000)::bigint, j.options, j.watermark, j.target_namespace, " \
     "j.owner_oid, j.blocked_reason, j.created_at, j.updated_at, t.status, " \
-    "(SELECT r.rolname FROM pg_catalog.pg_roles AS r WHERE r.oid = j.owner_oid), j.owner_name " \
+    "(SELECT r.rolname FROM pg_catalog.pg_roles AS r WHERE r.oid = j.owner_oid), j.owner_name, COALESCE(j.raised_memory_mib, 0), " \
+    "EXISTS (SELECT FROM sparkingest.job_dependencies AS d WHERE d.after_job_id = j.job_id) " \
     "FROM sparkingest.ingestion_jobs AS j JOIN sparkingest.tenants AS t USING (tenant_id) WHERE j.job_id = $1"
 
 static void
@@ -97,6 +98,8 @@ job_from_row(const pg_uuid_t *job_id, MemoryContext context, SiJob *out)
     out->owner_exists = out->owner_name != NULL;
     if (!out->owner_exists)
         out->owner_name = si_sql_text_copy(0, 34, context);
+    out->raised_memory_mib = si_sql_int8(0, 35);
+    out->has_dependants = si_sql_bool(0, 36);
 }
 
 static bool
@@ -284,6 +287,20 @@ si_job_set_blocked(const pg_uuid_t *job_id, const char *reason, pg_uuid_t *tenan
         *tenant_id = si_sql_uuid(0, 1, NULL);
     si_sql_close();
     return changed;
+}
+
+void
+si_job_set_raised_memory(const pg_uuid_t *job_id, int64 memory_mib)
+{
+    static SiStatement update = {"UPDATE sparkingest.ingestion_jobs SET raised_memory_mib = NULLIF($2, 0) WHERE job_id = $1",
+                                 2,
+                                 {UUIDOID, INT8OID},
+                                 .by_index = true};
+    Datum values[] = {UUIDPGetDatum(job_id), Int64GetDatum(memory_mib)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
 }
 
 int

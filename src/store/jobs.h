@@ -53,10 +53,12 @@ typedef struct SiJob
     char *blocked_reason;
     TimestampTz created_at;
     TimestampTz updated_at;
-    /* Of the tenant and the owner; loaded only. */
+    int64 raised_memory_mib; /* of production runs since one ran out of memory; 0 = as stated. Written by si_job_set_raised_memory */
+    /* Of the tenant, the owner and other jobs; loaded only. */
     bool tenant_active;
     char *tenant_status;
     bool owner_exists;
+    bool has_dependants; /* jobs start after it */
 } SiJob;
 
 typedef struct SiTier
@@ -84,6 +86,9 @@ extern void si_job_insert(const SiJob *job);
 
 /* Writes all that may change of a job whose row is locked. Raises 42710 when the name is another job's. */
 extern void si_job_update(const SiJob *job);
+
+/* Memory of a locked job's production runs from now on; 0 = as stated (J7). */
+extern void si_job_set_raised_memory(const pg_uuid_t *job_id, int64 memory_mib);
 
 /* Why it is not planned, NULL = nothing wrong. Whether that is new; fills the job's tenant then. */
 extern bool si_job_set_blocked(const pg_uuid_t *job_id, const char *reason, pg_uuid_t *tenant_id);

@@ -82,12 +82,20 @@ take_turn(const pg_uuid_t *tenant_id, bool wait)
         ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE), errmsg("tenant \"%s\" buys just now", si_uuid_text(tenant_id))));
 }
 
+/* Each grant that comes or changes has an entry of its terms from then on: CHANGED, an UPDATE, RETURNING_TERMS, TELL_TERMS; $3 is now. */
+#define CHANGED "changed AS (UPDATE sparkingest.grants AS g SET "
+#define RETURNING_TERMS \
+    " RETURNING g.grant_id, g.tenant_id, g.starts_at, g.ends_at, g.namespace, g.granted, " SI_GRANT_TERMS("g") " AS terms) "
+#define TELL_TERMS \
+    "INSERT INTO sparkingest.balance_entries (at, tenant_id, grant_id, entry_type, amount, terms) " \
+    "SELECT $3, tenant_id, grant_id, 'terms', 0, terms FROM changed"
+
 void
 si_grants_insert(const SiPurchase *purchase, const char *namespace_name, const TimestampTz *boundaries, int n,
                  const SiSupply *first, const SiSupply *each, TimestampTz now)
 {
     static SiStatement insert = {
-        "WITH added AS (INSERT INTO sparkingest.grants AS g (grant_id, purchase_id, tenant_id, resource_type, namespace, "
+        "WITH changed AS (INSERT INTO sparkingest.grants AS g (grant_id, purchase_id, tenant_id, resource_type, namespace, "
         "starts_at, ends_at, cpu_millicores, memory_mib, granted, priority, price, rolled_from, rollover_left, lending_limit, account_no) "
         "SELECT pg_catalog.gen_random_uuid(), $1, $2, $3, $4, b.boundary, b.next_one, $6, $7, "
         "CASE b.boundary WHEN $5[1] THEN $11 ELSE $8 END, $9, CASE b.boundary WHEN $5[1] THEN $12 ELSE $13 END::numeric, $14, "
@@ -95,10 +103,9 @@ si_grants_insert(const SiPurchase *purchase, const char *namespace_name, const T
         "CASE $3 WHEN 'vcpu_hours' THEN pg_catalog.row_number() OVER (ORDER BY b.boundary) + (SELECT COALESCE("
         "pg_catalog.max(a.account_no), -1) FROM sparkingest.grants AS a WHERE a.tenant_id = $2) END FROM "
         "(SELECT u.boundary, pg_catalog.lead(u.boundary) OVER (ORDER BY u.boundary) AS next_one "
-        "FROM pg_catalog.unnest($5) AS u (boundary)) AS b WHERE b.next_one IS NOT NULL "
-        "RETURNING g.grant_id, g.tenant_id, g.granted, " SI_GRANT_TERMS("g") " AS terms) "
+        "FROM pg_catalog.unnest($5) AS u (boundary)) AS b WHERE b.next_one IS NOT NULL " RETURNING_TERMS
         "INSERT INTO sparkingest.balance_entries (at, tenant_id, grant_id, entry_type, amount, terms) "
-        "SELECT $10, tenant_id, grant_id, CASE WHEN granted > 0 THEN 'grant' ELSE 'terms' END, granted, terms FROM added",
+        "SELECT $10, tenant_id, grant_id, CASE WHEN granted > 0 THEN 'grant' ELSE 'terms' END, granted, terms FROM changed",
         17,
         {UUIDOID, UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZARRAYOID, INT8OID, INT8OID, INT8OID, INT4OID, TIMESTAMPTZOID, INT8OID, TEXTOID,
          TEXTOID, UUIDOID, INT8OID, INT8OID, INT4OID}};
@@ -180,13 +187,6 @@ si_purchase_set_cancelled(const pg_uuid_t *purchase_id, TimestampTz from, Timest
     si_sql_close();
 }
 
-/* An entry for each grant whose terms an UPDATE, which goes before, has changed. */
-#define CHANGED "changed AS (UPDATE sparkingest.grants AS g SET "
-#define RETURNING_TERMS " RETURNING g.grant_id, g.tenant_id, g.starts_at, g.ends_at, g.namespace, " SI_GRANT_TERMS("g") " AS terms) "
-#define TELL_TERMS(at) \
-    "INSERT INTO sparkingest.balance_entries (at, tenant_id, grant_id, entry_type, amount, terms) " \
-    "SELECT " at ", tenant_id, grant_id, 'terms', 0, terms FROM changed"
-
 void
 si_grants_cut(const SiPurchase *purchase, TimestampTz at, TimestampTz now, SiCut *out)
 {
@@ -197,8 +197,8 @@ si_grants_cut(const SiPurchase *purchase, TimestampTz at, TimestampTz now, SiCut
         "FROM (SELECT o.grant_id, 1000000 * EXTRACT(epoch FROM o.ends_at - o.starts_at) AS whole, "
         "1000000 * EXTRACT(epoch FROM GREATEST(o.starts_at, $2) - o.starts_at) AS remaining "
         "FROM sparkingest.grants AS o WHERE o.purchase_id = $1 AND o.ends_at > $2) AS s "
-        "WHERE g.grant_id = s.grant_id" RETURNING_TERMS ", told AS (" TELL_TERMS("$3") ") "
-                                                                                       "SELECT grant_id, starts_at = ends_at, namespace FROM changed",
+        "WHERE g.grant_id = s.grant_id" RETURNING_TERMS ", told AS (" TELL_TERMS ") "
+        "SELECT grant_id, starts_at = ends_at, namespace FROM changed",
         3,
         {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
     MemoryContext context = CurrentMemoryContext;
@@ -258,7 +258,7 @@ si_grant_price_rest(const pg_uuid_t *grant_id, int64 lapsed, TimestampTz now)
 {
     static SiStatement update = {
         "WITH " CHANGED "price = pg_catalog.div(2 * price * 1000000 * granted + GREATEST(granted + $2::numeric, 1), "
-        "2 * GREATEST(granted + $2::numeric, 1)) * 0.000001 WHERE grant_id = $1 AND price IS NOT NULL" RETURNING_TERMS TELL_TERMS("$3"),
+        "2 * GREATEST(granted + $2::numeric, 1)) * 0.000001 WHERE grant_id = $1 AND price IS NOT NULL" RETURNING_TERMS TELL_TERMS,
         3,
         {UUIDOID, INT8OID, TIMESTAMPTZOID}};
     Datum values[] = {UUIDPGetDatum(grant_id), Int64GetDatum(lapsed), TimestampTzGetDatum(now)};
@@ -303,7 +303,7 @@ si_grant_ended(const pg_uuid_t *grant_id, SiEndedGrant *out)
 void
 si_grant_rolled_over(const pg_uuid_t *grant_id, int64 amount, TimestampTz now)
 {
-    static SiStatement update = {"WITH " CHANGED "rollover_left = rollover_left - $2 WHERE grant_id = $1" RETURNING_TERMS TELL_TERMS("$3"),
+    static SiStatement update = {"WITH " CHANGED "rollover_left = rollover_left - $2 WHERE grant_id = $1" RETURNING_TERMS TELL_TERMS,
                                  3,
                                  {UUIDOID, INT8OID, TIMESTAMPTZOID}};
     Datum values[] = {UUIDPGetDatum(grant_id), Int64GetDatum(amount), TimestampTzGetDatum(now)};
@@ -341,14 +341,15 @@ si_pools_cut(TimestampTz from, TimestampTz until, SiPool **out)
 void
 si_dedicated_peak(const char *namespace_name, TimestampTz from, TimestampTz until, int64 *cpu_millicores, int64 *memory_mib)
 {
-    /* The sum only rises where a grant starts: look at the beginning and at each start inside. */
+    /* From one start or end to the next: an end is not in its period any more, so both at one instant count together. */
     static SiStatement peak = {
+        "WITH sold AS (SELECT GREATEST(g.starts_at, $2) AS starts_at, g.ends_at, g.cpu_millicores, g.memory_mib FROM sparkingest.grants AS g "
+        "WHERE g.resource_type = 'dedicated_units' AND g.namespace = $1 AND g.starts_at < $3 AND g.ends_at > $2 AND g.ends_at > g.starts_at) "
         "SELECT COALESCE(pg_catalog.max(s.cpu), 0)::bigint, COALESCE(pg_catalog.max(s.memory), 0)::bigint FROM "
-        "(SELECT pg_catalog.sum(g.cpu_millicores) AS cpu, pg_catalog.sum(g.memory_mib) AS memory FROM "
-        "(SELECT $2 AS at UNION SELECT starts_at FROM sparkingest.grants WHERE resource_type = 'dedicated_units' "
-        "AND namespace = $1 AND starts_at > $2 AND starts_at < $3) AS p "
-        "JOIN sparkingest.grants AS g ON g.resource_type = 'dedicated_units' AND g.namespace = $1 "
-        "AND g.starts_at <= p.at AND g.ends_at > p.at GROUP BY p.at) AS s",
+        "(SELECT pg_catalog.sum(pg_catalog.sum(c.cpu)) OVER (ORDER BY c.at) AS cpu, "
+        "pg_catalog.sum(pg_catalog.sum(c.memory)) OVER (ORDER BY c.at) AS memory FROM "
+        "(SELECT starts_at AS at, cpu_millicores AS cpu, memory_mib AS memory FROM sold "
+        "UNION ALL SELECT ends_at, -cpu_millicores, -memory_mib FROM sold) AS c GROUP BY c.at) AS s",
         3,
         {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
     Datum values[] = {si_text_datum(namespace_name), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};

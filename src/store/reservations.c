@@ -13,7 +13,7 @@
 #define SELECT_RESERVATION \
     "SELECT r.pool_id, r.namespace, r.tenant_id, r.cpu_millicores, r.memory_mib, r.starts_at, r.ends_at, " \
     "r.status = 'active', r.borrowed, r.draft_fallback, r.held, " \
-    "EXISTS (SELECT FROM sparkingest.job_executions AS e WHERE e.reservation_id = r.reservation_id) " \
+    "EXISTS (SELECT FROM sparkingest.job_executions AS e WHERE e.reservation_id = r.reservation_id), r.limited " \
     "FROM sparkingest.reservations AS r WHERE r.reservation_id = $1"
 
 bool
@@ -54,6 +54,7 @@ load(SiStatement *find, const pg_uuid_t *reservation_id, SiReservation *out)
         out->draft_fallback = si_sql_bool(0, 10);
         out->held = si_sql_int8(0, 11);
         out->has_execution = si_sql_bool(0, 12);
+        out->limited = si_sql_bool(0, 13);
     }
     si_sql_close();
     return found;
@@ -93,8 +94,9 @@ si_reservation_append(const SiReservation *reservation, const char *actor, Times
                             TimestampTzGetDatum(now),
                             si_text_datum(actor),
                             (Datum) 0, /* released_at */
-                            Int64GetDatum(reservation->held)};
-    const bool nulls[lengthof(values)] = {[lengthof(values) - 2] = true};
+                            Int64GetDatum(reservation->held),
+                            BoolGetDatum(reservation->limited)};
+    const bool nulls[lengthof(values)] = {[lengthof(values) - 3] = true};
 
     return si_append("reservations", values, nulls, lengthof(values), 6, "ledger");
 }
@@ -103,17 +105,18 @@ void
 si_reservation_insert(const SiReservation *reservation, const char *actor, TimestampTz now)
 {
     static SiStatement insert = {"INSERT INTO sparkingest.reservations (reservation_id, pool_id, namespace, tenant_id, cpu_millicores, "
-                                 "memory_mib, starts_at, ends_at, borrowed, draft_fallback, created_at, created_by, held) "
-                                 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-                                 13,
+                                 "memory_mib, starts_at, ends_at, borrowed, draft_fallback, created_at, created_by, held, limited) "
+                                 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                                 14,
                                  {UUIDOID, INT4OID, TEXTOID, UUIDOID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID,
-                                  BOOLOID, TIMESTAMPTZOID, TEXTOID, INT8OID}};
+                                  BOOLOID, TIMESTAMPTZOID, TEXTOID, INT8OID, BOOLOID}};
     Datum values[] = {UUIDPGetDatum(&reservation->reservation_id), Int32GetDatum(reservation->pool_id),
                       si_text_datum(reservation->namespace_name), UUIDPGetDatum(&reservation->tenant_id),
                       Int64GetDatum(reservation->cpu_millicores), Int64GetDatum(reservation->memory_mib),
                       TimestampTzGetDatum(reservation->starts_at), TimestampTzGetDatum(reservation->ends_at),
                       BoolGetDatum(reservation->borrowed), BoolGetDatum(reservation->draft_fallback),
-                      TimestampTzGetDatum(now), si_text_datum(actor), Int64GetDatum(reservation->held)};
+                      TimestampTzGetDatum(now), si_text_datum(actor), Int64GetDatum(reservation->held),
+                      BoolGetDatum(reservation->limited)};
 
     si_sql_open();
     si_sql_run(&insert, values, NULL);

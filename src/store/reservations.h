@@ -19,6 +19,7 @@ typedef struct SiReservation
     bool active;
     bool borrowed;
     bool draft_fallback;
+    bool limited;       /* holds something of named limits as well (limits.h) */
     int64 held;         /* vCPU-hours of an application's own, millicore-seconds */
     bool has_execution; /* loaded only */
 } SiReservation;

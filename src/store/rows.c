@@ -66,6 +66,27 @@ si_reservation_from_row(HeapTuple row, TupleDesc desc, SiReservation *out)
     out->active = strcmp(text_of(row, desc, "status"), "active") == 0;
     out->borrowed = DatumGetBool(value(row, desc, "borrowed"));
     out->draft_fallback = DatumGetBool(value(row, desc, "draft_fallback"));
+    out->limited = DatumGetBool(value(row, desc, "limited"));
+}
+
+void
+si_held_limit_from_row(HeapTuple row, TupleDesc desc, SiHeldLimit *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->reservation_id = *DatumGetUUIDP(value(row, desc, "reservation_id"));
+    out->limit_id = *DatumGetUUIDP(value(row, desc, "limit_id"));
+    out->tenant_id = *DatumGetUUIDP(value(row, desc, "tenant_id"));
+    out->quantity = DatumGetInt32(value(row, desc, "quantity"));
+    out->starts_at = DatumGetTimestampTz(value(row, desc, "starts_at"));
+    out->ends_at = DatumGetTimestampTz(value(row, desc, "ends_at"));
+}
+
+void
+si_limit_from_row(HeapTuple row, TupleDesc desc, SiLimit *out)
+{
+    memset(out, 0, sizeof(*out));
+    out->limit_id = *DatumGetUUIDP(value(row, desc, "limit_id"));
+    out->quantity = DatumGetInt32(value(row, desc, "quantity"));
 }
 
 void

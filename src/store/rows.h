@@ -7,6 +7,7 @@
 #include "access/htup.h"
 #include "access/tupdesc.h"
 
+#include "store/limits.h"
 #include "store/purchases.h"
 #include "store/reservations.h"
 
@@ -14,6 +15,10 @@ extern const pg_uuid_t *si_reservation_id_of_row(HeapTuple row, TupleDesc desc);
 
 /* has_execution stays unknown: false. */
 extern void si_reservation_from_row(HeapTuple row, TupleDesc desc, SiReservation *out);
+
+/* What a reservation holds of a limit, and of a limit its id and quantity; no names. */
+extern void si_held_limit_from_row(HeapTuple row, TupleDesc desc, SiHeldLimit *out);
+extern void si_limit_from_row(HeapTuple row, TupleDesc desc, SiLimit *out);
 
 extern void si_grant_from_row(HeapTuple row, TupleDesc desc, SiGrantRow *out);
 

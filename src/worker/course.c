@@ -23,8 +23,9 @@
 #define SLOW_PODS_MILLIS 10000   /* so long may pods take to end before the row says so */
 #define SLOW_START_MILLIS 15000  /* after it, the pods are asked why the driver does not start */
 #define MAX_PAUSE_MILLIS 5000
-#define LOOKS_FOR_DRIVER 10    /* then RUNNING is believed without the driver's pod */
-#define ABSENCES_BEFORE_POST 2 /* looks that must miss an object whose POST may still be on its way */
+#define EXTEND_AGAIN_MILLIS 60000 /* so often a reservation that could not be extended is tried again */
+#define LOOKS_FOR_DRIVER 10       /* then RUNNING is believed without the driver's pod */
+#define ABSENCES_BEFORE_POST 2    /* looks that must miss an object whose POST may still be on its way */
 
 static int64 now_millis = 0;
 static int64 wake_at = 0;
@@ -190,6 +191,24 @@ past_deadline(SiLive *live)
     return false;
 }
 
+/* The soft line (C14): it goes on, with its reservation where that can be extended. */
+static void
+watch_soft_line(SiLive *live)
+{
+    int64 left;
+
+    if (live->planned_end == SI_NO_TIME)
+        return;
+    left = live->planned_end - si_now();
+    if (left <= 0 && now_millis >= live->extend_at)
+    {
+        live->extend_at = now_millis + EXTEND_AGAIN_MILLIS;
+        si_record_overrun(live);
+        left = live->planned_end - si_now();
+    }
+    wake_by(left > 0 ? now_millis + left / 1000 + 1 : live->extend_at);
+}
+
 static void
 drive_run(SiLive *live, SiLink *link)
 {
@@ -199,6 +218,8 @@ drive_run(SiLive *live, SiLink *link)
         look(live, link);
     else if (past_deadline(live))
         drive_stop(live, link);
+    else if (live->state == SI_RUNNING)
+        watch_soft_line(live);
     else if (live->state == SI_SUBMITTED &&
              (live->app == SI_APP_RUNNING || (live->app == SI_APP_STARTING && now_millis - live->since > SLOW_START_MILLIS)))
         look_at_pods(live, link);

@@ -51,6 +51,7 @@ copy_row(SiLive *live, const SiLiveRow *row)
     live->started_at = row->started_at;
     live->hard_minutes = row->hard_minutes;
     live->start_by = row->start_by;
+    live->planned_end = row->planned_end;
     strlcpy(live->stop_cause, row->stop_cause ? row->stop_cause : "", sizeof(live->stop_cause));
     live->noted = si_live_hash(row->last_error);
 }

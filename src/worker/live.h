@@ -25,12 +25,14 @@ typedef struct SiLive
     TimestampTz started_at;
     int hard_minutes;
     TimestampTz start_by;
+    TimestampTz planned_end;
     char stop_cause[16]; /* empty = none */
     uint32 noted;        /* hash of last_error, 0 = none */
 
     /* Calls. */
     SiCall *call;     /* one at a time; NULL = none */
     int64 not_before; /* nothing is called before, monotonic */
+    int64 extend_at;  /* its reservation is not tried to be extended before, monotonic */
     int waits;        /* repeated looks, for their pace */
     bool fresh;       /* claimed by this process and not posted yet: Kubernetes cannot have heard of it */
     bool posting;     /* the call is a create */

@@ -5,6 +5,7 @@
 
 #include "guc.h"
 #include "flow/admit.h"
+#include "flow/extend.h"
 #include "flow/overlap.h"
 #include "flow/state.h"
 #include "kube/manifest.h"
@@ -211,6 +212,30 @@ si_record_running(SiLive *live, TimestampTz started_at)
     live->started_at = started_at;
     live->noted = 0;
     return true;
+}
+
+static void
+overrun(void *argument)
+{
+    Step *step = argument;
+    SiState state;
+    SiExecution execution;
+    SiJob job;
+
+    if (!si_dispatch_lock(step->execution_id, &state) || !si_execution_load(step->execution_id, true, &execution) ||
+        !si_job_load(&execution.job_id, true, &job))
+        return;
+    (void) si_extend(&job, &execution, SI_DISPATCHER_ACTOR, si_now());
+    step->at = execution.planned_end;
+}
+
+void
+si_record_overrun(SiLive *live)
+{
+    Step step = {.at = live->planned_end};
+
+    if (run(live, "extending a reservation", overrun, &step))
+        live->planned_end = step.at;
 }
 
 static void

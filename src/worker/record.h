@@ -30,6 +30,9 @@ extern void si_record_note(SiLive *live, const char *words);
 
 extern bool si_record_running(SiLive *live, TimestampTz started_at);
 
+/* The soft line is reached: its reservation is extended where that goes (C14). */
+extern void si_record_overrun(SiLive *live);
+
 /* The hard line is reached: asks for the stop (C14). */
 extern bool si_record_deadline(SiLive *live, const char *words);
 

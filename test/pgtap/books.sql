@@ -66,6 +66,11 @@ SELECT 'units sold in ' || i.namespace, i.at, sum(g.cpu_millicores)::bigint, sum
   JOIN books.units() AS g ON g.namespace = i.namespace AND g.starts_at <= i.at AND g.ends_at > i.at
  GROUP BY i.namespace, i.at, n.cpu_millicores, n.memory_mib
 HAVING sum(g.cpu_millicores) > n.cpu_millicores OR sum(g.memory_mib) > n.memory_mib
+UNION ALL
+SELECT 'limit ' || l.limit_name, i.starts_at, sum(h.quantity)::bigint, 0
+  FROM sparkingest.limits AS l JOIN sparkingest.reservation_limits AS i USING (limit_id)
+  JOIN sparkingest.reservation_limits AS h ON h.limit_id = l.limit_id AND h.starts_at <= i.starts_at AND h.ends_at > i.starts_at
+ GROUP BY l.limit_id, i.reservation_id, i.starts_at HAVING sum(h.quantity) > l.quantity
 $$;
 
 -- The moves of J5, written down a second time.
@@ -121,6 +126,11 @@ SELECT 'execution and its reservation', format('%s %s: reservation %s', e.execut
     OR (r.status = 'active' AND (r.cpu_millicores, r.memory_mib, r.namespace, r.tenant_id, r.draft_fallback)
                                 IS DISTINCT FROM (e.cpu_millicores, e.memory_mib, e.namespace, e.tenant_id, e.draft_fallback))
     OR (e.state = 'scheduled' AND NOT (e.planned_start >= r.starts_at AND e.planned_start < r.ends_at AND e.planned_end = r.ends_at))
+UNION ALL
+-- Limits are held for as long as capacity is.
+SELECT 'reservation and its limits', COALESCE(r.reservation_id, h.reservation_id)::text
+  FROM (SELECT * FROM sparkingest.reservations AS a WHERE a.status = 'active' AND a.limited) AS r FULL JOIN sparkingest.reservation_limits AS h USING (reservation_id)
+ WHERE (r.tenant_id, r.starts_at, r.ends_at) IS DISTINCT FROM (h.tenant_id, h.starts_at, h.ends_at)
 UNION ALL
 SELECT 'reservation of two executions', e.reservation_id::text
   FROM sparkingest.job_executions AS e WHERE e.reservation_id IS NOT NULL GROUP BY e.reservation_id HAVING count(*) > 1

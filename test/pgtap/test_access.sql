@@ -22,13 +22,16 @@ DECLARE
 BEGIN
     PERFORM sparkingest.grant_tenant(id, role);
     PERFORM sparkingest.purchase(id, 'vcpu_hours', 100, idempotency_key => 'k'), sparkingest.purchase(id, 'dedicated_units', 2, 'daily');
-    PERFORM fixture.production_job(tenant, 'job of ' || tenant, cron => '0 2 * * *'), fixture.draft_job(tenant, 'draft of ' || tenant);
+    PERFORM fixture.production_job(tenant, 'job of ' || tenant, cron => '0 2 * * *'), fixture.draft_job(tenant, 'draft of ' || tenant),
+        fixture.production_job(tenant, 'after of ' || tenant, options => jsonb_build_object('after', 'job of ' || tenant));
     run := sparkingest.run_job(fixture.job('job of ' || tenant));
     PERFORM fixture.run(run, '10 minutes');
     PERFORM sparkingest.run_job(fixture.job('job of ' || tenant), '2026-03-02 20:00+00');
     PERFORM sparkingest.reserve(id, 1, 1, '5 minutes', '2026-03-02 15:00+00', namespace => 'vcpu-hours-ns'), sparkingest.reserve(id, 1, 1,
         '5 minutes', '2026-03-02 15:00+00', namespace => 'dedicated-cpu-ns');
     PERFORM sparkingest.set_capacity('draft-ingestion-ns', 200, 400, '[2026-03-03, 2026-03-04)');
+    PERFORM n.* FROM unnest(ARRAY['own-db', 'idle']) AS l, LATERAL sparkingest.set_limit(l, 4, id) AS n;
+    PERFORM sparkingest.reserve(id, 2, 2, '5 minutes', '2026-03-02 15:00+00', namespace => 'vcpu-hours-ns', limits => '{"own-db": 1}');
     PERFORM sparkingest.roll_up();
 END
 $$;
@@ -40,11 +43,11 @@ CREATE TEMPORARY TABLE tables AS SELECT c.oid, c.oid::regclass::text AS name, EX
     has_any_column_privilege('sparkingest_tenant', c.oid, 'SELECT') AS readable FROM pg_class AS c
         WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'p');
 CREATE TEMPORARY TABLE ids AS SELECT t.tenant_name AS tenant, t.tenant_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j
-    WHERE j.tenant_id = t.tenant_id AND stage = 'production') AS job_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j
+    WHERE j.tenant_id = t.tenant_id AND stage = 'production' AND schedule_cron IS NOT NULL) AS job_id, (SELECT job_id FROM sparkingest.ingestion_jobs AS j
     WHERE j.tenant_id = t.tenant_id AND stage = 'draft') AS draft_id,
     (SELECT execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = t.tenant_id AND state = 'scheduled'
         AND started_by = 'run_job') AS execution_id, (SELECT execution_id FROM sparkingest.job_executions AS e
-        WHERE e.tenant_id = t.tenant_id AND is_draft) AS draft_run,
+        WHERE e.tenant_id = t.tenant_id AND is_draft AND e.job_id = fixture.job('job of ' || t.tenant_name)) AS draft_run,
     (SELECT reservation_id FROM sparkingest.reservations AS r WHERE r.tenant_id = t.tenant_id AND status = 'active'
         AND cpu_millicores = 1000 AND namespace = 'vcpu-hours-ns') AS reservation_id FROM sparkingest.tenants AS t;
 GRANT SELECT ON tables, ids TO PUBLIC;
@@ -118,7 +121,8 @@ SELECT is((SELECT count(*) FROM sparkingest.capacity_slots WHERE namespace = 'vc
 CREATE TEMPORARY TABLE calls AS SELECT call, row_number() OVER () AS n FROM unnest(ARRAY['usage(@tenant_id)', 'tenant_metrics(@tenant_id)', 'statement(@tenant_id, ''2026-03-01'')', 'balance(@tenant_id)',
     'capacity(''vcpu-hours-ns'', ''[2026-03-03,2026-03-04)'', @tenant_id)',
     'find_slot(''vcpu-hours-ns'', 1, 1, ''5 min'', tenant_id => @tenant_id)',
-    'reserve(@tenant_id, 1, 1, ''5 min'')', 'try_reserve(@tenant_id, 1, 1, ''5 min'')', 'release(@reservation_id)',
+    'set_limit(''own-db'', 5, @tenant_id)', 'limit_load(''own-db'', ''[2026-03-02,2026-03-03)'', @tenant_id)', 'drop_limit(''idle'', @tenant_id)',
+        'reserve(@tenant_id, 1, 1, ''5 min'')', 'try_reserve(@tenant_id, 1, 1, ''5 min'')', 'release(@reservation_id)',
         'move_reservation(@reservation_id, ''2026-03-03'')',
         'create_job(@tenant_id, ''x'', ''postgres'', fixture.source(), fixture.destination(), ''{}'')',
     'alter_job(@job_id, ''{}'')', 'pause_job(@job_id)', 'resume_job(@job_id)', 'drop_job(@job_id)', 'run_job(@job_id)',
@@ -159,7 +163,7 @@ SELECT is((fixture.refusal('SELECT sparkingest.' || call)).code, '42501', 'not a
     FROM unnest(ARRAY['create_tenant(''x'')', 'set_tenant_status(gen_random_uuid(), ''active'')', 'set_tenant_limits(gen_random_uuid(), ''{}'')',
     'grant_tenant(gen_random_uuid(), ''regress_a'')', 'revoke_tenant(gen_random_uuid(), ''regress_b'')',
     'purchase(gen_random_uuid(), ''vcpu_hours'', 1)', 'cancel_purchase(gen_random_uuid())',
-        'set_discount(''vcpu_hours'', ''daily'', 1, 0.1)',
+        'set_discount(''vcpu_hours'', ''daily'', 1, 0.1)', 'set_limit(''x'', 1)', 'drop_limit(''x'')',
     'set_capacity(''vcpu-hours-ns'', 1, 1, ''[2026-03-03,2026-03-04)'')', 'plan()', 'maintain()', 'roll_up()', 'rebuild_usage()', 'verify_usage()', 'runaway_executions()', 'health()',
         'set_namespace(''vcpu-hours-ns'', ''{}'')', 'set_cluster(''default'', ''/x'')', 'enable_dispatch()', 'disable_dispatch()',
         'install_schedules()']) AS call;
@@ -185,7 +189,7 @@ SELECT is_empty($$SELECT name FROM expected WHERE pg_temp.rows_of(name, a) <> of
     'a reader sees everything');
 SELECT lives_ok(format('SELECT count(*) FROM %s', name), 'a reader reads ' || name) FROM tables WHERE name !~ '_rest$' ORDER BY name;
 SELECT throws_ok(format('SELECT count(*) FROM %s', name), '42501', NULL, 'but through its table ' || name) FROM tables WHERE name ~ '_rest$' ORDER BY name;
-CREATE TEMPORARY VIEW reading AS SELECT call, n, call ~ '^(usage|tenant_metrics|statement|balance|capacity|find_slot|render_manifest)' AS reads FROM calls;
+CREATE TEMPORARY VIEW reading AS SELECT call, n, call ~ '^(usage|tenant_metrics|statement|balance|capacity|limit_load|find_slot|render_manifest)' AS reads FROM calls;
 SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).code, CASE WHEN NOT reads THEN '42501' END, 'a reader and ' || call) FROM reading ORDER BY n;
 SELECT is((fixture.refusal(pg_temp.called(call, 'nobody'))).code, '42704', 'and is told what is not there: ' || call) FROM reading WHERE reads ORDER BY n;
 SELECT lives_ok('SELECT * FROM sparkingest.' || call, 'a reader asks ' || call) FROM unnest(ARRAY['health()', 'verify_ledger()', 'uncommitted_holders()']) AS call;

@@ -67,17 +67,21 @@ function create_tenant(tenant_name text, time_zone text, idempotency_key text): 
 function default_restored(): nobody
 function disable_dispatch(cluster text): operator EXECUTE
 function drop_job(job_id uuid): operator EXECUTE, tenant EXECUTE
+function drop_limit(limit_name text, tenant_id uuid): operator EXECUTE, tenant EXECUTE
 function enable_dispatch(cluster text): operator EXECUTE
 function entry_changed(): nobody
 function evaluate_execution(execution_id uuid): operator EXECUTE, tenant EXECUTE
 function event_restored(): nobody
 function events_after("position" text, n integer, OUT cursor text, OUT at timestamp with time zone, OUT event_type text, OUT tenant_id uuid, OUT job_id uuid, OUT execution_id uuid, OUT actor text, OUT cause text, OUT before jsonb, OUT after jsonb): operator EXECUTE, reader EXECUTE, tenant EXECUTE
-function find_slot(namespace text, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone, sla_window interval, tenant_id uuid): operator EXECUTE, reader EXECUTE, tenant EXECUTE
+function find_slot(namespace text, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone, sla_window interval, tenant_id uuid, limits jsonb): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function grant_changed(): nobody
 function grant_tenant(tenant_id uuid, role regrole): operator EXECUTE
 function health(OUT component text, OUT status text, OUT detail text, OUT since timestamp with time zone): operator EXECUTE, reader EXECUTE
+function held_limit_changed(): nobody
 function install_schedules(): nobody
 function ledger_outdated(): nobody
+function limit_changed(): nobody
+function limit_load(limit_name text, during tstzrange, tenant_id uuid): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function maintain(): operator EXECUTE
 function move_reservation(reservation_id uuid, starts_at timestamp with time zone): operator EXECUTE, tenant EXECUTE
 function my_tenants(): operator EXECUTE, reader EXECUTE, tenant EXECUTE
@@ -93,7 +97,7 @@ function rebuild_usage(): operator EXECUTE
 function release(reservation_id uuid): operator EXECUTE, tenant EXECUTE
 function render_manifest(execution_id uuid): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function reservation_changed(): nobody
-function reserve(tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone, sla_window interval, namespace text): operator EXECUTE, tenant EXECUTE
+function reserve(tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone, sla_window interval, namespace text, limits jsonb): operator EXECUTE, tenant EXECUTE
 function resume_job(job_id uuid): operator EXECUTE, tenant EXECUTE
 function revoke_tenant(tenant_id uuid, role regrole): operator EXECUTE
 function roll_up(): operator EXECUTE
@@ -102,13 +106,14 @@ function runaway_executions(OUT execution_id uuid, OUT namespace text, OUT objec
 function set_capacity(namespace text, cpu_cores numeric, memory_gb numeric, during tstzrange): operator EXECUTE
 function set_cluster(cluster text, kubeconfig text, kube_context text): nobody
 function set_discount(resource_type text, time_period text, from_quantity integer, share numeric): operator EXECUTE
+function set_limit(limit_name text, quantity integer, tenant_id uuid): operator EXECUTE, tenant EXECUTE
 function set_namespace(namespace text, changes jsonb): operator EXECUTE
 function set_tenant_limits(tenant_id uuid, limits jsonb): operator EXECUTE
 function set_tenant_status(tenant_id uuid, status text): operator EXECUTE
 function setting_changed(): nobody
 function statement(tenant_id uuid, month date, OUT line integer, OUT kind text, OUT description text, OUT purchase_id uuid, OUT job_id uuid, OUT namespace text, OUT executions bigint, OUT quantity numeric, OUT unit_price numeric, OUT amount numeric, OUT currency text, OUT used numeric, OUT charged numeric): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function tenant_metrics(tenant_id uuid, during tstzrange): operator EXECUTE, reader EXECUTE, tenant EXECUTE
-function try_reserve(tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone, sla_window interval, namespace text): operator EXECUTE, tenant EXECUTE
+function try_reserve(tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone, sla_window interval, namespace text, limits jsonb): operator EXECUTE, tenant EXECUTE
 function uncommitted_holders(OUT pid integer, OUT tenant_id uuid, OUT since timestamp with time zone, OUT reservations integer, OUT cpu_cores numeric, OUT memory_gb numeric): operator EXECUTE, reader EXECUTE
 function usage(tenant_id uuid, at timestamp with time zone): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function usage_changed(): nobody
@@ -119,9 +124,13 @@ policy all_rows on sparkingest.balance_chains
 policy all_rows on sparkingest.balance_entries
 policy all_rows on sparkingest.estimation_observations
 policy all_rows on sparkingest.events
+policy all_rows on sparkingest.execution_dependencies
 policy all_rows on sparkingest.grants
 policy all_rows on sparkingest.ingestion_jobs
+policy all_rows on sparkingest.job_dependencies
 policy all_rows on sparkingest.job_executions
+policy all_rows on sparkingest.limits
+policy all_rows on sparkingest.reservation_limits
 policy all_rows on sparkingest.reservations
 policy all_rows on sparkingest.resource_consumption
 policy all_rows on sparkingest.resource_purchases
@@ -132,9 +141,13 @@ policy own_rows on sparkingest.balance_chains
 policy own_rows on sparkingest.balance_entries
 policy own_rows on sparkingest.estimation_observations
 policy own_rows on sparkingest.events
+policy own_rows on sparkingest.execution_dependencies
 policy own_rows on sparkingest.grants
 policy own_rows on sparkingest.ingestion_jobs
+policy own_rows on sparkingest.job_dependencies
 policy own_rows on sparkingest.job_executions
+policy own_rows on sparkingest.limits
+policy own_rows on sparkingest.reservation_limits
 policy own_rows on sparkingest.reservations
 policy own_rows on sparkingest.resource_consumption
 policy own_rows on sparkingest.resource_purchases
@@ -158,16 +171,20 @@ table clusters: operator SELECT, reader SELECT
 table discounts: operator SELECT, reader SELECT
 table estimation_observations: operator SELECT, reader SELECT, tenant SELECT (execution_id tenant_id source_type cpu_millicores memory_mib rows_read bytes_out estimated_runtime_minutes actual_runtime_seconds peak_memory_mib cpu_seconds observed_at); row security
 table events: operator SELECT, reader SELECT, tenant SELECT (at event_type tenant_id job_id execution_id actor cause before after); row security
+table execution_dependencies: operator SELECT, reader SELECT, tenant SELECT (job_id after_execution_id after_job_id tenant_id execution_id spare closed); row security
 table events_rest: nobody; row security
 table grants: operator SELECT, reader SELECT, tenant SELECT (grant_id purchase_id tenant_id resource_type namespace starts_at ends_at cpu_millicores memory_mib granted held spent priority price rollover_left rolled_from account_no lending_limit); row security
 table history_dropped: operator SELECT, reader SELECT
 table idempotency_keys: operator SELECT, reader SELECT
-table ingestion_jobs: operator SELECT, reader SELECT, tenant SELECT (job_id tenant_id job_name stage status version source_type source_config destination_config cpu_millicores memory_mib executors estimated_runtime_minutes schedule_cron time_zone next_fire_at sla_requirements tier priority sla_window_hours max_runtime_minutes on_no_capacity overlap_policy misfire_policy catchup_window options watermark target_namespace owner_oid blocked_reason created_at updated_at owner_name); row security
-table job_executions: operator SELECT, reader SELECT, tenant SELECT (execution_id job_id tenant_id job_version attempt run_id state started_by is_draft draft_fallback namespace scheduled_for planned_start planned_end reservation_id cpu_millicores memory_mib executors estimated_runtime_minutes hard_minutes waiting_reason object_name manifest manifest_sha256 object_uid claimed_at posted_at submitted_at started_at finished_at posted_cpu_millicores posted_memory_mib tries next_try_at last_error stop_requested_at stop_cause stop_reason exit_code error_class error_message rows_read bytes_out files_written cursor_value metrics sla_met evaluation held charged created_at); row security
+table ingestion_jobs: operator SELECT, reader SELECT, tenant SELECT (job_id tenant_id job_name stage status version source_type source_config destination_config cpu_millicores memory_mib executors estimated_runtime_minutes schedule_cron time_zone next_fire_at sla_requirements tier priority sla_window_hours max_runtime_minutes on_no_capacity overlap_policy misfire_policy catchup_window options watermark target_namespace owner_oid blocked_reason created_at updated_at owner_name raised_memory_mib); row security
+table job_dependencies: operator SELECT, reader SELECT, tenant SELECT (job_id after_job_id tenant_id); row security
+table job_executions: operator SELECT, reader SELECT, tenant SELECT (execution_id job_id tenant_id job_version attempt run_id state started_by is_draft draft_fallback namespace scheduled_for planned_start planned_end reservation_id cpu_millicores memory_mib executors estimated_runtime_minutes hard_minutes waiting_reason object_name manifest manifest_sha256 object_uid claimed_at posted_at submitted_at started_at finished_at posted_cpu_millicores posted_memory_mib tries next_try_at last_error stop_requested_at stop_cause stop_reason exit_code error_class error_message rows_read bytes_out files_written cursor_value metrics sla_met evaluation held charged created_at awaits overrun_reason); row security
 table lending_credits: operator SELECT, reader SELECT
+table limits: operator SELECT, reader SELECT, tenant SELECT (limit_id tenant_id limit_name quantity); row security
 table namespaces: operator SELECT, reader SELECT, tenant SELECT (namespace purpose cpu_millicores memory_mib tenant_cpu_millicores tenant_memory_mib slot_minutes)
 table pools: operator SELECT, reader SELECT
-table reservations: operator SELECT, reader SELECT, tenant SELECT (reservation_id namespace tenant_id cpu_millicores memory_mib starts_at ends_at status borrowed draft_fallback created_at created_by released_at held); row security
+table reservation_limits: operator SELECT, reader SELECT, tenant SELECT (reservation_id limit_id tenant_id quantity starts_at ends_at); row security
+table reservations: operator SELECT, reader SELECT, tenant SELECT (reservation_id namespace tenant_id cpu_millicores memory_mib starts_at ends_at status borrowed draft_fallback created_at created_by released_at held limited); row security
 table resource_consumption: operator SELECT, reader SELECT, tenant SELECT (execution_id tenant_id job_id namespace started_at ended_at billed_seconds cpu_millicore_seconds memory_mib_seconds billable_millicore_seconds borrowed charge_to charged); row security
 table resource_consumption_rest: nobody; row security
 table resource_purchases: operator SELECT, reader SELECT, tenant SELECT (purchase_id tenant_id resource_type quantity time_period valid_from valid_until lending_limit priority rollover_share unit_price discount currency status created_at cancelled_at cancelled_from); row security
@@ -187,11 +204,15 @@ trigger cache_truncated on sparkingest.tenants: sparkingest.cache_outdated
 trigger ledger on sparkingest.balance_entries: sparkingest.entry_changed
 trigger ledger on sparkingest.capacity_overrides: sparkingest.override_changed
 trigger ledger on sparkingest.grants: sparkingest.grant_changed
+trigger ledger on sparkingest.limits: sparkingest.limit_changed
 trigger ledger on sparkingest.namespaces: sparkingest.ledger_outdated
+trigger ledger on sparkingest.reservation_limits: sparkingest.held_limit_changed
 trigger ledger on sparkingest.reservations: sparkingest.reservation_changed
 trigger ledger_truncated on sparkingest.balance_entries: sparkingest.ledger_outdated
 trigger ledger_truncated on sparkingest.capacity_overrides: sparkingest.ledger_outdated
 trigger ledger_truncated on sparkingest.grants: sparkingest.ledger_outdated
+trigger ledger_truncated on sparkingest.limits: sparkingest.ledger_outdated
+trigger ledger_truncated on sparkingest.reservation_limits: sparkingest.ledger_outdated
 trigger ledger_truncated on sparkingest.reservations: sparkingest.ledger_outdated
 trigger restored on sparkingest.clusters: sparkingest.default_restored (not always)
 trigger restored on sparkingest.events: sparkingest.event_restored (not always)
@@ -200,6 +221,7 @@ trigger restored on sparkingest.ingestion_jobs: sparkingest.owner_restored (not 
 trigger restored on sparkingest.namespaces: sparkingest.default_restored (not always)
 trigger restored on sparkingest.sla_tiers: sparkingest.default_restored (not always)
 trigger told on sparkingest.discounts: sparkingest.setting_changed (not always)
+trigger told on sparkingest.limits: sparkingest.setting_changed (not always)
 trigger told on sparkingest.namespaces: sparkingest.setting_changed (not always)
 trigger told on sparkingest.sla_tiers: sparkingest.setting_changed (not always)
 trigger told on sparkingest.tenant_roles: sparkingest.setting_changed (not always)
@@ -250,8 +272,10 @@ SELECT is_empty($$SELECT p.polrelid::regclass, p.polname FROM pg_policy AS p JOI
     AND NOT (p.polpermissive AND p.polcmd = 'r' AND p.polwithcheck IS NULL AND CASE p.polname
         WHEN 'all_rows' THEN p.polroles @> ARRAY['sparkingest_operator'::regrole::oid, 'sparkingest_reader'::regrole] AND cardinality(p.polroles) = 2 AND pg_get_expr(p.polqual, p.polrelid) = 'true'
         WHEN 'own_rows' THEN p.polroles = ARRAY['sparkingest_tenant'::regrole::oid]
-            AND pg_get_expr(p.polqual, p.polrelid) = '(tenant_id = ANY (( SELECT sparkingest.my_tenants() AS my_tenants)::uuid[]))' ELSE false END)$$,
-    'a policy is one of two: operators and readers see all rows, tenants their own');
+            AND pg_get_expr(p.polqual, p.polrelid) = CASE p.polrelid::regclass::text
+                WHEN 'sparkingest.limits' THEN '((tenant_id IS NULL) OR (tenant_id = ANY (( SELECT sparkingest.my_tenants() AS my_tenants)::uuid[])))'
+                ELSE '(tenant_id = ANY (( SELECT sparkingest.my_tenants() AS my_tenants)::uuid[]))' END ELSE false END)$$,
+    'a policy is one of two: operators and readers see all rows, tenants their own, and of limits those of the service');
 SELECT is_empty($$SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'sparkingest'::regnamespace AND c.relkind IN ('r', 'p') AND c.relrowsecurity
     AND CASE WHEN c.relispartition THEN 0 ELSE 2 END <> (SELECT count(*) FROM pg_policy AS p WHERE p.polrelid = c.oid)$$, 'and a table with row security has both; a partition has none, and shows nothing');
 SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'sparkingest'::regnamespace AND relkind IN ('v', 'm') AND NOT COALESCE(reloptions @> ARRAY['security_invoker=true'], false)$$,

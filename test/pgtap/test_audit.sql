@@ -27,6 +27,7 @@ SELECT sparkingest.purchase(:'acme', 'vcpu_hours', 1000) AS purchase, sparkinges
 SELECT fixture.production_job('Acme', 'nightly', cron => '0 2 * * *'), fixture.production_job('Acme', 'paused', cron => '0 2 * * *'), fixture.draft_job('Acme', 'draft') \g /dev/null
 SELECT sparkingest.pause_job(fixture.job('paused')), fixture.run(sparkingest.run_job(fixture.job('draft')), '10 minutes'), sparkingest.run_job(fixture.job('nightly'), '2026-03-02 20:00+00') AS run \gset
 SELECT (sparkingest.reserve(:'acme', 1, 1, '5 min', '2026-03-02 15:00+00', namespace => 'vcpu-hours-ns')).reservation_id AS mine \gset
+SELECT count(*) FROM sparkingest.set_limit('idle', 4, :'acme') \g /dev/null
 SELECT sparkingest.set_cluster('default', '/etc/hostname') \g /dev/null
 CREATE TEMPORARY TABLE ids AS SELECT * FROM (VALUES ('@acme', :'acme'::uuid), ('@nightly', fixture.job('nightly')), ('@paused', fixture.job('paused')), ('@draft', fixture.job('draft')),
     ('@done', fixture.latest('draft')), ('@run', :'run'), ('@mine', :'mine'), ('@purchase', :'purchase')) AS v (name, id);
@@ -35,7 +36,8 @@ CREATE TEMPORARY TABLE ids AS SELECT * FROM (VALUES ('@acme', :'acme'::uuid), ('
 CREATE TEMPORARY TABLE reads (name text, call text);
 INSERT INTO reads VALUES ('clock', '()'), ('can_see_tenant', '(@acme)'), ('my_tenants', '()'), ('usage', '(@acme)'), ('balance', '(@acme)'), ('capacity', '(''vcpu-hours-ns'', ''[2026-03-03,2026-03-04)'')'),
     ('find_slot', '(''vcpu-hours-ns'', 1, 1, ''5 min'')'), ('next_fire_times', '(''0 2 * * *'')'), ('calculate_estimate', '(''{"source_type": "s3"}'')'), ('render_manifest', '(@run)'), ('health', '()'),
-    ('verify_ledger', '()'), ('verify_books', '()'), ('verify_usage', '()'), ('runaway_executions', '()'), ('tenant_metrics', '(@acme)'), ('statement', '(@acme, ''2026-03-01'')'), ('uncommitted_holders', '()'), ('events_after', '()');
+    ('verify_ledger', '()'), ('verify_books', '()'), ('verify_usage', '()'), ('runaway_executions', '()'), ('tenant_metrics', '(@acme)'), ('statement', '(@acme, ''2026-03-01'')'), ('uncommitted_holders', '()'), ('events_after', '()'),
+    ('limit_load', '(''idle'', ''[2026-03-03,2026-03-04)'', @acme)');
 -- What writes, who may, and the event: with values before where there was something, and after where there is.
 CREATE TEMPORARY TABLE writes (name text, call text, by_whom text, event_type text, has_before boolean, has_after boolean, actor text);
 INSERT INTO writes (name, call, by_whom, event_type, has_before, has_after) VALUES
@@ -48,6 +50,8 @@ INSERT INTO writes (name, call, by_whom, event_type, has_before, has_after) VALU
     ('set_discount', '(''vcpu_hours'', ''monthly'', 1000, 0.1)', 'regress_op', 'discount.set', true, true),
     ('cancel_purchase', '(@purchase, ''2026-03-20 00:00+00'')', 'regress_op', 'purchase.cancelled', true, true),
     ('set_capacity', '(''vcpu-hours-ns'', 1000, 2000, ''[2026-03-05,2026-03-06)'')', 'regress_op', 'capacity.set', true, true),
+    ('set_limit', '(''idle'', 5, @acme)', 'regress_acme', 'limit.set', true, true),
+    ('drop_limit', '(''idle'', @acme)', 'regress_acme', 'limit.dropped', true, false),
     ('set_namespace', '(''draft-ingestion-ns'', ''{"tenant_cpu_cores": 7, "spark_profile": {"image": "example.com/spark:7"}}'')', 'regress_op', 'namespace.changed', true, true),
     ('set_cluster', '(''default'', ''/etc/passwd'', ''other'')', 'postgres', 'cluster.configured', true, true),
     ('enable_dispatch', '()', 'regress_op', 'cluster.dispatch', true, true),

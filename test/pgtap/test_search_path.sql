@@ -77,6 +77,9 @@ SELECT pg_catalog.array_agg(pg_catalog.format(call, :'acme', :'production', :'dr
         $$SELECT * FROM sparkingest.capacity_slots$$,
         $$SELECT sparkingest.find_slot('dedicated-cpu-ns', 1, 1, '5 min', tenant_id => %1$L)$$,
     $$SELECT sparkingest.move_reservation((sparkingest.reserve(%1$L, 1, 1, '5 min', namespace => 'vcpu-hours-ns')).reservation_id, '2026-03-03')$$,
+        $$SELECT * FROM sparkingest.set_limit('own-db', 2, %1$L)$$, $$SELECT * FROM sparkingest.set_limit('own-db', 3, %1$L)$$,
+        $$SELECT sparkingest.release((sparkingest.reserve(%1$L, 1, 1, '5 min', limits => '{"own-db": 1}')).reservation_id)$$,
+        $$SELECT * FROM sparkingest.limit_load('own-db', '[2026-03-03,2026-03-04)', %1$L)$$, $$SELECT sparkingest.drop_limit('own-db', %1$L)$$,
         $$SELECT sparkingest.release((sparkingest.try_reserve(%1$L, 1, 1, '5 min')).reservation_id)$$,
     $$SELECT sparkingest.create_job(%1$L, 'x', 'postgres', fixture.source(), fixture.destination(), '{}', '0 2 * * *', idempotency_key => 'k')$$,
         $$SELECT sparkingest.alter_job(%2$L, '{"schedule_cron": "0 3 * * *"}')$$, $$SELECT sparkingest.pause_job(%2$L)$$,
@@ -99,7 +102,7 @@ SELECT public.try(ARRAY['SELECT sparkingest.plan()', 'SELECT sparkingest.maintai
     'SELECT * FROM sparkingest.health()', $$SELECT sparkingest.set_capacity('vcpu-hours-ns', 1, 1, '[2026-03-03,2026-03-04)')$$,
     $$SELECT sparkingest.create_tenant('Globex')$$]);
 SET LOCAL search_path = pg_catalog, public;
-SELECT is((SELECT count(*) FROM public.outcome), 36::bigint, 'every call was made');
+SELECT is((SELECT count(*) FROM public.outcome), 41::bigint, 'every call was made');
 SELECT is(:'left_out'::text, '', 'of every function that a tenant may call');
 SELECT is_empty('SELECT call, error FROM public.outcome WHERE error IS NOT NULL', 'and did what it does');
 SELECT is_empty('SELECT DISTINCT what, by_whom FROM public.sprung', 'no trap was sprung');

@@ -23,11 +23,13 @@ DECLARE
 BEGIN
     PERFORM sparkingest.grant_tenant(id, 'regress_a');
     PERFORM sparkingest.purchase(id, 'vcpu_hours', 100, idempotency_key => 'k'), sparkingest.purchase(id, 'dedicated_units', 2, 'daily');
-    PERFORM fixture.production_job('A', 'nightly', cron => '0 2 * * *'), fixture.draft_job('A', 'draft'), sparkingest.plan();
+    PERFORM fixture.production_job('A', 'nightly', cron => '0 2 * * *'), fixture.draft_job('A', 'draft'), fixture.production_job('A', 'follower', options => '{"after": "nightly"}'), sparkingest.plan();
     job := (SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = id AND job_name = 'nightly');
     PERFORM fixture.run(sparkingest.run_job(job), '10 minutes', metrics => '{"rows": 5, "cursor": "c"}');
     PERFORM sparkingest.run_job(job, '2026-03-02 20:00+00', 'k');
     PERFORM sparkingest.reserve(id, 1, 1, '5 minutes', '2026-03-02 15:00+00', namespace => ns) FROM unnest(ARRAY['vcpu-hours-ns', 'dedicated-cpu-ns']) AS ns;
+    PERFORM n.* FROM unnest(ARRAY['own-db', 'idle']) AS l, LATERAL sparkingest.set_limit(l, 4, id) AS n;
+    PERFORM sparkingest.reserve(id, 1.5, 1, '5 minutes', '2026-03-02 15:00+00', namespace => 'vcpu-hours-ns', limits => '{"own-db": 1}');
     PERFORM sparkingest.roll_up(), sparkingest.maintain();
 END
 $$;
@@ -41,13 +43,16 @@ DECLARE
 BEGIN
     PERFORM sparkingest.grant_tenant(id, 'regress_b');
     PERFORM sparkingest.purchase(id, 'vcpu_hours', 1000, idempotency_key => 'k'), sparkingest.purchase(id, 'dedicated_units', 7, 'daily', '2026-03-20 00:00+00');
-    PERFORM fixture.production_job('B', 'nightly', cron => '0 2 1 * *'), fixture.draft_job('B', 'draft'), fixture.draft_job('B', 'taken'), sparkingest.plan();
+    PERFORM fixture.production_job('B', 'nightly', cron => '0 2 1 * *'), fixture.draft_job('B', 'draft'), fixture.draft_job('B', 'taken'), fixture.production_job('B', 'follower', options => '{"after": "nightly"}'), sparkingest.plan();
     job := (SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = id AND job_name = 'nightly');
     PERFORM fixture.run(sparkingest.run_job(job), '10 minutes', metrics => '{"rows": 99, "cursor": "z"}');
     PERFORM fixture.run(sparkingest.run_job(job), '3 minutes', 'failed', 1, 'user_code');
+    PERFORM sparkingest.cancel_execution(e.execution_id) FROM sparkingest.job_executions AS e WHERE e.tenant_id = id AND e.started_by = 'dependency' AND e.state = 'scheduled';
     PERFORM sparkingest.run_job(job, '2026-03-20 20:00+00', 'k');
     PERFORM sparkingest.create_job(id, 'mine', 'postgres', fixture.source(), fixture.destination(), '{}', idempotency_key => 'k');
     PERFORM sparkingest.reserve(id, 1, 1, '5 minutes', '2026-03-20 15:00+00', namespace => ns) FROM unnest(ARRAY['vcpu-hours-ns', 'dedicated-cpu-ns']) AS ns, generate_series(1, 3);
+    PERFORM n.* FROM unnest(ARRAY['own-db', 'idle', 'of-b']) AS l, LATERAL sparkingest.set_limit(l, 9, id) AS n;
+    PERFORM sparkingest.reserve(id, 1, 1, '5 minutes', '2026-03-20 15:00+00', namespace => 'vcpu-hours-ns', limits => '{"own-db": 7, "of-b": 1}');
     PERFORM sparkingest.roll_up();
     PERFORM sparkingest.set_tenant_status(id, status);
 END
@@ -69,7 +74,8 @@ BEGIN
             WHEN 'draft_id' THEN (SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = fixture.tenant(tenant) AND job_name = 'draft')
             WHEN 'execution_id' THEN (SELECT e.execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = fixture.tenant(tenant)
                 AND state = 'scheduled' AND started_by = 'run_job')
-            WHEN 'draft_run_id' THEN (SELECT e.execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = fixture.tenant(tenant) AND is_draft)
+            WHEN 'draft_run_id' THEN (SELECT e.execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = fixture.tenant(tenant) AND is_draft
+                AND e.job_id = (SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = fixture.tenant(tenant) AND job_name = 'nightly'))
             WHEN 'reservation_id' THEN (SELECT r.reservation_id FROM sparkingest.reservations AS r WHERE r.tenant_id = fixture.tenant(tenant)
                 AND namespace = 'vcpu-hours-ns' AND cpu_millicores = 1000 LIMIT 1)
             WHEN 'purchase_id' THEN (SELECT p.purchase_id FROM sparkingest.resource_purchases AS p WHERE p.tenant_id = fixture.tenant(tenant) AND resource_type = 'vcpu_hours')
@@ -108,6 +114,9 @@ BEGIN
         WHEN 'idempotency_key' THEN ARRAY['NULL', '''k''', '''new''']
         WHEN 'reason' THEN ARRAY['''enough''', 'NULL']
         WHEN 'month' THEN ARRAY['''2026-03-01''', '''2026-03-15''', 'NULL']
+        WHEN 'limit_name' THEN ARRAY['''idle''', '''own-db''', '''of-b''', '''x'' ', 'NULL']
+        WHEN 'quantity' THEN ARRAY['2', '4', '0', '-1', 'NULL']
+        WHEN 'limits' THEN ARRAY['NULL', '''{"own-db": 4}''', '''{"of-b": 1}''', '''{"own-db": 5}''']
         WHEN 'n' THEN ARRAY['5', '0']
         WHEN 'position' THEN ARRAY['NULL', '''x''', '''5.2''']
         WHEN 'duration' THEN ARRAY['''30 min''', '''0''', '''30 days''']
@@ -202,7 +211,7 @@ BEGIN
     BEGIN
         EXECUTE format('SELECT COALESCE(string_agg(to_jsonb(r)::text, chr(10)), ''nothing'') FROM %s AS r', call) INTO answer;
         -- Writers: what A sees now.
-        IF call !~ 'sparkingest\.(my_tenants|clock|can_see_tenant|usage|balance|capacity|find_slot|next_fire_times|calculate_estimate|render_manifest|events_after)\(' THEN
+        IF call !~ 'sparkingest\.(my_tenants|clock|can_see_tenant|usage|balance|capacity|limit_load|find_slot|next_fire_times|calculate_estimate|render_manifest|events_after)\(' THEN
             SELECT string_agg(line, chr(10) ORDER BY line) INTO state FROM (SELECT pg_temp.masked(l, false) AS line FROM pg_temp.relations() AS l) AS lines;
         END IF;
         RAISE EXCEPTION 'undo' USING ERRCODE = 'ZZZZZ';

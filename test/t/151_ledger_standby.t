@@ -52,8 +52,12 @@ is($looks, 't|0' x 10, 'under load, capacity_slots of a standby never shows a sl
 
 $load->stop;
 is($load->broken_promises, '', 'what the primary acknowledged is there');
+$db->sql($_) for "SELECT count(*) FROM sparkingest.set_limit('orders-db', 3)",
+	"SELECT sparkingest.reserve('$tenant', 1, 1, '3 hours', date_trunc('hour', now()) + interval '2 hours', limits => '{\"orders-db\": 2}')";
 $db->node->wait_for_catchup($standby, 'replay', $db->node->lsn('insert'));
 my @questions = (
+	"SELECT * FROM sparkingest.limit_load('orders-db', tstzrange(date_trunc('hour', now()), date_trunc('hour', now()) + interval '1 day'))",
+	map({ "SELECT sparkingest.find_slot('draft-ingestion-ns', 1, 1, '1 hour', date_trunc('hour', now()) + interval '150 minutes', '60 hours', limits => '{\"orders-db\": $_}')" } 1 .. 2),
 	'SELECT * FROM shown.by_ledger(4) ORDER BY namespace, tenant_id, at',
 	'SELECT * FROM sparkingest.capacity_slots ORDER BY namespace, time_slot',
 	map { my ($namespace, $cores, $hours) = @$_;

@@ -12,6 +12,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "flow/extend.h"
 #include "flow/finish.h"
 #include "flow/overlap.h"
 #include "flow/state.h"
@@ -26,6 +27,7 @@
 PG_FUNCTION_INFO_V1(fixture_claim);
 PG_FUNCTION_INFO_V1(fixture_move);
 PG_FUNCTION_INFO_V1(fixture_start);
+PG_FUNCTION_INFO_V1(fixture_overrun);
 PG_FUNCTION_INFO_V1(fixture_finish);
 
 #define ACTOR "dispatcher"
@@ -106,6 +108,24 @@ fixture_start(PG_FUNCTION_ARGS)
     si_execution_move(&e, SI_RUNNING, ACTOR, "the driver runs");
     si_caller_leave(&caller);
     PG_RETURN_VOID();
+}
+
+/* overrun(execution_id): at the soft line; whether its reservation was extended. */
+Datum
+fixture_overrun(PG_FUNCTION_ARGS)
+{
+    SiExecution e;
+    SiCaller caller;
+    SiJob job;
+    bool extended;
+
+    si_caller_enter(&caller);
+    load(PG_GETARG_UUID_P(0), &e);
+    if (!si_job_load(&e.job_id, true, &job))
+        elog(ERROR, "no such job");
+    extended = si_extend(&job, &e, ACTOR, si_now());
+    si_caller_leave(&caller);
+    PG_RETURN_BOOL(extended);
 }
 
 /* finish(execution_id, state, finished_at, exit_code, error_class, platform_fault, metrics) */

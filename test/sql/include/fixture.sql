@@ -6,6 +6,7 @@ CREATE SCHEMA fixture;
 CREATE FUNCTION fixture.claim(execution_id uuid) RETURNS boolean LANGUAGE c STRICT AS '$libdir/sparkingest', 'fixture_claim';
 CREATE FUNCTION fixture.move(execution_id uuid, state text) RETURNS void LANGUAGE c STRICT AS '$libdir/sparkingest', 'fixture_move';
 CREATE FUNCTION fixture.start(execution_id uuid, at timestamptz) RETURNS void LANGUAGE c STRICT AS '$libdir/sparkingest', 'fixture_start';
+CREATE FUNCTION fixture.overrun(execution_id uuid) RETURNS boolean LANGUAGE c STRICT AS '$libdir/sparkingest', 'fixture_overrun';
 CREATE FUNCTION fixture.finish(execution_id uuid, state text, finished_at timestamptz DEFAULT NULL, exit_code integer DEFAULT NULL,
     error_class text DEFAULT NULL, platform_fault boolean DEFAULT false, metrics jsonb DEFAULT NULL)
 RETURNS void LANGUAGE c AS '$libdir/sparkingest', 'fixture_finish';

@@ -32,6 +32,7 @@ BEGIN
     COMMIT;
     DELETE FROM sparkingest.reservations;
     DELETE FROM sparkingest.capacity_overrides;
+    DELETE FROM sparkingest.balance_entries;
     DELETE FROM sparkingest.grants;
     DELETE FROM sparkingest.resource_purchases;
     DELETE FROM sparkingest.pools WHERE tenant_id IS NOT NULL;
