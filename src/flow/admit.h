@@ -39,7 +39,10 @@ extern TimestampTz si_admission_earliest(const SiJob *job, const SiExecution *ex
 /* Tries again for a waiting execution, loaded and locked after its job. Whether it is scheduled now. */
 extern bool si_admit_again(const SiJob *job, SiExecution *execution, const char *actor, const char *cause, TimestampTz now);
 
-/* The same, but for an owner who takes its units back: neither from that pool, nor at the cost of who borrowed of its own. */
+/*
+ * The same for a run that was withdrawn, and where an owner took its units back: neither from its pool, nor at the cost of who
+ * borrowed of its own. Those that start after the run follow, also when it has no place.
+ */
 extern bool si_admit_elsewhere(const SiJob *job, SiExecution *execution, int32 not_of_pool, const char *actor, const char *cause,
                                TimestampTz now);
 

@@ -13,6 +13,7 @@
 #include "flow/place.h"
 #include "flow/reserve.h"
 #include "guc.h"
+#include "pg/attempt.h"
 #include "pg/json.h"
 #include "pg/times.h"
 #include "pg/wake.h"
@@ -183,13 +184,41 @@ move_reservation(SiDisplaced *d, const char *cause, TimestampTz now)
              placement.placed ? si_reservation_describe(r) : NULL);
 }
 
+/* One that looks for another place. */
+typedef struct Search
+{
+    SiDisplaced *displaced;
+    const char *cause;
+    TimestampTz now;
+} Search;
+
+static void
+look_elsewhere(void *arg)
+{
+    Search *search = arg;
+
+    if (search->displaced->victim.has_execution)
+        move_run(search->displaced, search->cause, search->now);
+    else
+        move_reservation(search->displaced, search->cause, search->now);
+}
+
 void
 si_displace_in(SiDisplaced *d, const char *cause, TimestampTz now)
 {
+    Search search = {d, cause, now};
+    ErrorData *error;
+
     if (d->stops)
         return;
-    if (d->victim.has_execution)
-        move_run(d, cause, now);
-    else
-        move_reservation(d, cause, now);
+    /* What is wrong with it is nothing to who takes its place: it waits. */
+    error = si_attempt(look_elsewhere, &search);
+    if (error == NULL)
+        return;
+    if (si_error_is_passing(error))
+        ReThrowError(error);
+    d->e.state = SI_WAITING;
+    if (!d->victim.has_execution)
+        si_event("reservation.released", &d->reservation.tenant_id, NULL, NULL, SI_DISPLACE_ACTOR, cause,
+                 si_reservation_describe(&d->reservation), NULL);
 }

@@ -54,9 +54,8 @@ take(Overrun *o)
 {
     const SiReservation *r = &o->reservation;
 
-    si_claim_make(&o->namespace, &r->tenant_id, r->cpu_millicores, r->memory_mib, &o->claim);
-    if (o->claim.n_accounts == 0 || o->claim.accounts[0].pool_id != r->pool_id)
-        return "its reservation is of units that another tenant lends";
+    if (!si_claim_of(r, &o->namespace, &o->claim))
+        elog(ERROR, "reservation \"%s\" is in another pool than it says", si_uuid_text(&r->reservation_id));
     while (o->taken < o->wanted.n && si_claim_take(&o->namespace, &o->claim, o->wanted.first + o->taken, 1, false))
         o->taken++;
     if (o->taken > 0)
@@ -74,7 +73,7 @@ pay(Overrun *o)
     SiFunds funds;
     int64 missing = 0;
 
-    if (e->is_draft || !(o->namespace.purpose == SI_NS_SHARED || e->draft_fallback))
+    if (e->is_draft || !(o->namespace.purpose == SI_NS_SHARED || e->draft_fallback || o->reservation.borrowed))
         return NULL;
     si_funds_find(&e->tenant_id, o->now, o->now, &funds);
     while (o->taken > 0)

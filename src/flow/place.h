@@ -23,8 +23,8 @@ typedef struct SiNeed
     bool same_length;           /* a reservation that moves: a late start in the present slot takes no slot more */
     SiOnNoCapacity last_step;
     const char *actor;
-    int32 not_of_pool;        /* made room in this pool: borrows nothing there, and takes nothing back itself; 0 = did not */
-    const pg_uuid_t *revives; /* a released reservation that gets the place; NULL = a new one does */
+    int32 not_of_pool;         /* made room in this pool: borrows nothing there, and takes nothing back itself; 0 = did not */
+    const pg_uuid_t *revives;  /* a released reservation that gets the place; NULL = a new one does */
     const SiLimitNeed *limits; /* each limit once */
     int n_limits;
 } SiNeed;

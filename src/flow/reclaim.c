@@ -51,15 +51,18 @@ si_reclaim_look(SiReclaim *reclaim, const SiPoolRef *pool, int64 first, int32 n,
 {
     int64 step = pool->namespace.step_usecs;
     int32 pool_id = si_pool_find(pool->namespace.name, pool->tenant_id);
+    TimestampTz from = si_slot_time(first, step);
+    TimestampTz until = si_slot_time(first + n, step);
     SiVictim *found;
+    SiAmount *lent;
     int count;
 
     reclaim->pool = pool;
     reclaim->now = now;
     reclaim->n = 0;
-    if (pool_id == 0)
+    if (pool_id == 0 || si_lent_supply(pool->namespace.name, pool->tenant_id, from, until, &lent) == 0)
         return false;
-    count = si_executions_in(pool->namespace.name, pool_id, true, si_slot_time(first, step), si_slot_time(first + n, step), &found);
+    count = si_executions_in(pool->namespace.name, pool_id, true, from, until, &found);
     reclaim->victims = palloc((count + 1) * sizeof(SiVictim));
     reclaim->offers = palloc((count + 1) * sizeof(SiOffer));
     for (int i = 0; i < count; i++)
