@@ -11,11 +11,13 @@
 #include "guc.h"
 #include "pg/clock.h"
 
+int si_guc_aging = 5;
 char *si_guc_clock = NULL;
 char *si_guc_database = NULL;
 int si_guc_dispatch_in_flight = 16;
 double si_guc_dispatch_rate = 2.0;
 int si_guc_event_days = 0;
+int si_guc_firm_hours = 24;
 int si_guc_history_months = 0;
 int si_guc_horizon_days = 35;
 int si_guc_ledger_memory = 64;
@@ -59,6 +61,10 @@ si_guc_init(void)
     /* A session that loads the library late may not define what only a start can change; nothing it does rests on it. */
     GucContext at_start = process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP;
 
+    DefineCustomIntVariable("sparkingest.aging",
+                            "What waiting work gains in priority, in points per hour.",
+                            "0: nothing. Counted by whole days, for at most two, so that among equals of a day the fair share decides.",
+                            &si_guc_aging, 5, 0, 1000, PGC_SUSET, 0, NULL, NULL, NULL);
     DefineCustomStringVariable("sparkingest.clock",
                                "Time that decisions and workers go by.",
                                "Empty: real time. A timestamptz: frozen there. '+2 days' or '-1 hour': shifted.",
@@ -78,6 +84,10 @@ si_guc_init(void)
                             "How long events are kept, in days.",
                             "0: for ever. maintain() drops a month of events when all of it is older; so some are kept a month longer.",
                             &si_guc_event_days, 0, 0, 36500, PGC_SUSET, 0, NULL, NULL, NULL);
+    DefineCustomIntVariable("sparkingest.firm_hours",
+                            "How long before its start the place of a scheduled run is firm, in hours.",
+                            "Places further ahead are tentative: more important work may take them.",
+                            &si_guc_firm_hours, 24, 0, 9600, PGC_SUSET, 0, NULL, NULL, NULL);
     DefineCustomIntVariable("sparkingest.history_months",
                             "How long rows of resource_consumption are kept, in whole months after theirs.",
                             "0: for ever. maintain() drops older months; hourly sums stay, statements of those months do not.",

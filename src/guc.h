@@ -4,11 +4,13 @@
 #ifndef SI_GUC_H
 #define SI_GUC_H
 
+extern int si_guc_aging;
 extern char *si_guc_clock;
 extern char *si_guc_database;
 extern int si_guc_dispatch_in_flight;
 extern double si_guc_dispatch_rate;
 extern int si_guc_event_days;
+extern int si_guc_firm_hours;
 extern int si_guc_history_months;
 extern int si_guc_horizon_days;
 extern int si_guc_ledger_memory;

@@ -227,6 +227,14 @@ COMMENT ON COLUMN sparkingest.sla_tiers.adjustment IS 'Factor on resources at me
 COMMENT ON COLUMN sparkingest.sla_tiers.required_successes IS 'Eligible draft runs that promotion asks for';
 COMMENT ON COLUMN sparkingest.sla_tiers.of_last IS 'Number of latest draft runs of the job version in which they are counted';
 
+CREATE TABLE sparkingest.priorities (
+    name text PRIMARY KEY CHECK (name OPERATOR(pg_catalog.~) '^[a-z][a-z0-9_-]{0,62}$'),
+    value integer NOT NULL CHECK (value BETWEEN -1000 AND 1000)
+);
+COMMENT ON TABLE sparkingest.priorities IS 'Names that sla_requirements.priority may use instead of a number (set_priority). A job keeps the value that its name had when it was last edited';
+COMMENT ON COLUMN sparkingest.priorities.name IS 'Name: a lower-case letter, then letters, digits, hyphens and underscores';
+COMMENT ON COLUMN sparkingest.priorities.value IS 'Priority, -1000 to 1000; higher goes first (C15)';
+
 CREATE TABLE sparkingest.ingestion_jobs (
     job_id uuid PRIMARY KEY,
     tenant_id uuid NOT NULL REFERENCES sparkingest.tenants,
@@ -318,11 +326,13 @@ CREATE TABLE sparkingest.reservations (
     released_at timestamptz,
     held bigint NOT NULL DEFAULT 0 CHECK (held >= 0),
     limited boolean NOT NULL DEFAULT false,
+    tentative boolean NOT NULL DEFAULT false,
     CHECK (starts_at < ends_at),
     CHECK ((status = 'released') = (released_at IS NOT NULL))
 );
 CREATE INDEX ON sparkingest.reservations (pool_id, ends_at) WHERE status = 'active';
 CREATE INDEX ON sparkingest.reservations (tenant_id);
+CREATE INDEX ON sparkingest.reservations (starts_at) WHERE status = 'active' AND tentative;
 COMMENT ON TABLE sparkingest.reservations IS 'Capacity of a pool held over [starts_at, ends_at), both on the pool''s grid (C1, C2). A release keeps the row; an early one shortens nothing, it frees all of it';
 COMMENT ON COLUMN sparkingest.reservations.reservation_id IS 'Identifier';
 COMMENT ON COLUMN sparkingest.reservations.pool_id IS 'Pool that it is taken from';
@@ -372,6 +382,7 @@ COMMENT ON COLUMN sparkingest.reservation_limits.tenant_id IS 'Tenant of the res
 COMMENT ON COLUMN sparkingest.reservation_limits.quantity IS 'How much of it';
 COMMENT ON COLUMN sparkingest.reservation_limits.starts_at IS 'Start of the reservation';
 COMMENT ON COLUMN sparkingest.reservation_limits.ends_at IS 'End of the reservation, exclusive';
+COMMENT ON COLUMN sparkingest.reservations.tentative IS 'It may still move: the place of a waiting execution, or of a fire further ahead than sparkingest.firm_hours (J2, C15). Held all the same: nothing that comes later gets it';
 
 CREATE TABLE sparkingest.job_executions (
     execution_id uuid PRIMARY KEY,
@@ -428,9 +439,11 @@ CREATE TABLE sparkingest.job_executions (
     created_at timestamptz NOT NULL,
     awaits boolean NOT NULL DEFAULT false,
     overrun_reason text,
+    plan_reason text,
     CHECK ((stop_requested_at IS NULL) = (stop_cause IS NULL))
 );
 CREATE INDEX ON sparkingest.job_executions (job_id, created_at);
+CREATE INDEX ON sparkingest.job_executions (job_id) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
 CREATE INDEX ON sparkingest.job_executions (tenant_id, created_at);
 CREATE INDEX ON sparkingest.job_executions (state, planned_start) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
 CREATE UNIQUE INDEX ON sparkingest.job_executions (job_id, scheduled_for, attempt) WHERE started_by = 'schedule';
@@ -445,15 +458,15 @@ COMMENT ON COLUMN sparkingest.job_executions.tenant_id IS 'Tenant';
 COMMENT ON COLUMN sparkingest.job_executions.job_version IS 'Version of the job that runs';
 COMMENT ON COLUMN sparkingest.job_executions.attempt IS 'Attempt number, from 1';
 COMMENT ON COLUMN sparkingest.job_executions.run_id IS 'Execution of the first attempt: all attempts write to its directory, so that a retry replaces what an earlier one left (J7)';
-COMMENT ON COLUMN sparkingest.job_executions.state IS 'scheduled: capacity reserved; waiting: none yet; dispatching: claimed by the dispatcher; submitted: exists in Kubernetes; running: driver runs; then one of six ends';
+COMMENT ON COLUMN sparkingest.job_executions.state IS 'scheduled: capacity reserved; waiting: none within its window, with a tentative place beyond it where there is one; dispatching: claimed by the dispatcher; submitted: exists in Kubernetes; running: driver runs; then one of six ends';
 COMMENT ON COLUMN sparkingest.job_executions.started_by IS 'run_job, schedule, auto_draft or dependency: the jobs that it starts after';
 COMMENT ON COLUMN sparkingest.job_executions.is_draft IS 'A draft run: metered and free (M9)';
 COMMENT ON COLUMN sparkingest.job_executions.draft_fallback IS 'A production run placed in the draft namespace: best effort, outside SLA (C12)';
 COMMENT ON COLUMN sparkingest.job_executions.namespace IS 'Namespace where it runs or is meant to run';
 COMMENT ON COLUMN sparkingest.job_executions.scheduled_for IS 'Wanted start: fire time, or argument at of run_job; SLA bounds are measured from here';
-COMMENT ON COLUMN sparkingest.job_executions.planned_start IS 'Planned start; NULL = not known yet';
+COMMENT ON COLUMN sparkingest.job_executions.planned_start IS 'Planned start, of waiting executions too; NULL = not known yet';
 COMMENT ON COLUMN sparkingest.job_executions.planned_end IS 'Planned end, the soft line (C14)';
-COMMENT ON COLUMN sparkingest.job_executions.reservation_id IS 'Its reservation, kept after release';
+COMMENT ON COLUMN sparkingest.job_executions.reservation_id IS 'Its reservation, kept after release; of a waiting execution a tentative one, or none';
 COMMENT ON COLUMN sparkingest.job_executions.cpu_millicores IS 'CPU reserved over all pods, millicores';
 COMMENT ON COLUMN sparkingest.job_executions.memory_mib IS 'Memory reserved over all pods, MiB';
 COMMENT ON COLUMN sparkingest.job_executions.executors IS 'Number of Spark executors';
@@ -492,6 +505,7 @@ COMMENT ON COLUMN sparkingest.job_executions.charged IS 'Millicore-seconds charg
 COMMENT ON COLUMN sparkingest.job_executions.created_at IS 'When it was admitted';
 COMMENT ON COLUMN sparkingest.job_executions.awaits IS 'Runs of other jobs that it starts after have not all succeeded (execution_dependencies): it is not dispatched before';
 COMMENT ON COLUMN sparkingest.job_executions.overrun_reason IS 'Why its reservation was not extended when it came to its end (C14); NULL = it was, or has not come to it';
+COMMENT ON COLUMN sparkingest.job_executions.plan_reason IS 'Why its planned start was last moved; NULL = it never was';
 
 CREATE TABLE sparkingest.balance_entries (
     entry_id bigint GENERATED ALWAYS AS IDENTITY (CACHE 32) PRIMARY KEY,
@@ -671,9 +685,10 @@ COMMENT ON COLUMN sparkingest.worker_status.beat_at IS 'When it last finished a 
 COMMENT ON COLUMN sparkingest.worker_status.last_error IS 'Last error in words';
 COMMENT ON COLUMN sparkingest.worker_status.last_error_at IS 'When';
 
--- What CREATE EXTENSION brings (api.md): one cluster, three namespaces, one tier.
+-- What CREATE EXTENSION brings (api.md): one cluster, three namespaces, tiers and names of priorities.
 INSERT INTO sparkingest.clusters (cluster_name, dispatch_reason) VALUES ('default', 'not enabled yet: call sparkingest.enable_dispatch()');
 INSERT INTO sparkingest.sla_tiers VALUES ('standard', 1.2, 1.5, 1.2, 1, 1), ('strict', 1.1, 1.3, 1.2, 3, 3);
+INSERT INTO sparkingest.priorities VALUES ('low', -100), ('normal', 0), ('high', 100), ('critical', 1000);
 INSERT INTO sparkingest.namespaces
     (namespace, cluster_name, purpose, cpu_millicores, memory_mib, tenant_cpu_millicores, tenant_memory_mib, slot_minutes, spark_profile)
 SELECT v.namespace, 'default', v.purpose, v.cores * 1000, v.gib * 1024, v.tenant_cores * 1000, v.tenant_gib * 1024,
@@ -687,6 +702,7 @@ INSERT INTO sparkingest.pools (namespace) VALUES ('vcpu-hours-ns'), ('draft-inge
 -- Data of users goes into dumps, also what operators changed of the rows above (80_ledger.sql); pools do not change.
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.clusters', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.sla_tiers', '');
+SELECT pg_catalog.pg_extension_config_dump('sparkingest.priorities', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.namespaces', '');
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.pools', $$WHERE tenant_id IS NOT NULL OR namespace NOT IN ('dedicated-cpu-ns', 'vcpu-hours-ns', 'draft-ingestion-ns')$$);
 SELECT pg_catalog.pg_extension_config_dump('sparkingest.capacity_overrides', '');

@@ -27,12 +27,12 @@ CREATE FUNCTION sparkingest.reserve(tenant_id uuid, cpu_cores numeric, memory_gb
     not_before timestamptz DEFAULT sparkingest.clock(), sla_window interval DEFAULT '24 hours', namespace text DEFAULT NULL, limits jsonb DEFAULT NULL)
 RETURNS sparkingest.placement LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_reserve';
 COMMENT ON FUNCTION sparkingest.reserve IS
-'Finds and takes capacity in the caller''s transaction (C3, C4). namespace NULL = spillover order (C12). Arguments as find_slot. Raises SI001 when nothing fits, naming the earliest start; SI002, SI003, SI005, 22023, 42704, 42501';
+'Finds and takes capacity in the caller''s transaction (C3, C4). namespace NULL = spillover order (C12). Arguments as find_slot. Raises SI001 when nothing fits, naming the earliest start and finish, or, where it is more than there ever is, the most that each namespace has; SI002, SI003, SI005, 22023, 42704, 42501';
 
 CREATE FUNCTION sparkingest.try_reserve(tenant_id uuid, cpu_cores numeric, memory_gb numeric, duration interval,
     not_before timestamptz DEFAULT sparkingest.clock(), sla_window interval DEFAULT '24 hours', namespace text DEFAULT NULL, limits jsonb DEFAULT NULL)
 RETURNS sparkingest.placement LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_try_reserve';
-COMMENT ON FUNCTION sparkingest.try_reserve IS 'As reserve, but without a fit it answers with reason and earliest instead of raising SI001';
+COMMENT ON FUNCTION sparkingest.try_reserve IS 'As reserve, but without a fit it answers with reason and earliest (the earliest start; with the duration added, the earliest finish) instead of raising SI001';
 
 CREATE FUNCTION sparkingest.release(reservation_id uuid)
 RETURNS boolean LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_release';

@@ -10,7 +10,7 @@ source_type: postgres, mysql, jdbc, s3, file.
 source_config: postgres and mysql {host, port, database, schema (postgres), table | query}, jdbc {url, driver, table | query}, each with {partition {column, num}, fetchsize, incremental {column, overlap}, credentials_secret}; s3 {bucket, path | uri, format, credentials_secret}; file {uri, format}.
 destination_config: {type s3 | file, bucket and path | uri, format parquet | orc | csv | json, mode append | overwrite | error, partition_by [columns], credentials_secret}.
 resource_requirements: {cpu_cores, memory_gb} summed over all pods, overhead included (C7), {executors, runtime_minutes, data_size_gb} optional; what is missing is estimated.
-sla_requirements: {max_runtime_minutes, priority, sla_window_hours, earliest_start, start_by, finish_by, tier}.
+sla_requirements: {max_runtime_minutes, priority, sla_window_hours, earliest_start, start_by, finish_by, tier}; priority is a number from -1000 to 1000 or a name of it (table priorities: low, normal, high, critical).
 options: {on_no_capacity draft | wait | reject, overlap_policy forbid | queue_one | allow | replace, overlap_limit, misfire_policy all | latest | none, catchup_window, spark_conf, image, auto_draft, auto_promote, retry {max_attempts}, limits {name: how much of it each run holds (set_limit)}}.
 A NOTICE lists the next five fire times (J1). Raises 22023 naming the field, 42704, 42710 (name taken), SI003 (tenant not active), SI004';
 

@@ -3,7 +3,7 @@
 CREATE FUNCTION sparkingest.plan()
 RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_plan';
 COMMENT ON FUNCTION sparkingest.plan IS
-'The planning tick: turns due and coming fires of schedules into executions (J2, J3, J4) and places waiting ones, by priority (C15). Returns the rows handled. Safe at any time and concurrently. Operators only';
+'The planning tick: turns due and coming fires of schedules into executions (J2, J3, J4) and plans waiting ones, in the order of priority with aging (sparkingest.aging), the tenant''s share and time (C15, C16): each starts as early as it can, tentative places of less important work give way, and nothing else is delayed. Places within sparkingest.firm_hours become firm. Returns the rows handled. Safe at any time and concurrently. Operators only';
 
 CREATE FUNCTION sparkingest.maintain()
 RETURNS integer LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_maintain';
@@ -24,6 +24,11 @@ CREATE FUNCTION sparkingest.set_namespace(namespace text, changes jsonb)
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_set_namespace';
 COMMENT ON FUNCTION sparkingest.set_namespace IS
 'Changes a namespace: cluster_name, tenant_cpu_cores, tenant_memory_gb (caps per tenant, null = none), spark_profile {image, main_application_file, spark_version, service_account, spark_conf} (given keys replaced). Operators only. Raises 22023, 42704';
+
+CREATE FUNCTION sparkingest.set_priority(name text, value integer)
+RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_set_priority';
+COMMENT ON FUNCTION sparkingest.set_priority IS
+'Gives a priority (-1000 to 1000) a name that sla_requirements.priority may use from now on; jobs that use the name already keep what it was until they are edited. Operators only. Raises 22023';
 
 CREATE FUNCTION sparkingest.set_cluster(cluster text, kubeconfig text, kube_context text DEFAULT NULL)
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_set_cluster';

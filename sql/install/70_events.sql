@@ -11,6 +11,7 @@ COMMENT ON FUNCTION sparkingest.event_restored IS 'Events of a dump belong to th
 CREATE FUNCTION sparkingest.setting_changed() RETURNS trigger LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_setting_changed';
 COMMENT ON FUNCTION sparkingest.setting_changed IS 'An event for a row of a table of settings that was changed without the functions, before and after';
 CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON sparkingest.sla_tiers FOR EACH ROW EXECUTE FUNCTION sparkingest.setting_changed();
+CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON sparkingest.priorities FOR EACH ROW EXECUTE FUNCTION sparkingest.setting_changed();
 CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON sparkingest.discounts FOR EACH ROW EXECUTE FUNCTION sparkingest.setting_changed();
 CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON sparkingest.namespaces FOR EACH ROW EXECUTE FUNCTION sparkingest.setting_changed();
 CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON sparkingest.tenants FOR EACH ROW EXECUTE FUNCTION sparkingest.setting_changed();

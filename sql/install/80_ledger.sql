@@ -48,6 +48,7 @@ COMMENT ON FUNCTION sparkingest.owner_restored IS 'The owner of a job of a dump 
 CREATE TRIGGER restored BEFORE INSERT ON sparkingest.clusters FOR EACH ROW EXECUTE FUNCTION sparkingest.default_restored();
 CREATE TRIGGER restored BEFORE INSERT ON sparkingest.namespaces FOR EACH ROW EXECUTE FUNCTION sparkingest.default_restored();
 CREATE TRIGGER restored BEFORE INSERT ON sparkingest.sla_tiers FOR EACH ROW EXECUTE FUNCTION sparkingest.default_restored();
+CREATE TRIGGER restored BEFORE INSERT ON sparkingest.priorities FOR EACH ROW EXECUTE FUNCTION sparkingest.default_restored();
 CREATE TRIGGER restored BEFORE INSERT ON sparkingest.ingestion_jobs FOR EACH ROW EXECUTE FUNCTION sparkingest.owner_restored();
 
 -- Also for logical replication, which fires row triggers only, and whatever session_replication_role says.

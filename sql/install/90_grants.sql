@@ -37,15 +37,17 @@ END
 $$;
 GRANT EXECUTE ON FUNCTION sparkingest.can_see_tenant, sparkingest.my_tenants, sparkingest.clock, sparkingest.usage, sparkingest.tenant_metrics, sparkingest.statement, sparkingest.balance, sparkingest.capacity,
     sparkingest.limit_load, sparkingest.find_slot, sparkingest.next_fire_times, sparkingest.calculate_estimate, sparkingest.render_manifest, sparkingest.health,
+    sparkingest.explain_job, sparkingest.explain_execution,
     sparkingest.verify_ledger, sparkingest.verify_books, sparkingest.verify_usage, sparkingest.runaway_executions, sparkingest.uncommitted_holders, sparkingest.events_after TO sparkingest_reader;
 
-GRANT SELECT ON sparkingest.sla_tiers, sparkingest.capacity_slots, sparkingest.grant_balances, sparkingest.consumption_seconds TO sparkingest_tenant;
+GRANT SELECT ON sparkingest.sla_tiers, sparkingest.priorities, sparkingest.capacity_slots, sparkingest.grant_balances, sparkingest.consumption_seconds,
+    sparkingest.planned_load, sparkingest.waiting_executions TO sparkingest_tenant;
 GRANT SELECT (namespace, purpose, cpu_millicores, memory_mib, slot_minutes, tenant_cpu_millicores, tenant_memory_mib) ON sparkingest.namespaces TO sparkingest_tenant;
 GRANT EXECUTE ON FUNCTION sparkingest.can_see_tenant, sparkingest.my_tenants, sparkingest.usage, sparkingest.tenant_metrics, sparkingest.statement, sparkingest.balance, sparkingest.capacity, sparkingest.find_slot,
     sparkingest.reserve, sparkingest.try_reserve, sparkingest.release, sparkingest.move_reservation, sparkingest.clock, sparkingest.create_job,
     sparkingest.alter_job, sparkingest.pause_job, sparkingest.resume_job, sparkingest.drop_job, sparkingest.run_job, sparkingest.cancel_execution,
     sparkingest.next_fire_times, sparkingest.evaluate_execution, sparkingest.promote_job, sparkingest.calculate_estimate, sparkingest.render_manifest,
-    sparkingest.events_after, sparkingest.set_limit, sparkingest.drop_limit, sparkingest.limit_load TO sparkingest_tenant;
+    sparkingest.explain_job, sparkingest.explain_execution, sparkingest.events_after, sparkingest.set_limit, sparkingest.drop_limit, sparkingest.limit_load TO sparkingest_tenant;
 
 -- Tenants see the columns of their rows but those that count across tenants (numbers drawn from one sequence, pool_id, which is
 -- one, and numbers of transactions), nor system columns: their gaps, and where rows lie, would tell what others do.

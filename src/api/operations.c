@@ -23,6 +23,7 @@
 #include "domain/sparkconf.h"
 #include "flow/access.h"
 #include "flow/secrets.h"
+#include "flow/sla.h"
 #include "guc.h"
 #include "kube/manifest.h"
 #include "pg/caller.h"
@@ -41,6 +42,7 @@ PG_FUNCTION_INFO_V1(si_set_namespace);
 PG_FUNCTION_INFO_V1(si_set_cluster);
 PG_FUNCTION_INFO_V1(si_enable_dispatch);
 PG_FUNCTION_INFO_V1(si_disable_dispatch);
+PG_FUNCTION_INFO_V1(si_set_priority);
 PG_FUNCTION_INFO_V1(si_render_manifest);
 PG_FUNCTION_INFO_V1(si_install_schedules);
 
@@ -272,6 +274,22 @@ Datum
 si_disable_dispatch(PG_FUNCTION_ARGS)
 {
     set_dispatch(fcinfo, "disable_dispatch", "disabled");
+    PG_RETURN_VOID();
+}
+
+Datum
+si_set_priority(PG_FUNCTION_ARGS)
+{
+    const char *name;
+    SiCaller caller;
+
+    si_caller_enter(&caller);
+    si_caller_require_operator(&caller, "set_priority");
+    name = si_arg_text(fcinfo, 0, "name");
+    if (PG_ARGISNULL(1))
+        si_bad_value("value", (char *) NULL, "must not be null");
+    si_priority_set(name, PG_GETARG_INT32(1), caller.name);
+    si_caller_leave(&caller);
     PG_RETURN_VOID();
 }
 

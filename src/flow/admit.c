@@ -10,28 +10,24 @@
 #include "domain/types.h"
 #include "flow/admit.h"
 #include "flow/dependants.h"
+#include "flow/funds.h"
 #include "flow/named_limits.h"
 #include "flow/place.h"
 #include "flow/sla.h"
 #include "flow/state.h"
 #include "flow/target.h"
+#include "guc.h"
 #include "pg/errors.h"
+#include "pg/json.h"
 #include "pg/quantities.h"
-#include "flow/funds.h"
+#include "pg/times.h"
+#include "store/events.h"
 #include "store/sql.h"
 
-/* When a run may start. */
-typedef struct Wish
+static SiWish
+wish_of(const SiJob *job, const SiExecution *e, TimestampTz not_before, TimestampTz now, int64 step_usecs, bool again)
 {
-    TimestampTz start;
-    TimestampTz latest;
-    int64 planned_usecs;
-} Wish;
-
-static Wish
-wish_of(const SiJob *job, const SiExecution *e, TimestampTz not_before, TimestampTz now, bool again)
-{
-    Wish wish;
+    SiWish wish;
     SiSla sla;
 
     si_sla_bounds(job, &sla);
@@ -46,47 +42,59 @@ wish_of(const SiJob *job, const SiExecution *e, TimestampTz not_before, Timestam
     if (not_before != SI_NO_TIME)
         wish.start = Max(wish.start, not_before);
     wish.start = Max(wish.start, now);
-    /* Work that waits has missed its window or has been told to wait: it gets a window from now on. */
+    /*
+     * Work that waits has missed its window or has been told to wait: it gets a window from now on. Its tentative place is
+     * within reach at the latest when the slot before it runs.
+     */
     if (again)
-        wish.latest = Max(wish.latest, now + sla.window);
+        wish.latest = Max(wish.latest, now + Max(sla.window, step_usecs));
     wish.latest = Max(wish.latest, wish.start);
     return wish;
 }
 
-/*
- * Asks for a place. Work wanted in the slot that runs already starts in it, at its time, and not at the next slot: then
- * the reservation begins with the slot, and the need is longer by the part of it before the start.
- */
-static void
-ask(const SiJob *job, const SiExecution *e, const Wish *wish, int32 not_of_pool, const char *actor, TimestampTz now, SiPlacement *out)
+/* Grid of the namespace where it is meant to run. */
+static int64
+step_of(const SiExecution *e)
 {
     SiNamespace home;
-    SiNeed need = {0};
 
     if (e->is_draft || !si_namespace_load(e->namespace_name, &home))
         si_target_draft(&home);
-    need.tenant_id = e->tenant_id;
-    need.cpu_millicores = e->cpu_millicores;
-    need.memory_mib = e->memory_mib;
-    need.duration_usecs = wish->planned_usecs;
-    need.not_before = wish->start;
-    need.draft_job = e->is_draft;
-    need.last_step = job->on_no_capacity;
-    need.actor = actor;
-    need.not_of_pool = not_of_pool;
-    if (wish->start < si_slot_time(si_slot_floor(now, home.step_usecs) + 1, home.step_usecs))
+    return home.step_usecs;
+}
+
+/*
+ * Makes a need of a wish. Work wanted in the slot that runs already starts in it, at its time, and not at the next slot: then
+ * the reservation begins with the slot, and the need is longer by the part of it before the start.
+ */
+static void
+need_of(const SiJob *job, const SiExecution *e, const SiWish *wish, const char *actor, TimestampTz now, SiNeed *need)
+{
+    int64 step = step_of(e);
+
+    memset(need, 0, sizeof(*need));
+    need->tenant_id = e->tenant_id;
+    need->cpu_millicores = e->cpu_millicores;
+    need->memory_mib = e->memory_mib;
+    need->duration_usecs = wish->planned_usecs;
+    need->not_before = wish->start;
+    need->draft_job = e->is_draft;
+    need->last_step = job->on_no_capacity;
+    need->covered = e->held > 0;
+    need->tentative = strcmp(e->started_by, "schedule") == 0 && wish->start > now + si_guc_firm_hours * USECS_PER_HOUR;
+    need->actor = actor;
+    if (wish->start < si_slot_time(si_slot_floor(now, step) + 1, step))
     {
         /* The beginning of the hour is a beginning of a slot in every grid, and not after the present slot's. */
-        need.not_before = si_slot_time(si_slot_floor(now, USECS_PER_HOUR), USECS_PER_HOUR);
-        need.duration_usecs += wish->start - now;
+        need->not_before = si_slot_time(si_slot_floor(now, USECS_PER_HOUR), USECS_PER_HOUR);
+        need->duration_usecs += wish->start - now;
     }
-    need.window_usecs = wish->latest - need.not_before;
-    si_needs_of_job(job, &need);
-    si_place(&need, now, out);
+    need->window_usecs = wish->latest - need->not_before;
+    si_needs_of_job(job, need);
 }
 
 static void
-take_plan(SiExecution *e, const SiPlacement *placement, const Wish *wish)
+take_plan(SiExecution *e, const SiPlacement *placement, const SiWish *wish)
 {
     strlcpy(e->namespace_name, placement->namespace_name, sizeof(e->namespace_name));
     e->has_reservation = true;
@@ -99,13 +107,18 @@ take_plan(SiExecution *e, const SiPlacement *placement, const Wish *wish)
 }
 
 static void
-take_reason(SiExecution *e, const SiPlacement *placement, const Wish *wish)
+take_reason(SiExecution *e, const SiPlacement *placement, const SiWish *wish)
 {
-    e->has_reservation = false;
+    e->has_reservation = placement->ahead;
     e->draft_fallback = false;
     e->planned_start = placement->earliest;
     e->planned_end = placement->earliest == SI_NO_TIME ? SI_NO_TIME : placement->earliest + wish->planned_usecs;
     e->waiting_reason = placement->reason;
+    if (!placement->ahead)
+        return;
+    strlcpy(e->namespace_name, placement->namespace_name, sizeof(e->namespace_name));
+    e->reservation_id = placement->reservation_id;
+    e->planned_end = placement->ends_at;
 }
 
 /*
@@ -113,7 +126,7 @@ take_reason(SiExecution *e, const SiPlacement *placement, const Wish *wish)
  * to wait is held still.
  */
 static int64
-hold(const SiExecution *e, const SiPlacement *placement, const Wish *wish, TimestampTz now)
+hold(const SiExecution *e, const SiPlacement *placement, const SiWish *wish, TimestampTz now)
 {
     SiDebtor payer = {e->tenant_id, &e->execution_id, NULL};
     SiNamespace namespace;
@@ -150,7 +163,7 @@ raise_balance(const SiJob *job, const SiExecution *e, int64 lacking)
 }
 
 static void
-raise_capacity(const SiJob *job, const SiExecution *e, const Wish *wish)
+raise_capacity(const SiJob *job, const SiExecution *e, const SiWish *wish)
 {
     ereport(ERROR,
             (errcode(ERRCODE_SI_CAPACITY), errmsg("no capacity for job \"%s\": %s", job->job_name, e->waiting_reason),
@@ -159,6 +172,13 @@ raise_capacity(const SiJob *job, const SiExecution *e, const Wish *wish)
                  : errdetail("The earliest start is %s, the earliest finish %s.", pstrdup(timestamptz_to_str(e->planned_start)),
                              pstrdup(timestamptz_to_str(e->planned_start + wish->planned_usecs))),
              errhint("With on_no_capacity \"wait\" the run would wait; a longer sla_window_hours lets it start later.")));
+}
+
+static void
+raise_size(const SiJob *job, const SiExecution *e)
+{
+    ereport(ERROR, (errcode(ERRCODE_SI_CAPACITY), errmsg("job \"%s\" is too large: %s", job->job_name, e->waiting_reason),
+                    errhint("Lower resource_requirements by sparkingest.alter_job().")));
 }
 
 /* A draft run that is too large for the draft namespace or for the tenant's share of it would wait forever. */
@@ -182,8 +202,8 @@ require_draft_size(const SiJob *job, const SiExecution *e)
                  errhint("Ask for less, or have an operator raise the cap by sparkingest.set_namespace().")));
 }
 
-static void
-init(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *e)
+void
+si_admission_draft(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *e)
 {
     SiNamespace home;
 
@@ -218,20 +238,26 @@ static bool
 admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out)
 {
     SiPlacement placement;
-    Wish wish;
+    SiNeed need;
+    SiWish wish;
     int64 missing;
 
-    init(job, admission, now, out);
+    si_admission_draft(job, admission, now, out);
     if (out->is_draft)
         require_draft_size(job, out);
-    wish = wish_of(job, out, admission->not_before, now, false);
-    ask(job, out, &wish, 0, admission->actor, now, &placement);
+    wish = wish_of(job, out, admission->not_before, now, 0, false);
+    need_of(job, out, &wish, admission->actor, now, &need);
+    /* Who is not refused waits with a planned start, which nothing that comes later delays (C15, S2). */
+    need.ahead = out->is_draft || job->on_no_capacity != SI_NO_CAPACITY_REJECT;
+    si_place(&need, now, &placement);
     if (!placement.placed)
     {
         /* Too little balance is a matter of means, not of room: nothing that the tenant owns could ever take the run. */
         bool lacks_means = placement.lacks_balance && !si_target_owns_units(job, wish.start, NULL);
 
         take_reason(out, &placement, &wish);
+        if (placement.too_large && admission->insist)
+            raise_size(job, out);
         if (lacks_means && admission->insist)
             raise_balance(job, out, placement.lacking);
         if (!out->is_draft && !lacks_means && job->on_no_capacity == SI_NO_CAPACITY_REJECT)
@@ -282,7 +308,7 @@ si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExec
 void
 si_admit_awaiting(const SiJob *job, const SiAdmission *admission, const char *reason, TimestampTz now, SiExecution *out)
 {
-    init(job, admission, now, out);
+    si_admission_draft(job, admission, now, out);
     out->state = SI_WAITING;
     out->awaits = true;
     out->planned_start = SI_NO_TIME;
@@ -313,63 +339,147 @@ si_admission_undo(SiExecution *e, TimestampTz now)
     e->planned_end = SI_NO_TIME;
 }
 
-/* Writes what changed of the reason and the outlook only, so that waiting costs no row versions. */
+/* Why its planned start is another one than before. */
 static void
-note_reason(SiExecution *e, const SiExecution *before)
+note_cause(SiExecution *e, const SiPlan *before, const char *cause)
 {
-    if (before->waiting_reason == NULL || strcmp(before->waiting_reason, e->waiting_reason) != 0 ||
-        before->planned_start != e->planned_start)
+    if (before->planned_start != SI_NO_TIME && e->planned_start != before->planned_start)
+        e->plan_reason = pstrdup(cause);
+}
+
+static char *
+plan_json(const char *namespace_name, TimestampTz planned_start, const char *waiting_reason)
+{
+    StringInfoData text;
+
+    initStringInfo(&text);
+    appendStringInfoChar(&text, '{');
+    si_json_put_text(&text, "namespace", namespace_name);
+    si_json_put_raw(&text, "planned_start", si_time_json(planned_start));
+    if (waiting_reason != NULL)
+        si_json_put_text(&text, "waiting_reason", waiting_reason);
+    appendStringInfoChar(&text, '}');
+    return text.data;
+}
+
+/*
+ * Of a run that waits on: writes the row when something of it is new, so that waiting costs no row versions, and tells when its
+ * planned start moved.
+ */
+static void
+note_outlook(SiExecution *e, const SiExecution *was, const SiPlan *before, const char *actor, const char *cause)
+{
+    bool moved = e->planned_start != before->planned_start;
+
+    if (moved)
+        note_cause(e, before, cause);
+    if (moved || was->planned_start != e->planned_start || was->has_reservation != e->has_reservation ||
+        (e->has_reservation && !si_uuid_equal(&was->reservation_id, &e->reservation_id)) || was->waiting_reason == NULL ||
+        strcmp(was->waiting_reason, e->waiting_reason) != 0)
         si_execution_set_plan(e);
+    if (moved)
+        si_event("execution.replanned", &e->tenant_id, &e->job_id, &e->execution_id, actor, cause,
+                 plan_json(before->namespace_name, before->planned_start, NULL),
+                 plan_json(e->namespace_name, e->planned_start, e->waiting_reason));
+}
+
+/* The place that an execution has, loaded; NULL = none. */
+static const SiReservation *
+place_of(const SiExecution *e, SiReservation *out)
+{
+    if (!e->has_reservation || !si_reservation_load(&e->reservation_id, false, out) || !out->active)
+        return NULL;
+    return out;
+}
+
+void
+si_admission_ask(const SiJob *job, const SiExecution *e, bool again, TimestampTz now, SiWish *wish, SiNeed *need)
+{
+    *wish = wish_of(job, e, SI_NO_TIME, now, again ? step_of(e) : 0, again);
+    need_of(job, e, wish, NULL, now, need);
+}
+
+void
+si_admission_need(const SiJob *job, const SiExecution *e, const char *actor, TimestampTz now, SiNeed *out)
+{
+    SiWish wish;
+
+    si_admission_ask(job, e, true, now, &wish, out);
+    out->actor = actor;
+    out->ahead = true;
+}
+
+/* Why it is planned as it is: who was moved knows; who only looked for an earlier place lost the one it had. */
+static const char *
+why(const SiExecution *e, const SiPlan *before, const char *cause, bool moved)
+{
+    if (moved || e->planned_start <= before->planned_start)
+        return cause;
+    return e->planned_start == SI_NO_TIME ? e->waiting_reason : "its place is not there any more";
 }
 
 static bool
-place_again(const SiJob *job, SiExecution *e, int32 not_of_pool, const char *actor, const char *cause, TimestampTz now)
+plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *actor, const char *cause, bool moved, TimestampTz now)
 {
-    const SiExecution before = *e;
-    Wish wish = wish_of(job, e, SI_NO_TIME, now, true);
+    const SiExecution was = *e;
+    SiWish wish = wish_of(job, e, SI_NO_TIME, now, step_of(e), true);
     SiPlacement placement;
+    SiReservation place;
+    SiNeed need;
     int64 missing;
 
     Assert(e->state == SI_WAITING);
-    ask(job, e, &wish, not_of_pool, actor, now, &placement);
+    si_admission_need(job, e, actor, now, &need);
+    need.not_of_pool = before->left_pool;
+    need.keep = place_of(e, &place);
+    si_place(&need, now, &placement);
     if (!placement.placed)
     {
         take_reason(e, &placement, &wish);
-        note_reason(e, &before);
+        note_outlook(e, &was, before, actor, why(e, before, cause, moved));
         return false;
     }
     take_plan(e, &placement, &wish);
     missing = hold(e, &placement, &wish, now);
     if (missing > 0)
     {
-        (void) si_unplace(&e->reservation_id, now);
-        e->has_reservation = false;
-        e->planned_start = before.planned_start;
-        e->planned_end = before.planned_end;
-        e->draft_fallback = false;
+        si_admission_undo(e, now);
         e->waiting_reason = psprintf("vCPU-hours do not cover the run: %s are missing", si_hours_text(missing));
-        note_reason(e, &before);
+        note_outlook(e, &was, before, actor, why(e, before, cause, moved));
         return false;
     }
+    note_cause(e, before, why(e, before, cause, moved));
     si_execution_set_plan(e);
     si_execution_move(e, SI_SCHEDULED, actor, cause);
     return true;
 }
 
-bool
-si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
+static void
+remember(const SiExecution *e, SiPlan *out)
 {
-    if (!place_again(job, e, 0, actor, cause, now))
-        return false;
-    if (job->has_dependants && !e->is_draft)
-        si_dependants_follow(e, actor, now);
-    return true;
+    out->left_pool = 0;
+    out->planned_start = e->planned_start;
+    strlcpy(out->namespace_name, e->namespace_name, sizeof(out->namespace_name));
 }
 
 bool
-si_admit_elsewhere(const SiJob *job, SiExecution *e, int32 not_of_pool, const char *actor, const char *cause, TimestampTz now)
+si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
 {
-    bool placed = place_again(job, e, not_of_pool, actor, cause, now);
+    TimestampTz planned_end = e->planned_end;
+    SiPlan before;
+    bool placed;
+
+    remember(e, &before);
+    placed = plan_again(job, e, &before, actor, cause, false, now);
+    if (job->has_dependants && !e->is_draft && (placed || e->planned_end != planned_end))
+        si_dependants_follow(e, actor, now);
+    return placed;
+}
+
+bool
+si_admit_lifted(const SiJob *job, SiExecution *e, const SiPlan *before, const char *actor, const char *cause, TimestampTz now)
+{
+    bool placed = plan_again(job, e, before, actor, cause, true, now);
 
     if (job->has_dependants && !e->is_draft)
         si_dependants_follow(e, actor, now);
@@ -377,9 +487,12 @@ si_admit_elsewhere(const SiJob *job, SiExecution *e, int32 not_of_pool, const ch
 }
 
 void
-si_admission_withdraw(SiExecution *e, const char *actor, const char *cause, TimestampTz now)
+si_admit_lift(SiExecution *e, const char *actor, const char *cause, TimestampTz now, SiPlan *before)
 {
+    remember(e, before);
     si_admission_undo(e, now);
+    if (e->state != SI_SCHEDULED)
+        return;
     e->waiting_reason = pstrdup(cause);
     si_execution_set_plan(e);
     si_execution_move(e, SI_WAITING, actor, cause);
@@ -388,8 +501,64 @@ si_admission_withdraw(SiExecution *e, const char *actor, const char *cause, Time
 bool
 si_admit_anew(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
 {
-    si_admission_withdraw(e, actor, cause, now);
-    return si_admit_elsewhere(job, e, 0, actor, cause, now);
+    SiPlan before;
+
+    si_admit_lift(e, actor, cause, now, &before);
+    return si_admit_lifted(job, e, &before, actor, cause, now);
+}
+
+void
+si_admit_hold_back(SiExecution *e, const char *reason, const char *actor, TimestampTz now)
+{
+    const SiExecution was = *e;
+    SiPlan before;
+
+    Assert(e->state == SI_WAITING);
+    remember(e, &before);
+    si_admission_undo(e, now);
+    e->waiting_reason = pstrdup(reason);
+    note_outlook(e, &was, &before, actor, reason);
+}
+
+void
+si_admission_need_sooner(const SiJob *job, const SiExecution *e, const SiReservation *place, const char *actor, TimestampTz now,
+                         SiNeed *out)
+{
+    si_admission_need(job, e, actor, now, out);
+    out->ahead = false;
+    out->window_usecs = place->starts_at - out->not_before - 1;
+    /* What nothing was held for is not moved to where vCPU-hours pay. */
+    out->namespace_name = e->held > 0 ? NULL : e->namespace_name;
+}
+
+bool
+si_admit_sooner(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
+{
+    SiWish wish = wish_of(job, e, SI_NO_TIME, now, step_of(e), true);
+    SiPlacement placement;
+    SiReservation place;
+    SiPlan before;
+    SiNeed need;
+
+    Assert(e->state == SI_SCHEDULED);
+    if (place_of(e, &place) == NULL)
+        return false;
+    remember(e, &before);
+    si_admission_need_sooner(job, e, &place, actor, now, &need);
+    if (need.window_usecs < 0)
+        return false;
+    need.keep = &place;
+    si_place(&need, now, &placement);
+    if (!placement.placed)
+        ereport(ERROR, (errcode(ERRCODE_SI_CAPACITY), errmsg("what was free earlier is not free any more")));
+    take_plan(e, &placement, &wish);
+    note_cause(e, &before, cause);
+    si_execution_set_plan(e);
+    si_event("execution.replanned", &e->tenant_id, &e->job_id, &e->execution_id, actor, cause,
+             plan_json(before.namespace_name, before.planned_start, NULL), plan_json(e->namespace_name, e->planned_start, NULL));
+    if (job->has_dependants && !e->is_draft)
+        si_dependants_follow(e, actor, now);
+    return true;
 }
 
 bool

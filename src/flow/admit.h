@@ -4,6 +4,7 @@
 #ifndef SI_FLOW_ADMIT_H
 #define SI_FLOW_ADMIT_H
 
+#include "flow/place.h"
 #include "store/executions.h"
 #include "store/jobs.h"
 
@@ -22,7 +23,7 @@ typedef struct SiAdmission
 
 /*
  * Admits a run of a locked job: inserts its execution, scheduled with a reservation (and a hold where vCPU-hours pay), or
- * waiting. Returns false when it is refused: production work whose on_no_capacity is reject finds no capacity and nobody
+ * waiting, then with a tentative place beyond its window where there is one (C15). Returns false when it is refused: production work whose on_no_capacity is reject finds no capacity and nobody
  * insists; then nothing is written and out->waiting_reason tells why. A draft run that could never fit raises SI001.
  */
 extern bool si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out);
@@ -36,15 +37,29 @@ extern void si_admit_awaiting(const SiJob *job, const SiAdmission *admission, co
 /* The earliest start that the job's SLA leaves a run, by its scheduled time (S1). */
 extern TimestampTz si_admission_earliest(const SiJob *job, const SiExecution *execution);
 
-/* Tries again for a waiting execution, loaded and locked after its job. Whether it is scheduled now. */
+/*
+ * Tries again for a waiting execution, loaded and locked after its job: it is scheduled, or gets a tentative place, or an earlier
+ * one; later than it was it is only where its place is not there any more. Writes and tells only what is new. Whether it is
+ * scheduled now.
+ */
 extern bool si_admit_again(const SiJob *job, SiExecution *execution, const char *actor, const char *cause, TimestampTz now);
 
-/*
- * The same for a run that was withdrawn, and where an owner took its units back: neither from its pool, nor at the cost of who
- * borrowed of its own. Those that start after the run follow, also when it has no place.
- */
-extern bool si_admit_elsewhere(const SiJob *job, SiExecution *execution, int32 not_of_pool, const char *actor, const char *cause,
-                               TimestampTz now);
+/* The execution that an admission would write, before it has a place: for who only asks (Q1). */
+extern void si_admission_draft(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out);
+
+/* When a run may start. */
+typedef struct SiWish
+{
+    TimestampTz start;  /* not before */
+    TimestampTz latest; /* not after */
+    int64 planned_usecs;
+} SiWish;
+
+/* What an execution that has no place asks for at this instant. `again`: it waits, and has a window from now on. */
+extern void si_admission_ask(const SiJob *job, const SiExecution *execution, bool again, TimestampTz now, SiWish *wish, SiNeed *need);
+
+/* What si_admit_again asks for, but for its present place. */
+extern void si_admission_need(const SiJob *job, const SiExecution *execution, const char *actor, TimestampTz now, SiNeed *out);
 
 /*
  * Gives back the reservation of a scheduled execution, in the struct and in the pool; writing the row and moving its
@@ -52,16 +67,42 @@ extern bool si_admit_elsewhere(const SiJob *job, SiExecution *execution, int32 n
  */
 extern void si_admission_undo(SiExecution *execution, TimestampTz now);
 
-/* Gives up the place of a scheduled execution, locked after its job: it waits. What is held of the balance stays. */
-extern void si_admission_withdraw(SiExecution *execution, const char *actor, const char *cause, TimestampTz now);
+/* Where and when a run was planned, for who hears that this changed. */
+typedef struct SiPlan
+{
+    TimestampTz planned_start; /* SI_NO_TIME = not known */
+    char namespace_name[64];
+    int32 left_pool; /* where it made room for the owner, who is not to be troubled again: see SiNeed.not_of_pool; 0 = did not */
+} SiPlan;
 
-/* The same, and looks for another. Whether there is one now. */
+/*
+ * In two steps, between which others take its place: a scheduled or waiting execution, locked after its job, gives up its place
+ * and waits; and looks for another, whose time is told with the cause. The second returns whether it is scheduled now.
+ */
+extern void si_admit_lift(SiExecution *execution, const char *actor, const char *cause, TimestampTz now, SiPlan *before);
+extern bool si_admit_lifted(const SiJob *job, SiExecution *execution, const SiPlan *before, const char *actor, const char *cause,
+                            TimestampTz now);
+
+/* Both at once: for one that cannot have its place any more. */
 extern bool si_admit_anew(const SiJob *job, SiExecution *execution, const char *actor, const char *cause, TimestampTz now);
+
+/* A waiting execution, locked after its job, has to wait for something else than capacity: it gives its place back, with the reason. */
+extern void si_admit_hold_back(SiExecution *execution, const char *reason, const char *actor, TimestampTz now);
 
 /*
  * A scheduled execution, locked after its job, whose reservation is over before it started (dispatch was disabled, the server
  * down) may not start without one (C7): it is placed anew. False when its reservation holds still.
  */
 extern bool si_admit_late(SiExecution *execution, const char *actor, TimestampTz now);
+
+/* What a scheduled execution asks for to start before its place begins; a window below 0 means that it cannot be wanted. */
+extern void si_admission_need_sooner(const SiJob *job, const SiExecution *execution, const SiReservation *place, const char *actor,
+                                     TimestampTz now, SiNeed *out);
+
+/*
+ * Moves a scheduled execution, locked after its job, to an earlier start (C13) and tells so. False when there is none to be wanted;
+ * raises SI001 when nothing is free, and then the caller's subtransaction must undo it.
+ */
+extern bool si_admit_sooner(const SiJob *job, SiExecution *execution, const char *actor, const char *cause, TimestampTz now);
 
 #endif

@@ -322,6 +322,25 @@ si_claim_give(const SiNamespace *namespace, const SiClaim *claim, int64 first, i
         load_claim(namespace, claim, first, n, &tries);
 }
 
+void
+si_claim_free(const SiNamespace *namespace, const SiClaim *claim, int account, int64 first, int32 n, SiSlots *out)
+{
+    SiSlots allocated;
+    int tries = 0;
+
+    si_slots_make(out, first, n);
+    si_slots_make(&allocated, first, n);
+    while (!si_ledger_read(&claim->accounts[account], out, &allocated))
+        load_claim(namespace, claim, first, n, &tries);
+    for (int32 i = 0; i < n; i++)
+    {
+        out->cpu[i] -= allocated.cpu[i];
+        out->mem[i] -= allocated.mem[i];
+    }
+    pfree(allocated.cpu);
+    pfree(allocated.mem);
+}
+
 /* On a standby there is no ledger: the tables are read. */
 static int64
 find_in_tables(const SiPoolRef *pool, const SiClaim *claim, int32 length, int64 earliest, int64 latest)
@@ -367,6 +386,28 @@ si_available_from(const SiPoolRef *pool, const SiClaim *claim, int32 length, int
     while ((answer = si_ledger_find(claim, length, earliest, latest, &slot)) == SI_LEDGER_MISSING)
         load_claim(&pool->namespace, claim, earliest, (int32) (latest - earliest + length), &tries);
     return answer == SI_LEDGER_YES ? slot : SI_NO_SLOT;
+}
+
+void
+si_claim_read(const SiPoolRef *pool, const SiClaim *claim, int64 first, int32 n, SiSlots *total, SiSlots *allocated)
+{
+    Measure measures[SI_MAX_ACCOUNTS] = {NAMESPACE};
+    int tries = 0;
+
+    (void) measures_of(&pool->namespace, pool->tenant_id != NULL, measures);
+    for (int i = 0; i < claim->n_accounts; i++)
+    {
+        if (RecoveryInProgress())
+        {
+            read_tables(&pool->namespace, measures[i], claim->accounts[i].pool_id, pool->tenant_id, first, n, &total[i], &allocated[i]);
+            continue;
+        }
+        si_ledger_require();
+        si_slots_make(&total[i], first, n);
+        si_slots_make(&allocated[i], first, n);
+        while (!si_ledger_read(&claim->accounts[i], &total[i], &allocated[i]))
+            load_claim(&pool->namespace, claim, first, n, &tries);
+    }
 }
 
 void

@@ -43,6 +43,15 @@ extern void si_claim_give(const SiNamespace *namespace, const SiClaim *claim, in
  */
 extern int64 si_available_from(const SiPoolRef *pool, const SiClaim *claim, int32 length, int64 earliest, int64 latest);
 
+/*
+ * Total and allocated of each account of a claim, in its order, for [first, first + n), counting what this transaction gave
+ * up; palloc'd. Also on a standby. Raises SI005 when there is no ledger.
+ */
+extern void si_claim_read(const SiPoolRef *pool, const SiClaim *claim, int64 first, int32 n, SiSlots *total, SiSlots *allocated);
+
+/* What is free in an account of a claim, slot by slot, counting what this transaction gave up; palloc'd. Raises SI005. */
+extern void si_claim_free(const SiNamespace *namespace, const SiClaim *claim, int account, int64 first, int32 n, SiSlots *out);
+
 /* Total and allocated of a pool, or with pool->tenant_id NULL of a whole namespace, for capacity(); palloc'd. */
 extern void si_occupancy(const SiPoolRef *pool, int64 first, int32 n, SiSlots *total, SiSlots *allocated);
 

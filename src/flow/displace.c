@@ -23,7 +23,7 @@
 static bool
 has_begun(const SiVictim *v, TimestampTz now)
 {
-    return v->has_execution ? v->state != SI_SCHEDULED : v->starts_at <= now;
+    return v->has_execution ? v->state != SI_SCHEDULED && v->state != SI_WAITING : v->starts_at <= now;
 }
 
 /* When what has begun is asked to end. */
@@ -57,7 +57,8 @@ si_displace_offer(const SiVictim *v, int64 step, TimestampTz now, SiOffer *out)
                      .until = si_slot_ceil(v->ends_at, step),
                      .cpu = v->cpu_millicores,
                      .mem = v->memory_mib,
-                     .harm = v->borrowed ? SI_HARM_BORROWED : SI_HARM_OWN,
+                     .harm = v->borrowed ? SI_HARM_BORROWED : v->tentative ? SI_HARM_TENTATIVE
+                                                                           : SI_HARM_OWN,
                      .priority = v->priority,
                      .since = v->starts_at};
     if (!begun)
@@ -125,37 +126,16 @@ si_displace_out(SiDisplaced *d, const char *cause, int64 step, TimestampTz now)
     if (d->stops)
         stop(d, cause, step, now);
     else if (d->victim.has_execution)
-        si_admission_withdraw(&d->e, SI_DISPLACE_ACTOR, cause, now);
+    {
+        si_admit_lift(&d->e, SI_DISPLACE_ACTOR, cause, now, &d->plan);
+        d->plan.left_pool = d->reservation.pool_id;
+    }
     else
     {
         if (d->reservation.held > 0)
             (void) si_funds_settle(&(SiDebtor){d->reservation.tenant_id, NULL, &d->reservation.reservation_id}, 0, now);
         (void) si_unplace(&d->reservation.reservation_id, now);
     }
-}
-
-static char *
-plan_json(const char *state, const char *namespace_name, TimestampTz planned_start)
-{
-    StringInfoData text;
-
-    initStringInfo(&text);
-    appendStringInfoChar(&text, '{');
-    si_json_put_text(&text, "state", state);
-    si_json_put_text(&text, "namespace", namespace_name);
-    si_json_put_raw(&text, "planned_start", planned_start == SI_NO_TIME ? NULL : si_time_json(planned_start));
-    appendStringInfoChar(&text, '}');
-    return text.data;
-}
-
-static void
-move_run(SiDisplaced *d, const char *cause, TimestampTz now)
-{
-    char *before = plan_json(si_state_name(SI_SCHEDULED), d->reservation.namespace_name, d->reservation.starts_at);
-
-    (void) si_admit_elsewhere(&d->job, &d->e, d->reservation.pool_id, SI_DISPLACE_ACTOR, cause, now);
-    si_event("execution.displaced", &d->e.tenant_id, &d->e.job_id, &d->e.execution_id, SI_DISPLACE_ACTOR, cause, before,
-             plan_json(si_state_name(d->e.state), d->e.namespace_name, d->e.planned_start));
 }
 
 static void
@@ -196,11 +176,12 @@ static void
 look_elsewhere(void *arg)
 {
     Search *search = arg;
+    SiDisplaced *d = search->displaced;
 
-    if (search->displaced->victim.has_execution)
-        move_run(search->displaced, search->cause, search->now);
+    if (d->victim.has_execution)
+        (void) si_admit_lifted(&d->job, &d->e, &d->plan, SI_DISPLACE_ACTOR, search->cause, search->now);
     else
-        move_reservation(search->displaced, search->cause, search->now);
+        move_reservation(d, search->cause, search->now);
 }
 
 void

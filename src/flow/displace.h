@@ -5,6 +5,7 @@
 #define SI_FLOW_DISPLACE_H
 
 #include "domain/victims.h"
+#include "flow/admit.h"
 #include "store/executions.h"
 #include "store/jobs.h"
 #include "store/reservations.h"
@@ -14,10 +15,11 @@
 /* Who goes first, see domain/victims.h. */
 typedef enum SiHarm
 {
-    SI_HARM_BORROWED, /* on borrowed units, not begun */
-    SI_HARM_OWN,      /* a run on its own units or in a common pool, not begun */
-    SI_HARM_CLAIMED,  /* a run on borrowed units on its way to Kubernetes, or there, whose driver does not run yet */
-    SI_HARM_RUNNING   /* on borrowed units, running */
+    SI_HARM_BORROWED,  /* on borrowed units, not begun */
+    SI_HARM_TENTATIVE, /* a run whose place may still move, the same */
+    SI_HARM_OWN,       /* a run on its own units or in a common pool, not begun */
+    SI_HARM_CLAIMED,   /* a run on borrowed units on its way to Kubernetes, or there, whose driver does not run yet */
+    SI_HARM_RUNNING    /* on borrowed units, running */
 } SiHarm;
 
 /* A victim that is locked. */
@@ -27,7 +29,8 @@ typedef struct SiDisplaced
     SiReservation reservation; /* as it was */
     SiJob job;                 /* of an execution, as the next */
     SiExecution e;
-    bool stops; /* it has begun, and ends early */
+    SiPlan plan; /* as it was */
+    bool stops;  /* it has begun, and ends early */
 } SiDisplaced;
 
 /*

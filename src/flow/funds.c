@@ -3,6 +3,7 @@
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "common/int.h"
 #include "utils/timestamp.h"
 
@@ -57,6 +58,13 @@ available(const pg_uuid_t *tenant_id, int32 account_no)
     SiSlots used = {account_no, 1, &amounts[2], &amounts[3]};
     int tries = 0;
 
+    /* On a standby there is no ledger: the tables are read. */
+    if (RecoveryInProgress())
+    {
+        memset(amounts, 0, sizeof(amounts));
+        si_balance_read(tenant_id, &granted, &used);
+        return Max(amounts[0] - amounts[2], 0);
+    }
     si_ledger_require();
     si_ledger_begin();
     while (!si_ledger_read(&account, &granted, &used))

@@ -20,7 +20,7 @@ typedef struct SiFunds
 /* Valid at some instant of [from, until]. */
 extern void si_funds_find(const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz until, SiFunds *out);
 
-/* What grants valid at an instant have available, as this transaction may use it. Raises SI005 without a ledger. */
+/* What grants valid at an instant have available, as this transaction may use it; also on a standby. Raises SI005 without a ledger. */
 extern int64 si_funds_available(const SiFunds *funds, TimestampTz at);
 
 /*

@@ -24,6 +24,12 @@ policy_word(SiOverlapPolicy policy)
     return words[policy];
 }
 
+char *
+si_overlap_reason(const SiJob *job)
+{
+    return psprintf("an earlier run of the job has not finished (overlap_policy %s)", policy_word(job->overlap_policy));
+}
+
 /* A fire that was turned into an execution in time; anything else was asked for and is not thrown away. */
 static bool
 may_be_skipped(const SiExecution *e)
@@ -36,8 +42,7 @@ static void
 queue(SiExecution *e, const SiJob *job, const char *actor, TimestampTz now)
 {
     si_admission_undo(e, now);
-    e->waiting_reason =
-        psprintf("an earlier run of the job has not finished (overlap_policy %s)", policy_word(job->overlap_policy));
+    e->waiting_reason = si_overlap_reason(job);
     si_execution_set_plan(e);
     si_execution_move(e, SI_WAITING, actor, e->waiting_reason);
 }
@@ -45,8 +50,7 @@ queue(SiExecution *e, const SiJob *job, const char *actor, TimestampTz now)
 static void
 skip(SiExecution *e, const SiJob *job, const char *actor, TimestampTz now)
 {
-    const char *cause =
-        psprintf("an earlier run of the job has not finished (overlap_policy %s)", policy_word(job->overlap_policy));
+    const char *cause = si_overlap_reason(job);
 
     si_event("fire.skipped", &e->tenant_id, &e->job_id, &e->execution_id, actor, cause, NULL, NULL);
     (void) si_cancel(e, cause, actor, now);

@@ -15,6 +15,9 @@
  */
 extern bool si_overlap_allows(SiExecution *execution, const char *actor);
 
+/* Why it has to wait, in words; palloc'd. */
+extern char *si_overlap_reason(const SiJob *job);
+
 /* Whether a waiting execution of the job must go on waiting for a run that has not finished. */
 extern bool si_overlap_holds_back(const SiJob *job, const SiExecution *execution);
 

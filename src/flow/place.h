@@ -7,6 +7,7 @@
 
 #include "flow/availability.h"
 #include "flow/limit_account.h"
+#include "flow/funds.h"
 #include "store/reservations.h"
 
 typedef struct SiNeed
@@ -22,16 +23,21 @@ typedef struct SiNeed
     bool pays;                  /* an application's own: vCPU-hours are held for it where they pay */
     bool same_length;           /* a reservation that moves: a late start in the present slot takes no slot more */
     SiOnNoCapacity last_step;
+    bool covered;              /* its vCPU-hours are held already */
+    bool tentative;            /* the place may still move (J2) */
+    bool ahead;                /* where the window has no place, a tentative one beyond it is taken (C15) */
+    const SiReservation *keep; /* the place it has: free for it, and kept when there is no better one; NULL = none */
     const char *actor;
-    int32 not_of_pool;         /* made room in this pool: borrows nothing there, and takes nothing back itself; 0 = did not */
-    const pg_uuid_t *revives;  /* a released reservation that gets the place; NULL = a new one does */
     const SiLimitNeed *limits; /* each limit once */
     int n_limits;
+    int32 not_of_pool;        /* made room in this pool: borrows nothing there, and takes nothing back itself; 0 = did not */
+    const pg_uuid_t *revives; /* a released reservation that gets the place; NULL = a new one does */
 } SiNeed;
 
 typedef struct SiPlacement
 {
-    bool placed;
+    bool placed; /* within the window */
+    bool ahead;  /* not placed, but there is a tentative place beyond the window: reservation_id to ends_at are set */
     pg_uuid_t reservation_id;
     char namespace_name[64];
     SiPurpose purpose;
@@ -41,16 +47,66 @@ typedef struct SiPlacement
     bool draft_fallback;
     char *reason;         /* not placed: why, in words */
     char *shortage;       /* not placed: which limit was in the way where there were cores and memory, in words; NULL = none */
-    TimestampTz earliest; /* not placed: first start that fits beyond the window; SI_NO_TIME = none in the horizon */
+    TimestampTz earliest; /* not placed: first start beyond the window, as placed ahead or as it fits; SI_NO_TIME = none in the horizon */
+    bool too_large;       /* not placed: no namespace that it may use has so much, even when it is empty */
     bool lacks_balance;   /* not placed: more vCPU-hours would open further namespaces */
     int64 lacking;        /* millicore-seconds that are missing then */
 } SiPlacement;
 
 /*
- * Finds the earliest fit and takes it; an owner has units that it lent back for it (reclaim.h). Never raises for "no fit".
- * Raises SI005 when not_before is beyond the horizon, 42704 for an unknown namespace.
+ * Finds the earliest fit and takes it; an owner has units that it lent back for it (reclaim.h). With need->keep the place that it has becomes the new one, or is given back. Never
+ * raises for "no fit". Raises SI005 when not_before is beyond the horizon, 42704 for an unknown namespace.
  */
 extern void si_place(const SiNeed *need, TimestampTz now, SiPlacement *out);
+
+/* A pool that a need may be placed in. */
+typedef struct SiCandidate
+{
+    SiPoolRef pool;
+    bool fallback; /* production work in the draft namespace: within the window only */
+    bool costs;    /* vCPU-hours pay */
+    /* As it is tried: */
+    int64 cost;        /* millicore-seconds; 0 = nothing */
+    SiFunds funds;     /* what may pay for it */
+    int64 available;   /* millicore-seconds */
+    bool open;         /* what it costs is covered */
+    TimestampTz start; /* looked at only: first start that fits in the window, SI_NO_TIME = none; */
+    TimestampTz end;   /* and the end of the reservation then */
+    char *shortage;    /* which limit was in the way where there were cores and memory, in words; NULL = none */
+} SiCandidate;
+
+/*
+ * Those of the spillover order (C12), or the namespace that the need names, in the order in which they are tried; of those who
+ * lend, the one where the need starts first is tried first. palloc'd.
+ */
+extern int si_place_candidates(const SiNeed *need, SiCandidate **out);
+
+/* Whether the tenant's vCPU-hours cover the need in a pool, where they pay: fills cost to open. */
+extern bool si_place_is_covered(const SiNeed *need, SiCandidate *candidate, TimestampTz now);
+
+/*
+ * Walks over the order as si_place does, to the first place that fits in the window, and takes nothing; also on a standby. Fills
+ * the list, palloc'd, and returns how many were tried: the last one fits, or none does. *earliest: its start, or as in SiPlacement.
+ */
+extern int si_place_look(const SiNeed *need, TimestampTz now, SiCandidate **out, TimestampTz *earliest);
+
+/* The most that each candidate has when it is empty, in words, palloc'd; NULL = the need is not too large for one of them. */
+extern char *si_place_outgrown(const SiNeed *need, const SiCandidate *list, int n);
+
+/* In which slots of a pool a need may start, and how many it takes. */
+typedef struct SiStarts
+{
+    int64 present;  /* the slot that holds now */
+    int64 earliest; /* first slot to start in */
+    int64 latest;   /* last slot to start in */
+    int32 length;   /* slots that the need touches when it starts on the grid */
+    bool begun;     /* `earliest` is the present slot: work starts late in it and needs length_begun slots */
+    int32 length_begun;
+    bool over; /* the last start was before the present slot */
+} SiStarts;
+
+/* Of a need in a grid with this step, starting not after `latest`, nor after the horizon. */
+extern void si_place_starts(const SiNeed *need, int64 step, TimestampTz now, TimestampTz latest, SiStarts *out);
 
 /* Earliest start of a need in one pool, for an owner with what it would have back; or SI_NO_TIME. Takes nothing, locks nothing. */
 extern TimestampTz si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now);

@@ -39,7 +39,7 @@ si_relieve_run(SiRelieved *r, bool pays_anew, const char *actor, const char *cau
 
     if (!si_execution_load(&r->e.execution_id, false, &r->e) || !si_job_load_if_free(&r->e.job_id, &job) ||
         !si_execution_load_if_free(&r->e.execution_id, &r->e) ||
-        (r->e.state != SI_SCHEDULED && !(pays_anew && r->e.state == SI_WAITING)))
+        !(r->e.state == SI_SCHEDULED || (r->e.state == SI_WAITING && (pays_anew || r->e.has_reservation))))
         return false;
     if (pays_anew && r->e.held > 0)
     {
@@ -47,7 +47,7 @@ si_relieve_run(SiRelieved *r, bool pays_anew, const char *actor, const char *cau
         si_balance_note(&r->e.execution_id, 0, -1);
         r->e.held = 0;
     }
-    r->effect = r->e.state == SI_SCHEDULED && si_admit_anew(&job, &r->e, actor, cause, now) ? SI_RELIEF_MOVED : SI_RELIEF_WAITING;
+    r->effect = (r->e.state == SI_SCHEDULED || !pays_anew) && si_admit_anew(&job, &r->e, actor, cause, now) ? SI_RELIEF_MOVED : SI_RELIEF_WAITING;
     return true;
 }
 

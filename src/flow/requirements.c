@@ -5,42 +5,34 @@
 
 #include "domain/estimate.h"
 #include "domain/sizing.h"
+#include "flow/place.h"
 #include "flow/requirements.h"
 #include "pg/errors.h"
 #include "pg/json.h"
 #include "pg/quantities.h"
-#include "store/pools.h"
 
 #define PATH "resource_requirements"
 
 static const char *const keys[] = {"cpu_cores", "memory_gb", "executors", "runtime_minutes", "data_size_gb", NULL};
 
-/* Whether some namespace could hold it, and the one that comes nearest. */
-static bool
-fits_somewhere(const SiJob *job, SiNamespace *largest)
+/* A need that no namespace could ever hold is refused at once, with the largest that each could. */
+static void
+check_place(const SiJob *job)
 {
-    memset(largest, 0, sizeof(*largest));
-    for (int purpose = SI_NS_DEDICATED; purpose <= SI_NS_DRAFT; purpose++)
-    {
-        SiNamespace *namespaces;
-        int n = si_namespaces_of((SiPurpose) purpose, &namespaces);
+    SiNeed need = {.cpu_millicores = job->cpu_millicores, .memory_mib = job->memory_mib, .last_step = SI_NO_CAPACITY_DRAFT};
+    SiCandidate *list;
+    int n = si_place_candidates(&need, &list);
+    char *most = si_place_outgrown(&need, list, n);
 
-        for (int i = 0; i < n; i++)
-        {
-            if (job->cpu_millicores <= namespaces[i].cpu_millicores && job->memory_mib <= namespaces[i].memory_mib)
-                return true;
-            if (namespaces[i].cpu_millicores > largest->cpu_millicores)
-                *largest = namespaces[i];
-        }
-    }
-    return false;
+    if (most != NULL)
+        si_bad_value(PATH, psprintf("%s cores, %s GiB", si_quantity_text(job->cpu_millicores, 1000), si_quantity_text(job->memory_mib, 1024)),
+                     psprintf("must fit into a namespace: at most %s", most));
 }
 
 void
 si_requirements_check_size(const SiJob *job)
 {
     SiSizing sizing;
-    SiNamespace largest;
     int64 cpu;
     int64 memory;
 
@@ -61,10 +53,7 @@ si_requirements_check_size(const SiJob *job)
                          psprintf("must be at least %s for a driver and %d executors", si_quantity_text(memory, 1024), job->executors));
             break;
     }
-    if (!fits_somewhere(job, &largest))
-        si_bad_value(PATH, psprintf("%s cores, %s GiB", si_quantity_text(job->cpu_millicores, 1000), si_quantity_text(job->memory_mib, 1024)),
-                     psprintf("must fit into a namespace; the largest, \"%s\", has %s cores and %s GiB", largest.name,
-                              si_quantity_text(largest.cpu_millicores, 1000), si_quantity_text(largest.memory_mib, 1024)));
+    check_place(job);
 }
 
 void

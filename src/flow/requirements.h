@@ -15,7 +15,7 @@
  */
 extern void si_requirements_check(SiJob *job, Jsonb *requirements);
 
-/* Raises 22023 unless the job's total can be split over its pods and fits into the largest namespace. */
+/* Raises 22023 unless the job's total can be split over its pods and fits into some namespace. */
 extern void si_requirements_check_size(const SiJob *job);
 
 /* {cpu_cores, memory_gb, executors, runtime_minutes} of a job as JSON. */

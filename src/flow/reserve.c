@@ -47,6 +47,9 @@ si_reservation_describe(const SiReservation *r)
 void
 si_reserve_refuse(const SiNeed *need, const SiPlacement *placement)
 {
+    if (placement->too_large)
+        ereport(ERROR, (errcode(ERRCODE_SI_CAPACITY), errmsg("%s", placement->reason),
+                        errhint("Ask for less, or reserve it in parts.")));
     if (placement->lacks_balance && placement->earliest == SI_NO_TIME && placement->shortage == NULL)
         ereport(ERROR, (errcode(ERRCODE_SI_BALANCE), errmsg("no capacity that the tenant may use: %s", placement->reason),
                         errdetail("%s vCPU-hours are missing.", si_hours_text(placement->lacking)),

@@ -10,11 +10,16 @@
 #include "pg/duration.h"
 #include "pg/errors.h"
 #include "pg/json.h"
+#include "store/events.h"
+#include "store/priorities.h"
 
 #define PATH "sla_requirements"
 #define MAX_PRIORITY 1000
 #define MAX_BOUND_USECS (SI_MAX_WINDOW_HOURS * USECS_PER_HOUR)
 #define USECS_PER_MILLIHOUR (USECS_PER_HOUR / 1000)
+
+/* What sla_requirements.priority may be called: set_priority() and the table's CHECK. */
+#define MAX_NAME_BYTES 63
 
 static const char *const keys[] = {"max_runtime_minutes", "priority", "sla_window_hours", "earliest_start",
                                    "start_by", "finish_by", "tier", NULL};
@@ -81,6 +86,53 @@ check_order(const SiJob *job)
                               si_job_planned_minutes(job)));
 }
 
+/* A number, or a name of one. */
+static int32
+priority(Jsonb *sla)
+{
+    Jsonb *given = si_json_get(sla, "priority");
+    JsonbValue scalar;
+    int32 value;
+    char *name;
+
+    if (given == NULL || !JsonbExtractScalar(&given->root, &scalar) || scalar.type != jbvString)
+        return (int32) si_json_int(sla, PATH, "priority", -MAX_PRIORITY, MAX_PRIORITY, 0);
+    name = si_json_text(sla, PATH, "priority", MAX_NAME_BYTES);
+    if (!si_priority_load(name, &value))
+        si_bad_value(PATH ".priority", name,
+                     psprintf("must be a whole number from %d to %d or one of: %s", -MAX_PRIORITY, MAX_PRIORITY, si_priority_names()));
+    return value;
+}
+
+static char *
+describe(const char *name, const int32 *value)
+{
+    StringInfoData buf;
+
+    initStringInfo(&buf);
+    appendStringInfoChar(&buf, '{');
+    si_json_put_text(&buf, "name", name);
+    si_json_put_raw(&buf, "value", value ? psprintf("%d", *value) : NULL);
+    appendStringInfoChar(&buf, '}');
+    return buf.data;
+}
+
+void
+si_priority_set(const char *name, int32 value, const char *actor)
+{
+    size_t length = strlen(name);
+    int32 before;
+    bool found;
+
+    if (length == 0 || length > MAX_NAME_BYTES || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != length ||
+        strspn(name, "abcdefghijklmnopqrstuvwxyz") == 0)
+        si_bad_value("name", name, psprintf("must be a lower-case letter, then letters, digits, hyphens and underscores, at most %d", MAX_NAME_BYTES));
+    if (value < -MAX_PRIORITY || value > MAX_PRIORITY)
+        si_bad_value("value", psprintf("%d", value), psprintf("must be from %d to %d", -MAX_PRIORITY, MAX_PRIORITY));
+    found = si_priority_put(name, value, &before);
+    si_event("priority.set", NULL, NULL, NULL, actor, NULL, describe(name, found ? &before : NULL), describe(name, &value));
+}
+
 void
 si_sla_check(SiJob *job)
 {
@@ -90,7 +142,7 @@ si_sla_check(SiJob *job)
 
     si_json_check_keys(sla, PATH, keys);
     job->max_runtime_minutes = (int32) si_json_int(sla, PATH, "max_runtime_minutes", 1, SI_MAX_WINDOW_HOURS * 60, 0);
-    job->priority = (int32) si_json_int(sla, PATH, "priority", -MAX_PRIORITY, MAX_PRIORITY, 0);
+    job->priority = priority(sla);
     window = si_json_quantity(sla, PATH, "sla_window_hours", 1000, false, false, SI_MAX_WINDOW_HOURS * INT64CONST(1000));
     job->sla_window_millihours = window < 0 ? 24000 : window;
     job->tier = si_json_text(sla, PATH, "tier", 100);

@@ -16,6 +16,11 @@
  */
 extern void si_sla_check(SiJob *job);
 
+/*
+ * Gives a value (-1000 to 1000) a name that sla_requirements.priority may use from now on. Raises 22023.
+ */
+extern void si_priority_set(const char *name, int32 value, const char *actor);
+
 /* The bounds of a checked job, in microseconds after the scheduled time. */
 extern void si_sla_bounds(const SiJob *job, SiSla *out);
 

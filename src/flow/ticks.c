@@ -6,20 +6,19 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
-#include "flow/admit.h"
 #include "flow/availability.h"
 #include "flow/book.h"
 #include "flow/books.h"
 #include "flow/dependants.h"
 #include "flow/extend.h"
 #include "flow/fires.h"
-#include "flow/overlap.h"
 #include "flow/owner.h"
 #include "flow/relief.h"
 #include "flow/reserve.h"
 #include "flow/rollover.h"
 #include "flow/tenant.h"
 #include "flow/ticks.h"
+#include "flow/waiting.h"
 #include "guc.h"
 #include "pg/attempt.h"
 #include "pg/clock.h"
@@ -28,6 +27,7 @@
 #include "store/events.h"
 #include "store/history.h"
 #include "store/purchases.h"
+#include "store/reservations.h"
 #include "store/rollup.h"
 #include "store/sql.h"
 #include "store/upkeep.h"
@@ -80,42 +80,6 @@ fire_jobs(const char *actor, TimestampTz now)
             handled += row.handled;
         else if (!si_error_is_passing(error))
             si_job_block(&ids[i], error->message, actor);
-    }
-    return handled;
-}
-
-static void
-place(void *arg)
-{
-    Row *row = arg;
-    SiExecution e;
-    SiJob job;
-
-    if (!si_execution_load(&row->id, false, &e) || !si_job_load_if_free(&e.job_id, &job) ||
-        !si_execution_load_if_free(&row->id, &e) || e.state != SI_WAITING || job.status != SI_JOB_ACTIVE ||
-        !job.tenant_active || !job.owner_exists)
-        return;
-    /* A run behind an earlier one of its job gets its place when that one ends; one in the future has none before it. */
-    if (e.scheduled_for <= row->now && si_overlap_holds_back(&job, &e))
-        return;
-    row->handled = si_admit_again(&job, &e, row->actor, "capacity is free", row->now);
-}
-
-static int
-place_waiting(const char *actor, TimestampTz now)
-{
-    pg_uuid_t *ids;
-    int n = si_executions_waiting(&ids);
-    int handled = 0;
-
-    for (int i = 0; i < n; i++)
-    {
-        Row row = {ids[i], NULL, actor, now, 0};
-
-        CHECK_FOR_INTERRUPTS();
-        /* Nothing is lost by an error: the row waits on, and what is wrong with its job blocks that. */
-        if (si_attempt(place, &row) == NULL)
-            handled += row.handled;
     }
     return handled;
 }
@@ -183,8 +147,9 @@ si_tick_plan(const char *actor)
     /* What runs goes before what is still to be planned. */
     handled += si_extend_all(actor, now);
     handled += fire_jobs(actor, now);
+    (void) si_reservations_make_firm(now + si_guc_firm_hours * USECS_PER_HOUR);
     handled += si_dependants_tick(actor, now);
-    handled += place_waiting(actor, now);
+    handled += si_plan_waiting(actor, now);
     si_worker_beat("plan", MyProcPid, NULL, now);
     return handled;
 }

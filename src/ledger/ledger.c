@@ -299,7 +299,7 @@ read_free(const SiClaim *claim, SiPosition *const *positions, int64 first, int32
     return DONE;
 }
 
-/* One or two accounts of which this transaction has nothing: no copies. Needs the locks. */
+/* Accounts of which this transaction has nothing: no copies. Needs the locks. */
 static Result
 feed_directly(const SiClaim *claim, SiFit *fit, int64 first, int32 n, SiFitState *state)
 {
@@ -339,7 +339,7 @@ si_ledger_find(const SiClaim *claim, int32 length, int64 earliest, int64 latest,
 {
     SiPosition *positions[SI_MAX_ACCOUNTS];
     Locks locks = locks_of(claim);
-    bool plain = claim->n_accounts <= 2;
+    bool plain = true;
     SiFitState state = SI_FIT_GOES_ON;
     Result result = DONE;
     int64 slot = earliest;

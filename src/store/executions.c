@@ -17,7 +17,7 @@
     "manifest_sha256, object_uid, claimed_at, posted_at, submitted_at, started_at, finished_at, tries, next_try_at, " \
     "last_error, stop_requested_at, stop_cause, stop_reason, error_class, cursor_value, exit_code IS NOT NULL, " \
     "exit_code, evaluation, held, COALESCE(charged, -1), created_at, run_id, " \
-    "awaits, overrun_reason FROM sparkingest.job_executions WHERE execution_id = $1"
+    "awaits, overrun_reason, plan_reason FROM sparkingest.job_executions WHERE execution_id = $1"
 
 static SiState
 state_of(const char *word)
@@ -85,6 +85,7 @@ execution_from_row(const pg_uuid_t *execution_id, MemoryContext context, SiExecu
     out->run_id = si_sql_uuid(0, 43, NULL);
     out->awaits = si_sql_bool(0, 44);
     out->overrun_reason = si_sql_text_copy(0, 45, context);
+    out->plan_reason = si_sql_text_copy(0, 46, context);
 }
 
 static bool
@@ -255,18 +256,19 @@ void
 si_execution_set_plan(const SiExecution *e)
 {
     static SiStatement update = {"UPDATE sparkingest.job_executions SET namespace = $2, draft_fallback = $3, planned_start = $4, "
-                                 "planned_end = $5, reservation_id = $6, waiting_reason = $7 WHERE execution_id = $1",
-                                 7,
-                                 {UUIDOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, TEXTOID},
+                                 "planned_end = $5, reservation_id = $6, waiting_reason = $7, plan_reason = $8 WHERE execution_id = $1",
+                                 8,
+                                 {UUIDOID, TEXTOID, BOOLOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, TEXTOID, TEXTOID},
                                  .by_index = true};
-    char nulls[] = "       ";
+    char nulls[] = "        ";
     Datum values[] = {UUIDPGetDatum(&e->execution_id),
                       si_text_datum(e->namespace_name),
                       BoolGetDatum(e->draft_fallback),
                       si_time_or_null(e->planned_start, &nulls[3]),
                       si_time_or_null(e->planned_end, &nulls[4]),
                       UUIDPGetDatum(&e->reservation_id),
-                      si_text_or_null(e->waiting_reason, &nulls[6])};
+                      si_text_or_null(e->waiting_reason, &nulls[6]),
+                      si_text_or_null(e->plan_reason, &nulls[7])};
 
     nulls[5] = e->has_reservation ? ' ' : 'n';
     si_sql_open();
@@ -441,18 +443,6 @@ si_executions_of_job(const pg_uuid_t *job_id, SiExecutionGroup group, pg_uuid_t 
     return si_sql_ids(&find[group], values, out);
 }
 
-int
-si_executions_waiting(pg_uuid_t **out)
-{
-    static SiStatement find = {"SELECT e.execution_id FROM sparkingest.job_executions AS e "
-                               "JOIN sparkingest.ingestion_jobs AS j USING (job_id) JOIN sparkingest.tenants AS t ON t.tenant_id = e.tenant_id "
-                               "WHERE e.state = 'waiting' AND NOT e.awaits AND j.status = 'active' AND t.status = 'active' "
-                               "ORDER BY j.priority DESC, e.scheduled_for, e.created_at, e.execution_id",
-                               0};
-
-    return si_sql_ids(&find, NULL, out);
-}
-
 void
 si_executions_count(const pg_uuid_t *job_id, const pg_uuid_t *except, int *active, int *waiting)
 {
@@ -520,13 +510,14 @@ si_execution_of_reservation(const pg_uuid_t *reservation_id, pg_uuid_t *executio
 
 #define SELECT_VICTIMS \
     "SELECT r.reservation_id, r.pool_id, r.tenant_id, r.cpu_millicores, r.memory_mib, r.starts_at, r.ends_at, r.borrowed, " \
-    "e.execution_id, e.state, j.priority, e.started_at, e.stop_requested_at FROM sparkingest.reservations AS r " \
+    "e.execution_id, e.state, j.priority, e.started_at, e.stop_requested_at, r.tentative FROM sparkingest.reservations AS r " \
     "LEFT JOIN sparkingest.job_executions AS e USING (reservation_id) " \
     "LEFT JOIN sparkingest.ingestion_jobs AS j USING (job_id) "
 #define IN_NAMESPACE \
     "WHERE r.namespace = $1 AND r.status = 'active' AND r.ends_at > $2 AND r.starts_at < $3 AND r.borrowed >= $4 "
 #define ORDER_VICTIMS \
-    "ORDER BY COALESCE(e.state = 'scheduled', false) DESC, COALESCE(j.priority, 0), r.starts_at DESC, " \
+    "ORDER BY COALESCE(r.tentative AND e.state IN ('scheduled', 'waiting'), false) DESC, " \
+    "COALESCE(e.state = 'scheduled', false) DESC, COALESCE(j.priority, 0), r.starts_at DESC, " \
     "r.created_at DESC, r.reservation_id"
 
 static void
@@ -541,7 +532,8 @@ victim_from_row(uint64 row, SiVictim *out)
                       .memory_mib = si_sql_int8(row, 5),
                       .starts_at = si_sql_time(row, 6),
                       .ends_at = si_sql_time(row, 7),
-                      .borrowed = si_sql_bool(row, 8)};
+                      .borrowed = si_sql_bool(row, 8),
+                      .tentative = si_sql_bool(row, 14)};
     out->execution_id = si_sql_uuid(row, 9, &none);
     out->has_execution = !none;
     if (none)

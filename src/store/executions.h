@@ -60,6 +60,7 @@ typedef struct SiExecution
     TimestampTz created_at;
     bool awaits;          /* runs of other jobs that it starts after have not all succeeded */
     char *overrun_reason; /* why its reservation was not extended; NULL = it was, or need not be */
+    char *plan_reason;    /* why its planned start was last moved; NULL = it never was */
 } SiExecution;
 
 /* How an execution ended, as written into its row. */
@@ -102,6 +103,7 @@ typedef struct SiVictim
     TimestampTz starts_at;
     TimestampTz ends_at;
     bool borrowed;
+    bool tentative;
     bool has_execution; /* the rest is set only then */
     pg_uuid_t execution_id;
     SiState state;
@@ -111,8 +113,8 @@ typedef struct SiVictim
 } SiVictim;
 
 /*
- * Active reservations of a namespace, or of one pool (0 = all), that touch [from, until), all or the borrowed ones: not
- * started before started, low priority before high, late before early (C9). palloc'd; returns how many.
+ * Active reservations of a namespace, or of one pool (0 = all), that touch [from, until), all or the borrowed ones: tentative
+ * before firm, not started before started, low priority before high, late before early (C9). palloc'd; returns how many.
  */
 extern int si_executions_in(const char *namespace_name, int32 pool_id, bool borrowed, TimestampTz from, TimestampTz until,
                             SiVictim **out);
@@ -135,7 +137,7 @@ extern int si_executions_retried(const pg_uuid_t *job_id, TimestampTz since);
 /* Whether the row was in state `from` and is in state `to` now. */
 extern bool si_execution_set_state(const pg_uuid_t *execution_id, SiState from, SiState to);
 
-/* Writes namespace, draft_fallback, planned_start, planned_end, reservation and waiting_reason. */
+/* Writes namespace, draft_fallback, planned_start, planned_end, reservation, waiting_reason and plan_reason. */
 extern void si_execution_set_plan(const SiExecution *execution);
 
 /* Another amount of memory: of one that has no reservation. */
@@ -168,9 +170,6 @@ typedef enum SiExecutionGroup
 
 /* Ids of a job's executions of a group, by scheduled time. Returns how many. */
 extern int si_executions_of_job(const pg_uuid_t *job_id, SiExecutionGroup group, pg_uuid_t **out);
-
-/* Executions that wait for capacity, of jobs and tenants that are active: by priority, scheduled time, age (C15). */
-extern int si_executions_waiting(pg_uuid_t **out);
 
 /* Other executions of the job: claimed ones that have not ended, and those that wait for capacity. */
 extern void si_executions_count(const pg_uuid_t *job_id, const pg_uuid_t *except, int *active, int *waiting);

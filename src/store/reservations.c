@@ -12,7 +12,7 @@
 
 #define SELECT_RESERVATION \
     "SELECT r.pool_id, r.namespace, r.tenant_id, r.cpu_millicores, r.memory_mib, r.starts_at, r.ends_at, " \
-    "r.status = 'active', r.borrowed, r.draft_fallback, r.held, " \
+    "r.status = 'active', r.borrowed, r.draft_fallback, r.held, r.tentative, " \
     "EXISTS (SELECT FROM sparkingest.job_executions AS e WHERE e.reservation_id = r.reservation_id), r.limited " \
     "FROM sparkingest.reservations AS r WHERE r.reservation_id = $1"
 
@@ -53,8 +53,9 @@ load(SiStatement *find, const pg_uuid_t *reservation_id, SiReservation *out)
         out->borrowed = si_sql_bool(0, 9);
         out->draft_fallback = si_sql_bool(0, 10);
         out->held = si_sql_int8(0, 11);
-        out->has_execution = si_sql_bool(0, 12);
-        out->limited = si_sql_bool(0, 13);
+        out->tentative = si_sql_bool(0, 12);
+        out->has_execution = si_sql_bool(0, 13);
+        out->limited = si_sql_bool(0, 14);
     }
     si_sql_close();
     return found;
@@ -95,8 +96,9 @@ si_reservation_append(const SiReservation *reservation, const char *actor, Times
                             si_text_datum(actor),
                             (Datum) 0, /* released_at */
                             Int64GetDatum(reservation->held),
-                            BoolGetDatum(reservation->limited)};
-    const bool nulls[lengthof(values)] = {[lengthof(values) - 3] = true};
+                            BoolGetDatum(reservation->limited),
+                            BoolGetDatum(reservation->tentative)};
+    const bool nulls[lengthof(values)] = {[lengthof(values) - 4] = true};
 
     return si_append("reservations", values, nulls, lengthof(values), 6, "ledger");
 }
@@ -105,9 +107,9 @@ void
 si_reservation_insert(const SiReservation *reservation, const char *actor, TimestampTz now)
 {
     static SiStatement insert = {"INSERT INTO sparkingest.reservations (reservation_id, pool_id, namespace, tenant_id, cpu_millicores, "
-                                 "memory_mib, starts_at, ends_at, borrowed, draft_fallback, created_at, created_by, held, limited) "
-                                 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-                                 14,
+                                 "memory_mib, starts_at, ends_at, borrowed, draft_fallback, created_at, created_by, held, limited, tentative) "
+                                 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                                 15,
                                  {UUIDOID, INT4OID, TEXTOID, UUIDOID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID,
                                   BOOLOID, TIMESTAMPTZOID, TEXTOID, INT8OID, BOOLOID}};
     Datum values[] = {UUIDPGetDatum(&reservation->reservation_id), Int32GetDatum(reservation->pool_id),
@@ -116,7 +118,7 @@ si_reservation_insert(const SiReservation *reservation, const char *actor, Times
                       TimestampTzGetDatum(reservation->starts_at), TimestampTzGetDatum(reservation->ends_at),
                       BoolGetDatum(reservation->borrowed), BoolGetDatum(reservation->draft_fallback),
                       TimestampTzGetDatum(now), si_text_datum(actor), Int64GetDatum(reservation->held),
-                      BoolGetDatum(reservation->limited)};
+                      BoolGetDatum(reservation->limited), BoolGetDatum(reservation->tentative)};
 
     si_sql_open();
     si_sql_run(&insert, values, NULL);
@@ -152,6 +154,40 @@ si_reservation_revive(const SiReservation *r)
     si_sql_open();
     si_sql_run(&update, values, NULL);
     si_sql_close();
+}
+
+void
+si_reservation_set_tentative(const pg_uuid_t *reservation_id, bool tentative)
+{
+    static SiStatement update = {"UPDATE sparkingest.reservations SET tentative = $2 WHERE reservation_id = $1",
+                                 2,
+                                 {UUIDOID, BOOLOID},
+                                 .by_index = true};
+    Datum values[] = {UUIDPGetDatum(reservation_id), BoolGetDatum(tentative)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
+}
+
+int64
+si_reservations_make_firm(TimestampTz before)
+{
+    static SiStatement update = {"UPDATE sparkingest.reservations SET tentative = false WHERE reservation_id = ANY (ARRAY("
+                                 "SELECT r.reservation_id FROM sparkingest.reservations AS r "
+                                 "JOIN sparkingest.job_executions AS e USING (reservation_id) "
+                                 "WHERE r.status = 'active' AND r.tentative AND r.starts_at < $1 AND e.state <> 'waiting' "
+                                 "FOR UPDATE OF r SKIP LOCKED))",
+                                 1,
+                                 {TIMESTAMPTZOID},
+                                 .by_index = true};
+    Datum values[] = {TimestampTzGetDatum(before)};
+    int64 n;
+
+    si_sql_open();
+    n = (int64) si_sql_run(&update, values, NULL);
+    si_sql_close();
+    return n;
 }
 
 bool

@@ -21,6 +21,7 @@ typedef struct SiReservation
     bool draft_fallback;
     bool limited;       /* holds something of named limits as well (limits.h) */
     int64 held;         /* vCPU-hours of an application's own, millicore-seconds */
+    bool tentative;     /* it may still move (J2, C15) */
     bool has_execution; /* loaded only */
 } SiReservation;
 
@@ -40,6 +41,13 @@ extern void si_reservation_move(const pg_uuid_t *reservation_id, TimestampTz sta
 
 /* A released one is active again, in another place: pool, namespace, times, borrowed, draft_fallback and held are written. */
 extern void si_reservation_revive(const SiReservation *reservation);
+extern void si_reservation_set_tentative(const pg_uuid_t *reservation_id, bool tentative);
+
+/*
+ * Places of scheduled executions that start before an instant may not move any more (J2); those that somebody is at are left out.
+ * Returns how many.
+ */
+extern int64 si_reservations_make_firm(TimestampTz before);
 
 /* Whether it was active. */
 extern bool si_reservation_release(const pg_uuid_t *reservation_id, TimestampTz now);

@@ -119,13 +119,15 @@ SELECT 'admitted without a hold', e.execution_id::text
   FROM sparkingest.job_executions AS e JOIN sparkingest.namespaces AS n USING (namespace) JOIN sparkingest.reservations AS r USING (reservation_id)
  WHERE e.state IN ('scheduled', 'dispatching', 'submitted', 'running') AND NOT e.is_draft AND (n.purpose = 'shared' OR e.draft_fallback OR r.borrowed) AND e.held = 0
 UNION ALL
--- Capacity is held exactly while a run is on its way or runs.
+-- Capacity is held exactly while a run is on its way or runs, or waits with a tentative place.
 SELECT 'execution and its reservation', format('%s %s: reservation %s', e.execution_id, e.state, COALESCE(r.status, 'none'))
   FROM sparkingest.job_executions AS e LEFT JOIN sparkingest.reservations AS r USING (reservation_id)
- WHERE (e.state IN ('scheduled', 'dispatching', 'submitted', 'running')) <> (r.status IS NOT DISTINCT FROM 'active')
+ WHERE (e.state IN ('scheduled', 'dispatching', 'submitted', 'running') OR (e.state = 'waiting' AND e.reservation_id IS NOT NULL))
+          <> (r.status IS NOT DISTINCT FROM 'active')
+    OR (e.state = 'waiting' AND NOT r.tentative)
     OR (r.status = 'active' AND (r.cpu_millicores, r.memory_mib, r.namespace, r.tenant_id, r.draft_fallback)
                                 IS DISTINCT FROM (e.cpu_millicores, e.memory_mib, e.namespace, e.tenant_id, e.draft_fallback))
-    OR (e.state = 'scheduled' AND NOT (e.planned_start >= r.starts_at AND e.planned_start < r.ends_at AND e.planned_end = r.ends_at))
+    OR (e.state IN ('scheduled', 'waiting') AND NOT (e.planned_start >= r.starts_at AND e.planned_start < r.ends_at AND e.planned_end = r.ends_at))
 UNION ALL
 -- Limits are held for as long as capacity is.
 SELECT 'reservation and its limits', COALESCE(r.reservation_id, h.reservation_id)::text

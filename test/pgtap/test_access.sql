@@ -127,7 +127,7 @@ CREATE TEMPORARY TABLE calls AS SELECT call, row_number() OVER () AS n FROM unne
         'create_job(@tenant_id, ''x'', ''postgres'', fixture.source(), fixture.destination(), ''{}'')',
     'alter_job(@job_id, ''{}'')', 'pause_job(@job_id)', 'resume_job(@job_id)', 'drop_job(@job_id)', 'run_job(@job_id)',
         'promote_job(@draft_id)', 'cancel_execution(@execution_id)', 'evaluate_execution(@draft_run)',
-        'render_manifest(@execution_id)']) AS call;
+        'render_manifest(@execution_id)', 'explain_job(@job_id)', 'explain_execution(@execution_id)']) AS call;
 GRANT SELECT ON calls TO PUBLIC;
 CREATE FUNCTION pg_temp.called(call text, of_tenant text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
@@ -165,7 +165,7 @@ SELECT is((fixture.refusal('SELECT sparkingest.' || call)).code, '42501', 'not a
     'purchase(gen_random_uuid(), ''vcpu_hours'', 1)', 'cancel_purchase(gen_random_uuid())',
         'set_discount(''vcpu_hours'', ''daily'', 1, 0.1)', 'set_limit(''x'', 1)', 'drop_limit(''x'')',
     'set_capacity(''vcpu-hours-ns'', 1, 1, ''[2026-03-03,2026-03-04)'')', 'plan()', 'maintain()', 'roll_up()', 'rebuild_usage()', 'verify_usage()', 'runaway_executions()', 'health()',
-        'set_namespace(''vcpu-hours-ns'', ''{}'')', 'set_cluster(''default'', ''/x'')', 'enable_dispatch()', 'disable_dispatch()',
+        'set_namespace(''vcpu-hours-ns'', ''{}'')', 'set_cluster(''default'', ''/x'')', 'set_priority(''low'', 1)', 'enable_dispatch()', 'disable_dispatch()',
         'install_schedules()']) AS call;
 
 SET LOCAL ROLE regress_stranger;
@@ -189,7 +189,7 @@ SELECT is_empty($$SELECT name FROM expected WHERE pg_temp.rows_of(name, a) <> of
     'a reader sees everything');
 SELECT lives_ok(format('SELECT count(*) FROM %s', name), 'a reader reads ' || name) FROM tables WHERE name !~ '_rest$' ORDER BY name;
 SELECT throws_ok(format('SELECT count(*) FROM %s', name), '42501', NULL, 'but through its table ' || name) FROM tables WHERE name ~ '_rest$' ORDER BY name;
-CREATE TEMPORARY VIEW reading AS SELECT call, n, call ~ '^(usage|tenant_metrics|statement|balance|capacity|limit_load|find_slot|render_manifest)' AS reads FROM calls;
+CREATE TEMPORARY VIEW reading AS SELECT call, n, call ~ '^(usage|tenant_metrics|statement|balance|capacity|limit_load|find_slot|render_manifest|explain_job|explain_execution)' AS reads FROM calls;
 SELECT is((fixture.refusal(pg_temp.called(call, 'B'))).code, CASE WHEN NOT reads THEN '42501' END, 'a reader and ' || call) FROM reading ORDER BY n;
 SELECT is((fixture.refusal(pg_temp.called(call, 'nobody'))).code, '42704', 'and is told what is not there: ' || call) FROM reading WHERE reads ORDER BY n;
 SELECT lives_ok('SELECT * FROM sparkingest.' || call, 'a reader asks ' || call) FROM unnest(ARRAY['health()', 'verify_ledger()', 'uncommitted_holders()']) AS call;

@@ -73,6 +73,8 @@ function entry_changed(): nobody
 function evaluate_execution(execution_id uuid): operator EXECUTE, tenant EXECUTE
 function event_restored(): nobody
 function events_after("position" text, n integer, OUT cursor text, OUT at timestamp with time zone, OUT event_type text, OUT tenant_id uuid, OUT job_id uuid, OUT execution_id uuid, OUT actor text, OUT cause text, OUT before jsonb, OUT after jsonb): operator EXECUTE, reader EXECUTE, tenant EXECUTE
+function explain_execution(execution_id uuid, OUT namespace text, OUT constraint_name text, OUT needed numeric, OUT free numeric, OUT during tstzrange, OUT remedy text): operator EXECUTE, reader EXECUTE, tenant EXECUTE
+function explain_job(job_id uuid, at timestamp with time zone, OUT namespace text, OUT constraint_name text, OUT needed numeric, OUT free numeric, OUT during tstzrange, OUT remedy text): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function find_slot(namespace text, cpu_cores numeric, memory_gb numeric, duration interval, not_before timestamp with time zone, sla_window interval, tenant_id uuid, limits jsonb): operator EXECUTE, reader EXECUTE, tenant EXECUTE
 function grant_changed(): nobody
 function grant_tenant(tenant_id uuid, role regrole): operator EXECUTE
@@ -108,6 +110,7 @@ function set_cluster(cluster text, kubeconfig text, kube_context text): nobody
 function set_discount(resource_type text, time_period text, from_quantity integer, share numeric): operator EXECUTE
 function set_limit(limit_name text, quantity integer, tenant_id uuid): operator EXECUTE, tenant EXECUTE
 function set_namespace(namespace text, changes jsonb): operator EXECUTE
+function set_priority(name text, value integer): operator EXECUTE
 function set_tenant_limits(tenant_id uuid, limits jsonb): operator EXECUTE
 function set_tenant_status(tenant_id uuid, status text): operator EXECUTE
 function setting_changed(): nobody
@@ -178,13 +181,14 @@ table history_dropped: operator SELECT, reader SELECT
 table idempotency_keys: operator SELECT, reader SELECT
 table ingestion_jobs: operator SELECT, reader SELECT, tenant SELECT (job_id tenant_id job_name stage status version source_type source_config destination_config cpu_millicores memory_mib executors estimated_runtime_minutes schedule_cron time_zone next_fire_at sla_requirements tier priority sla_window_hours max_runtime_minutes on_no_capacity overlap_policy misfire_policy catchup_window options watermark target_namespace owner_oid blocked_reason created_at updated_at owner_name raised_memory_mib); row security
 table job_dependencies: operator SELECT, reader SELECT, tenant SELECT (job_id after_job_id tenant_id); row security
-table job_executions: operator SELECT, reader SELECT, tenant SELECT (execution_id job_id tenant_id job_version attempt run_id state started_by is_draft draft_fallback namespace scheduled_for planned_start planned_end reservation_id cpu_millicores memory_mib executors estimated_runtime_minutes hard_minutes waiting_reason object_name manifest manifest_sha256 object_uid claimed_at posted_at submitted_at started_at finished_at posted_cpu_millicores posted_memory_mib tries next_try_at last_error stop_requested_at stop_cause stop_reason exit_code error_class error_message rows_read bytes_out files_written cursor_value metrics sla_met evaluation held charged created_at awaits overrun_reason); row security
+table job_executions: operator SELECT, reader SELECT, tenant SELECT (execution_id job_id tenant_id job_version attempt run_id state started_by is_draft draft_fallback namespace scheduled_for planned_start planned_end reservation_id cpu_millicores memory_mib executors estimated_runtime_minutes hard_minutes waiting_reason object_name manifest manifest_sha256 object_uid claimed_at posted_at submitted_at started_at finished_at posted_cpu_millicores posted_memory_mib tries next_try_at last_error stop_requested_at stop_cause stop_reason exit_code error_class error_message rows_read bytes_out files_written cursor_value metrics sla_met evaluation held charged created_at awaits overrun_reason plan_reason); row security
 table lending_credits: operator SELECT, reader SELECT
 table limits: operator SELECT, reader SELECT, tenant SELECT (limit_id tenant_id limit_name quantity); row security
 table namespaces: operator SELECT, reader SELECT, tenant SELECT (namespace purpose cpu_millicores memory_mib tenant_cpu_millicores tenant_memory_mib slot_minutes)
 table pools: operator SELECT, reader SELECT
+table priorities: operator SELECT, reader SELECT, tenant SELECT
 table reservation_limits: operator SELECT, reader SELECT, tenant SELECT (reservation_id limit_id tenant_id quantity starts_at ends_at); row security
-table reservations: operator SELECT, reader SELECT, tenant SELECT (reservation_id namespace tenant_id cpu_millicores memory_mib starts_at ends_at status borrowed draft_fallback created_at created_by released_at held limited); row security
+table reservations: operator SELECT, reader SELECT, tenant SELECT (reservation_id namespace tenant_id cpu_millicores memory_mib starts_at ends_at status borrowed draft_fallback created_at created_by released_at held limited tentative); row security
 table resource_consumption: operator SELECT, reader SELECT, tenant SELECT (execution_id tenant_id job_id namespace started_at ended_at billed_seconds cpu_millicore_seconds memory_mib_seconds billable_millicore_seconds borrowed charge_to charged); row security
 table resource_consumption_rest: nobody; row security
 table resource_purchases: operator SELECT, reader SELECT, tenant SELECT (purchase_id tenant_id resource_type quantity time_period valid_from valid_until lending_limit priority rollover_share unit_price discount currency status created_at cancelled_at cancelled_from); row security
@@ -219,10 +223,12 @@ trigger restored on sparkingest.events: sparkingest.event_restored (not always)
 trigger restored on sparkingest.events_rest: sparkingest.event_restored (not always)
 trigger restored on sparkingest.ingestion_jobs: sparkingest.owner_restored (not always)
 trigger restored on sparkingest.namespaces: sparkingest.default_restored (not always)
+trigger restored on sparkingest.priorities: sparkingest.default_restored (not always)
 trigger restored on sparkingest.sla_tiers: sparkingest.default_restored (not always)
 trigger told on sparkingest.discounts: sparkingest.setting_changed (not always)
 trigger told on sparkingest.limits: sparkingest.setting_changed (not always)
 trigger told on sparkingest.namespaces: sparkingest.setting_changed (not always)
+trigger told on sparkingest.priorities: sparkingest.setting_changed (not always)
 trigger told on sparkingest.sla_tiers: sparkingest.setting_changed (not always)
 trigger told on sparkingest.tenant_roles: sparkingest.setting_changed (not always)
 trigger told on sparkingest.tenants: sparkingest.setting_changed (not always)
@@ -235,6 +241,8 @@ type placement: operator USAGE, reader USAGE, tenant USAGE
 view capacity_slots: operator SELECT, reader SELECT, tenant SELECT
 view consumption_seconds: operator SELECT, reader SELECT, tenant SELECT
 view grant_balances: operator SELECT, reader SELECT, tenant SELECT
+view planned_load: operator SELECT, reader SELECT, tenant SELECT
+view waiting_executions: operator SELECT, reader SELECT, tenant SELECT
 $list$, chr(10)) AS line WHERE btrim(line) <> '';
 SELECT is_empty('SELECT line FROM found EXCEPT SELECT line FROM allowed', 'what is there is on the list');
 SELECT is_empty('SELECT line FROM allowed EXCEPT SELECT line FROM found', 'what is on the list is there');

@@ -35,7 +35,7 @@ CREATE TEMPORARY TABLE ids AS SELECT * FROM (VALUES ('@acme', :'acme'::uuid), ('
 -- What reads, and a call of it.
 CREATE TEMPORARY TABLE reads (name text, call text);
 INSERT INTO reads VALUES ('clock', '()'), ('can_see_tenant', '(@acme)'), ('my_tenants', '()'), ('usage', '(@acme)'), ('balance', '(@acme)'), ('capacity', '(''vcpu-hours-ns'', ''[2026-03-03,2026-03-04)'')'),
-    ('find_slot', '(''vcpu-hours-ns'', 1, 1, ''5 min'')'), ('next_fire_times', '(''0 2 * * *'')'), ('calculate_estimate', '(''{"source_type": "s3"}'')'), ('render_manifest', '(@run)'), ('health', '()'),
+    ('find_slot', '(''vcpu-hours-ns'', 1, 1, ''5 min'')'), ('next_fire_times', '(''0 2 * * *'')'), ('calculate_estimate', '(''{"source_type": "s3"}'')'), ('render_manifest', '(@run)'), ('explain_job', '(@nightly)'), ('explain_execution', '(@run)'), ('health', '()'),
     ('verify_ledger', '()'), ('verify_books', '()'), ('verify_usage', '()'), ('runaway_executions', '()'), ('tenant_metrics', '(@acme)'), ('statement', '(@acme, ''2026-03-01'')'), ('uncommitted_holders', '()'), ('events_after', '()'),
     ('limit_load', '(''idle'', ''[2026-03-03,2026-03-04)'', @acme)');
 -- What writes, who may, and the event: with values before where there was something, and after where there is.
@@ -53,6 +53,7 @@ INSERT INTO writes (name, call, by_whom, event_type, has_before, has_after) VALU
     ('set_limit', '(''idle'', 5, @acme)', 'regress_acme', 'limit.set', true, true),
     ('drop_limit', '(''idle'', @acme)', 'regress_acme', 'limit.dropped', true, false),
     ('set_namespace', '(''draft-ingestion-ns'', ''{"tenant_cpu_cores": 7, "spark_profile": {"image": "example.com/spark:7"}}'')', 'regress_op', 'namespace.changed', true, true),
+    ('set_priority', '(''urgent'', 500)', 'regress_op', 'priority.set', true, true),
     ('set_cluster', '(''default'', ''/etc/passwd'', ''other'')', 'postgres', 'cluster.configured', true, true),
     ('enable_dispatch', '()', 'regress_op', 'cluster.dispatch', true, true),
     ('create_job', '(@acme, ''x'', ''postgres'', fixture.source(), fixture.destination(), ''{}'')', 'regress_acme', 'job.created', false, true),
@@ -164,6 +165,7 @@ $$;
 SELECT is(pg_temp.told($$UPDATE sparkingest.sla_tiers SET high_ratio = 1.25 WHERE tier = 'standard'$$), 'setting.changed postgres sla_tiers: 1.2 -> 1.25', 'a change of a tier');
 SELECT is(pg_temp.told($$INSERT INTO sparkingest.sla_tiers VALUES ('own', 1, 2, 1, 1, 1)$$), 'setting.changed postgres sla_tiers:  -> 1', 'a new one');
 SELECT is(pg_temp.told($$DELETE FROM sparkingest.sla_tiers WHERE tier = 'strict'$$), 'setting.changed postgres sla_tiers: 1.1 -> ', 'one that goes');
+SELECT is(pg_temp.told($$DELETE FROM sparkingest.priorities WHERE name = 'low'$$), 'setting.changed postgres priorities:  -> ', 'a name of a priority');
 SELECT is(pg_temp.told($$INSERT INTO sparkingest.discounts VALUES ('vcpu_hours', 'monthly', 5, 0.1)$$), 'setting.changed postgres discounts:  -> ', 'a discount');
 SELECT is(pg_temp.told($$UPDATE sparkingest.namespaces SET spark_profile = '{}' WHERE purpose = 'draft'$$), 'setting.changed postgres namespaces:  -> ', 'a namespace');
 SELECT is(pg_temp.told($$UPDATE sparkingest.tenants SET tenant_name = 'Acme!' WHERE tenant_name = 'Acme'$$), 'setting.changed postgres tenants:  -> ', 'a tenant');

@@ -26,8 +26,8 @@ SELECT is_empty($$SELECT oid::regprocedure FROM functions WHERE pronargs > 0 AND
     'every function with arguments says what it raises');
 
 -- Rows of tenants are told apart, or tenants cannot read the table at all.
-SELECT is_empty($$SELECT relname FROM relations AS r WHERE relkind IN ('r', 'p') AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT') AND relname NOT IN ('namespaces', 'sla_tiers')$$,
-    'every table that tenants can read has row security, except the two that are nobody''s');
+SELECT is_empty($$SELECT relname FROM relations AS r WHERE relkind IN ('r', 'p') AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT') AND relname NOT IN ('namespaces', 'priorities', 'sla_tiers')$$,
+    'every table that tenants can read has row security, except the three that are nobody''s');
 SELECT is_empty($$SELECT relname FROM relations JOIN pg_attribute AS a ON a.attrelid = oid AND a.attname = 'tenant_id' AND NOT a.attisdropped WHERE relkind IN ('r', 'p') AND NOT relrowsecurity AND has_any_column_privilege('sparkingest_tenant', oid, 'SELECT')$$,
     'no table with tenant_id is open to tenants without row security');
 SELECT is_empty($$SELECT relname FROM relations WHERE relrowsecurity AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = relations.oid AND p.polcmd = 'r' AND p.polroles @> ARRAY['sparkingest_tenant'::regrole::oid])$$,
@@ -56,7 +56,7 @@ SELECT set_eq($$SELECT proname::text FROM functions WHERE NOT has_function_privi
 SELECT set_eq($$SELECT proname::text FROM functions WHERE has_function_privilege('sparkingest_tenant', oid, 'EXECUTE')$$,
     ARRAY['can_see_tenant', 'my_tenants', 'clock', 'usage', 'tenant_metrics', 'statement', 'balance', 'capacity', 'find_slot', 'reserve', 'try_reserve', 'release', 'move_reservation',
         'create_job', 'alter_job', 'pause_job', 'resume_job', 'drop_job', 'run_job', 'cancel_execution',
-          'next_fire_times', 'evaluate_execution', 'promote_job', 'calculate_estimate', 'render_manifest', 'events_after', 'set_limit', 'drop_limit', 'limit_load'], 'tenants call what is theirs');
+          'next_fire_times', 'evaluate_execution', 'promote_job', 'calculate_estimate', 'render_manifest', 'explain_job', 'explain_execution', 'events_after', 'set_limit', 'drop_limit', 'limit_load'], 'tenants call what is theirs');
 SELECT set_eq($$SELECT attname::text FROM pg_attribute WHERE attrelid = 'sparkingest.namespaces'::regclass AND attnum > 0 AND has_column_privilege('sparkingest_tenant', attrelid, attnum, 'SELECT')$$,
     ARRAY['namespace', 'purpose', 'cpu_millicores', 'memory_mib', 'slot_minutes', 'tenant_cpu_millicores', 'tenant_memory_mib'],
         'tenants do not see how namespaces are run');
@@ -128,12 +128,15 @@ INSERT INTO interface VALUES
     ('promote_job', 'job_id uuid, idempotency_key text DEFAULT NULL::text', 'jsonb'),
     ('calculate_estimate', 'request jsonb', 'jsonb'),
     ('render_manifest', 'execution_id uuid', 'jsonb'),
+    ('explain_job', 'job_id uuid, at timestamp with time zone DEFAULT NULL::timestamp with time zone, OUT namespace text, OUT constraint_name text, OUT needed numeric, OUT free numeric, OUT during tstzrange, OUT remedy text', 'SETOF record'),
+    ('explain_execution', 'execution_id uuid, OUT namespace text, OUT constraint_name text, OUT needed numeric, OUT free numeric, OUT during tstzrange, OUT remedy text', 'SETOF record'),
     ('install_schedules', '', 'SETOF text'),
     ('plan', '', 'integer'), ('maintain', '', 'integer'), ('roll_up', '', 'integer'),
     ('enable_dispatch', 'cluster text DEFAULT ''default''::text', 'void'),
     ('disable_dispatch', 'cluster text DEFAULT ''default''::text', 'void'),
     ('set_cluster', 'cluster text, kubeconfig text, kube_context text DEFAULT NULL::text', 'void'),
     ('set_namespace', 'namespace text, changes jsonb', 'void'),
+    ('set_priority', 'name text, value integer', 'void'),
     ('verify_ledger', 'OUT namespace text, OUT tenant_id uuid, OUT time_slot timestamp with time zone, OUT resource text, OUT in_ledger numeric, OUT in_tables numeric, OUT grant_id uuid', 'SETOF record'),
     ('verify_books', 'OUT tenant_id uuid, OUT problem text, OUT detail text', 'SETOF record'),
     ('rebuild_ledger', '', 'void'),

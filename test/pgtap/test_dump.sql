@@ -33,6 +33,7 @@ SELECT sparkingest.set_namespace('draft-ingestion-ns', '{"tenant_cpu_cores": 7, 
 SELECT sparkingest.set_cluster('default', '/etc/hostname', 'admin') IS NULL, sparkingest.enable_dispatch() IS NULL;
 UPDATE sparkingest.sla_tiers SET high_ratio = 1.25 WHERE tier = 'standard';
 INSERT INTO sparkingest.sla_tiers VALUES ('own', 1, 2, 1, 1, 1);
+SELECT sparkingest.set_priority('low', -200) IS NULL, sparkingest.set_priority('urgent', 500) IS NULL;
 SELECT sparkingest.maintain() IS NULL; -- makes partitions, which are no members of the extension
 SELECT sparkingest.roll_up() IS NULL;
 -- One run ended since: noted, and not yet in the sums.
@@ -48,7 +49,7 @@ SELECT * FROM no_plan();
 CREATE TEMPORARY TABLE digests AS SELECT now.table_name, now.md5 = before.md5 AS the_same FROM fixture.digests() AS now
     JOIN (SELECT split_part(s, ' ', 1) AS table_name, split_part(s, ' ', 2) AS md5
     FROM string_to_table(:'before', ',') AS s) AS before USING (table_name) WHERE table_name NOT IN ('worker_status', 'cluster_lists', 'cluster_objects') AND table_name !~ '^events_';
-SELECT is_empty($$SELECT table_name FROM digests WHERE NOT the_same AND table_name NOT IN ('clusters', 'namespaces', 'sla_tiers')$$,
+SELECT is_empty($$SELECT table_name FROM digests WHERE NOT the_same AND table_name NOT IN ('clusters', 'namespaces', 'priorities', 'sla_tiers')$$,
     'every row of every table of users'' data is as it was');
 SELECT is((SELECT md5(string_agg((to_jsonb(e) - 'xact')::text, ',' ORDER BY event_id)) FROM sparkingest.events AS e), :'events', 'and every event');
 SELECT is((SELECT array_agg(e.event_type) FROM sparkingest.events_after() AS e), (SELECT array_agg(event_type::text ORDER BY event_id) FROM sparkingest.events),
@@ -59,7 +60,7 @@ SELECT is((SELECT count(*) FROM sparkingest.resource_consumption_2026_03), 3::bi
 SELECT is((SELECT array_agg(DISTINCT tableoid::regclass::text) FROM sparkingest.events), ARRAY['sparkingest.events_2026_03'], 'also of events');
 SELECT is((SELECT count(*) FROM pg_class AS c, pg_inherits AS i WHERE i.inhrelid = c.oid AND i.inhparent = 'sparkingest.events'::regclass AND c.relrowsecurity
     AND EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = 'restored' AND t.tgparentid <> 0)), 4::bigint, 'as they were: walled in, with their trigger');
-SELECT is_empty($$SELECT table_name FROM digests WHERE NOT the_same AND table_name IN ('namespaces', 'sla_tiers')$$,
+SELECT is_empty($$SELECT table_name FROM digests WHERE NOT the_same AND table_name IN ('namespaces', 'priorities', 'sla_tiers')$$,
     'and what operators changed of the rows that are there from the beginning');
 SELECT results_eq('SELECT kubeconfig, kube_context, dispatch, dispatch_reason FROM sparkingest.clusters', $$VALUES ('/etc/hostname', 'admin', 'fenced',
     'restored from a dump: see to it that no other server posts there')$$, 'but nothing is posted from here until somebody says so');

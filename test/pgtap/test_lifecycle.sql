@@ -18,7 +18,9 @@ SELECT results_eq('SELECT namespace, purpose, cpu_millicores / 1000, memory_mib 
 SELECT results_eq('SELECT cluster_name, dispatch FROM sparkingest.clusters', $$VALUES ('default', 'disabled')$$, 'one cluster, to which nothing is posted');
 SELECT results_eq('SELECT * FROM sparkingest.sla_tiers ORDER BY tier', $$VALUES ('standard', 1.2, 1.5, 1.2, 1, 1), ('strict', 1.1, 1.3, 1.2, 3, 3)$$,
     'two tiers');
-SELECT is((SELECT count(*) FROM fixture.row_counts() WHERE table_name NOT IN ('namespaces', 'clusters', 'sla_tiers', 'pools')
+SELECT results_eq('SELECT * FROM sparkingest.priorities ORDER BY value', $$VALUES ('low', -100), ('normal', 0), ('high', 100), ('critical', 1000)$$,
+    'four names of priorities');
+SELECT is((SELECT count(*) FROM fixture.row_counts() WHERE table_name NOT IN ('namespaces', 'clusters', 'sla_tiers', 'priorities', 'pools')
     AND row_count > 0), 0::bigint, 'and nothing else');
 SELECT throws_ok('CREATE EXTENSION sparkingest', '42710', NULL, 'not twice');
 -- Somebody's objects that rest on it are not dropped by the way.

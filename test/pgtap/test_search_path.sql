@@ -74,7 +74,8 @@ $$;
 SELECT pg_catalog.array_agg(pg_catalog.format(call, :'acme', :'production', :'draft', :'done')) AS calls FROM pg_catalog.unnest(ARRAY[
     $$SELECT sparkingest.usage(%1$L)$$, $$SELECT sparkingest.tenant_metrics(%1$L)$$, $$SELECT * FROM sparkingest.statement(%1$L, '2026-03-01')$$, $$SELECT * FROM sparkingest.balance(%1$L)$$,
         $$SELECT * FROM sparkingest.capacity('vcpu-hours-ns', '[2026-03-03,2026-03-04)', %1$L)$$,
-        $$SELECT * FROM sparkingest.capacity_slots$$,
+        $$SELECT * FROM sparkingest.capacity_slots$$, $$SELECT * FROM sparkingest.planned_load$$, $$SELECT * FROM sparkingest.waiting_executions$$,
+        $$SELECT * FROM sparkingest.explain_job(%2$L)$$, $$SELECT * FROM sparkingest.explain_execution(%4$L)$$,
         $$SELECT sparkingest.find_slot('dedicated-cpu-ns', 1, 1, '5 min', tenant_id => %1$L)$$,
     $$SELECT sparkingest.move_reservation((sparkingest.reserve(%1$L, 1, 1, '5 min', namespace => 'vcpu-hours-ns')).reservation_id, '2026-03-03')$$,
         $$SELECT * FROM sparkingest.set_limit('own-db', 2, %1$L)$$, $$SELECT * FROM sparkingest.set_limit('own-db', 3, %1$L)$$,
@@ -102,7 +103,7 @@ SELECT public.try(ARRAY['SELECT sparkingest.plan()', 'SELECT sparkingest.maintai
     'SELECT * FROM sparkingest.health()', $$SELECT sparkingest.set_capacity('vcpu-hours-ns', 1, 1, '[2026-03-03,2026-03-04)')$$,
     $$SELECT sparkingest.create_tenant('Globex')$$]);
 SET LOCAL search_path = pg_catalog, public;
-SELECT is((SELECT count(*) FROM public.outcome), 41::bigint, 'every call was made');
+SELECT is((SELECT count(*) FROM public.outcome), 45::bigint, 'every call was made');
 SELECT is(:'left_out'::text, '', 'of every function that a tenant may call');
 SELECT is_empty('SELECT call, error FROM public.outcome WHERE error IS NOT NULL', 'and did what it does');
 SELECT is_empty('SELECT DISTINCT what, by_whom FROM public.sprung', 'no trap was sprung');

@@ -27,6 +27,9 @@ BEGIN
     job := (SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = id AND job_name = 'nightly');
     PERFORM fixture.run(sparkingest.run_job(job), '10 minutes', metrics => '{"rows": 5, "cursor": "c"}');
     PERFORM sparkingest.run_job(job, '2026-03-02 20:00+00', 'k');
+    -- Of two runs that fill its share of the draft namespace one has to wait.
+    job := fixture.draft_job('A', 'tight', 40, 80, sla => '{"sla_window_hours": 0.1}');
+    PERFORM sparkingest.run_job(job, '2026-03-02 23:00+00') FROM generate_series(1, 2);
     PERFORM sparkingest.reserve(id, 1, 1, '5 minutes', '2026-03-02 15:00+00', namespace => ns) FROM unnest(ARRAY['vcpu-hours-ns', 'dedicated-cpu-ns']) AS ns;
     PERFORM n.* FROM unnest(ARRAY['own-db', 'idle']) AS l, LATERAL sparkingest.set_limit(l, 4, id) AS n;
     PERFORM sparkingest.reserve(id, 1.5, 1, '5 minutes', '2026-03-02 15:00+00', namespace => 'vcpu-hours-ns', limits => '{"own-db": 1}');
@@ -73,8 +76,8 @@ BEGIN
             WHEN 'job_id' THEN (SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = fixture.tenant(tenant) AND job_name = 'nightly')
             WHEN 'draft_id' THEN (SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = fixture.tenant(tenant) AND job_name = 'draft')
             WHEN 'execution_id' THEN (SELECT e.execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = fixture.tenant(tenant)
-                AND state = 'scheduled' AND started_by = 'run_job')
-            WHEN 'draft_run_id' THEN (SELECT e.execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = fixture.tenant(tenant) AND is_draft
+                AND state = 'scheduled' AND started_by = 'run_job' AND NOT is_draft)
+            WHEN 'draft_run_id' THEN (SELECT e.execution_id FROM sparkingest.job_executions AS e WHERE e.tenant_id = fixture.tenant(tenant) AND is_draft AND state = 'succeeded'
                 AND e.job_id = (SELECT j.job_id FROM sparkingest.ingestion_jobs AS j WHERE j.tenant_id = fixture.tenant(tenant) AND job_name = 'nightly'))
             WHEN 'reservation_id' THEN (SELECT r.reservation_id FROM sparkingest.reservations AS r WHERE r.tenant_id = fixture.tenant(tenant)
                 AND namespace = 'vcpu-hours-ns' AND cpu_millicores = 1000 LIMIT 1)
@@ -211,7 +214,7 @@ BEGIN
     BEGIN
         EXECUTE format('SELECT COALESCE(string_agg(to_jsonb(r)::text, chr(10)), ''nothing'') FROM %s AS r', call) INTO answer;
         -- Writers: what A sees now.
-        IF call !~ 'sparkingest\.(my_tenants|clock|can_see_tenant|usage|balance|capacity|limit_load|find_slot|next_fire_times|calculate_estimate|render_manifest|events_after)\(' THEN
+        IF call !~ 'sparkingest\.(my_tenants|clock|can_see_tenant|usage|balance|capacity|limit_load|find_slot|next_fire_times|calculate_estimate|render_manifest|explain_job|explain_execution|events_after)\(' THEN
             SELECT string_agg(line, chr(10) ORDER BY line) INTO state FROM (SELECT pg_temp.masked(l, false) AS line FROM pg_temp.relations() AS l) AS lines;
         END IF;
         RAISE EXCEPTION 'undo' USING ERRCODE = 'ZZZZZ';
@@ -271,7 +274,7 @@ SELECT sparkingest.reserve(fixture.tenant('B'), 7, 7, '1 hour', '2026-03-02 12:0
 SET LOCAL ROLE regress_a;
 INSERT INTO transcripts SELECT 'B works', row_number() OVER (), l FROM pg_temp.transcript(true) AS l;
 RESET ROLE;
-SELECT is_empty($$SELECT pg_temp.differences('alone', 'B works', '^(capacity_slots: |sparkingest\.capacity\(namespace => ''vcpu-hours-ns''::text, during => .*tenant_id => NULL)|, and then ')$$,
+SELECT is_empty($$SELECT pg_temp.differences('alone', 'B works', '^(capacity_slots: |planned_load: .*"tenant_id":null|sparkingest\.capacity\(namespace => ''vcpu-hours-ns''::text, during => .*tenant_id => NULL)|, and then ')$$,
     'what B takes shows in totals of the pool only');
 SELECT isnt_empty($$SELECT pg_temp.differences('alone', 'B works')$$, 'and it does show there');
 

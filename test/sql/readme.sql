@@ -38,6 +38,16 @@ SELECT state, namespace, planned_start, planned_end FROM sparkingest.job_executi
 SELECT jsonb_path_query_array(sparkingest.render_manifest(:'run'), '$.spec.*.coreRequest') AS cores_of_driver_and_executor;
 SELECT sparkingest.promote_job(:'job') ->> 'reason' AS why_not_yet;
 
+-- What if? In a transaction that is rolled back: buy 50 units, drain the draft namespace for two hours, and read the new plan.
+BEGIN;
+SELECT sparkingest.purchase(:'tenant', 'dedicated_units', 50, 'daily') AS more_units \gset
+SELECT planned_start, effect FROM sparkingest.set_capacity('draft-ingestion-ns', 0, 0, '[2026-03-02 09:00+00, 2026-03-02 11:00+00)');
+SELECT namespace, constraint_name AS constraint, needed, free, upper(during) AS until, remedy FROM sparkingest.explain_job(:'job');
+SELECT namespace, starts_at, cpu_cores, cpu_capacity FROM sparkingest.planned_load
+ WHERE tenant_id = :'tenant' AND starts_at < '2026-03-02 12:00+00' ORDER BY 1, 2;
+ROLLBACK;
+SELECT state, planned_start FROM sparkingest.job_executions WHERE execution_id = :'run';
+
 -- Every move is an event.
 SELECT sparkingest.cancel_execution(:'run', 'changed my mind');
 SELECT event_type, actor, cause, after ->> 'state' AS state FROM sparkingest.events WHERE execution_id = :'run' ORDER BY event_id;

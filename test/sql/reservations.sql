@@ -124,6 +124,10 @@ SELECT * FROM fixture.refusal($$SELECT sparkingest.try_reserve(fixture.tenant('G
 SELECT sparkingest.create_tenant('Poor') IS NOT NULL AS created;
 SELECT * FROM fixture.refusal($$SELECT sparkingest.reserve(fixture.tenant('Poor'), 1, 1, '5 minutes')$$);
 SELECT reservation_id, reason, earliest FROM sparkingest.try_reserve(fixture.tenant('Poor'), 1, 1, '5 minutes');
+-- What is more than there ever is is refused at once, with the most that there is; also where it is not for want of hours.
+SELECT code, message, hint FROM (VALUES ($$2001, 1, '5 minutes'$$), ($$1, 4000.5, '5 minutes', namespace => 'vcpu-hours-ns'$$), ($$50, 1, '5 minutes', namespace => 'draft-ingestion-ns'$$)) AS v (a),
+    LATERAL fixture.refusal(format('SELECT sparkingest.reserve(fixture.tenant(''Poor''), %s)', a));
+SELECT reason, earliest FROM sparkingest.try_reserve(fixture.tenant('Globex'), 3000, 5000, '5 minutes');
 
 -- Bad values name their argument.
 SELECT arguments, r.code, r.message, left(r.detail, 50) AS detail FROM (VALUES

@@ -81,4 +81,9 @@ SELECT * FROM fixture.refusal($$SELECT sparkingest.run_job(fixture.job('memory d
 SELECT fixture.draft_job('Poor', 'just so', 40, 80, sla => '{"start_by": "1 minute"}') IS NOT NULL AS created;
 SELECT * FROM pg_temp.run('just so');
 SELECT * FROM pg_temp.run('just so');
+-- So is a production run for which no namespace is large enough any more, also where it would wait for room.
+UPDATE sparkingest.namespaces SET cpu_millicores = 7000;
+SELECT * FROM fixture.refusal($$SELECT pg_temp.run('wait', '2026-03-03 20:00+00')$$);
+SELECT * FROM fixture.refusal($$SELECT sparkingest.alter_job(fixture.job('wait'), '{"resource_requirements": {"cpu_cores": 7.5, "memory_gb": 16}}')$$);
+UPDATE sparkingest.namespaces SET cpu_millicores = 400000;
 \i :end

@@ -31,6 +31,9 @@ is($there->sql("SELECT sparkingest.usage('$tenant') #>> '{executions,running}'")
 cmp_ok($there->sql("SELECT count(*) FROM sparkingest.capacity_slots WHERE allocated_cpu > 0"), '>', 0, 'capacity_slots shows what is reserved');
 is($there->sql("SELECT sparkingest.find_slot('vcpu-hours-ns', 4, 8, '1 hour') IS NOT NULL"), 't', 'find_slot() answers');
 is($there->sql("SELECT sparkingest.render_manifest('$posted') ->> 'kind'"), 'SparkApplication', 'render_manifest() answers');
+like($there->sql("SELECT string_agg(constraint_name, ' ') FROM sparkingest.explain_job('$job', now() + interval '1 hour')"), qr/\bnone\b/, 'explain_job() answers');
+is($there->sql("SELECT constraint_name FROM sparkingest.explain_execution('$runs')"), 'none', 'explain_execution() answers');
+cmp_ok($there->sql("SELECT count(*) FROM sparkingest.planned_load WHERE cpu_cores > 0"), '>', 0, 'planned_load shows what is planned');
 is($there->sql("SELECT count(*) FROM sparkingest.next_fire_times('0 3 * * *', 'Europe/Berlin')"), 5, 'next_fire_times() answers');
 is($there->sql(q(SELECT sparkingest.calculate_estimate('{"source_type": "postgres"}') ->> 'cpu_cores')), '3', 'calculate_estimate() answers');
 is($there->dispatcher, '', 'no dispatcher runs there');
