@@ -269,10 +269,11 @@ CREATE TABLE sparkingest.ingestion_jobs (
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     owner_name text NOT NULL,
+    plan_at timestamptz,
     raised_memory_mib bigint CHECK (raised_memory_mib > 0)
 );
 CREATE UNIQUE INDEX ON sparkingest.ingestion_jobs (tenant_id, job_name) WHERE status <> 'dropped';
-CREATE INDEX ON sparkingest.ingestion_jobs (next_fire_at) WHERE next_fire_at IS NOT NULL;
+CREATE INDEX ON sparkingest.ingestion_jobs (plan_at) WHERE plan_at IS NOT NULL;
 COMMENT ON TABLE sparkingest.ingestion_jobs IS 'Job definitions: where data comes from, where it goes, with what resources, when';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.job_id IS 'Identifier';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.tenant_id IS 'Owner';
@@ -305,6 +306,7 @@ COMMENT ON COLUMN sparkingest.ingestion_jobs.target_namespace IS 'Namespace chos
 COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_oid IS 'Role that created the job, or took it over when that was dropped (J12)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.blocked_reason IS 'Why the job is not planned; NULL = nothing wrong (J12)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.owner_name IS 'Name of that role when the job was last edited: a dump carries it to where numbers of roles are others';
+COMMENT ON COLUMN sparkingest.ingestion_jobs.plan_at IS 'When plan() next has something to do for its schedule, not after next_fire_at; NULL = never, until the job, its tenant or its owner changes (J2)';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.raised_memory_mib IS 'Memory over all pods of its production runs since one ran out of memory, MiB; NULL = as stated (J7). An edit of resources resets it';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.created_at IS 'When it was created';
 COMMENT ON COLUMN sparkingest.ingestion_jobs.updated_at IS 'When it was last edited';
@@ -447,6 +449,7 @@ CREATE INDEX ON sparkingest.job_executions (job_id) WHERE state IN ('scheduled',
 CREATE INDEX ON sparkingest.job_executions (tenant_id, created_at);
 CREATE INDEX ON sparkingest.job_executions (state, planned_start) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
 CREATE UNIQUE INDEX ON sparkingest.job_executions (job_id, scheduled_for, attempt) WHERE started_by = 'schedule';
+CREATE INDEX ON sparkingest.job_executions (job_id, scheduled_for) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
 CREATE INDEX ON sparkingest.job_executions (reservation_id);
 CREATE INDEX ON sparkingest.job_executions (tenant_id) WHERE state IN ('scheduled', 'waiting', 'dispatching', 'submitted', 'running');
 CREATE INDEX ON sparkingest.job_executions (tenant_id, finished_at) WHERE finished_at IS NOT NULL;
@@ -678,7 +681,7 @@ CREATE TABLE sparkingest.worker_status (
     last_error_at timestamptz
 );
 COMMENT ON TABLE sparkingest.worker_status IS 'One row per background worker and tick';
-COMMENT ON COLUMN sparkingest.worker_status.worker_name IS 'dispatcher, plan, maintain or roll_up';
+COMMENT ON COLUMN sparkingest.worker_status.worker_name IS 'dispatcher, planner, plan, maintain or roll_up';
 COMMENT ON COLUMN sparkingest.worker_status.pid IS 'Process';
 COMMENT ON COLUMN sparkingest.worker_status.started_at IS 'When it started';
 COMMENT ON COLUMN sparkingest.worker_status.beat_at IS 'When it last finished a round';

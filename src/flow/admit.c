@@ -10,6 +10,7 @@
 #include "domain/types.h"
 #include "flow/admit.h"
 #include "flow/dependants.h"
+#include "flow/fires.h"
 #include "flow/funds.h"
 #include "flow/named_limits.h"
 #include "flow/place.h"
@@ -122,15 +123,15 @@ take_reason(SiExecution *e, const SiPlacement *placement, const SiWish *wish)
 }
 
 /*
- * Holds the planned cost where vCPU-hours pay (M4, M9); returns what they do not cover. What was held before the run had
- * to wait is held still.
+ * Holds the planned cost where vCPU-hours pay (M4, M9), in the struct and the ledger; returns what they do not cover. What
+ * was held before the run had to wait is held still.
  */
 static int64
-hold(const SiExecution *e, const SiPlacement *placement, const SiWish *wish, TimestampTz now)
+hold(SiExecution *e, const SiPlacement *placement, const SiWish *wish, TimestampTz now)
 {
     SiDebtor payer = {e->tenant_id, &e->execution_id, NULL};
     SiNamespace namespace;
-    SiFunds funds;
+    SiFunds funds = placement->funds;
     int64 cost;
     int64 missing;
 
@@ -141,10 +142,11 @@ hold(const SiExecution *e, const SiPlacement *placement, const SiWish *wish, Tim
     if (!si_namespace_load(placement->namespace_name, &namespace))
         elog(ERROR, "namespace \"%s\" of a placement is missing", placement->namespace_name);
     cost = si_planned_cost(&namespace, e->cpu_millicores, e->memory_mib, wish->planned_usecs);
-    si_funds_find(&e->tenant_id, e->planned_start, e->planned_start, &funds);
+    if (funds.n == 0)
+        si_funds_find(&e->tenant_id, e->planned_start, e->planned_start, &funds);
     missing = si_funds_hold(&funds, &payer, cost, e->planned_start, now);
     if (missing == 0)
-        si_balance_note(&e->execution_id, cost, -1);
+        e->held = cost;
     return missing;
 }
 
@@ -228,7 +230,7 @@ si_admission_draft(const SiJob *job, const SiAdmission *admission, TimestampTz n
     e->created_at = now;
     if (job->draft)
         si_target_draft(&home);
-    else
+    else if (job->target_namespace == NULL)
         si_target_choose(job, Max(admission->scheduled_for, now), &home);
     strlcpy(e->namespace_name, job->target_namespace && !job->draft ? job->target_namespace : home.name,
             sizeof(e->namespace_name));
@@ -273,18 +275,17 @@ admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecuti
 
     take_plan(out, &placement, &wish);
     out->state = SI_SCHEDULED;
-    si_execution_enter(out, admission->actor, admission->cause);
     missing = hold(out, &placement, &wish, now);
-    if (missing == 0)
-        return true;
-
-    /* The place is there, but the balance of its day does not cover it (M4). */
-    if (admission->insist)
-        raise_balance(job, out, missing);
-    si_admission_undo(out, now);
-    out->waiting_reason = psprintf("vCPU-hours do not cover the run: %s are missing", si_hours_text(missing));
-    si_execution_set_plan(out);
-    si_execution_move(out, SI_WAITING, admission->actor, out->waiting_reason);
+    if (missing > 0)
+    {
+        /* The place is there, but the balance of its day does not cover it (M4). */
+        if (admission->insist)
+            raise_balance(job, out, missing);
+        si_admission_undo(out, now);
+        out->state = SI_WAITING;
+        out->waiting_reason = psprintf("vCPU-hours do not cover the run: %s are missing", si_hours_text(missing));
+    }
+    si_execution_enter(out, admission->actor, admission->cause);
     return true;
 }
 
@@ -448,6 +449,8 @@ plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *a
         note_outlook(e, &was, before, actor, why(e, before, cause, moved));
         return false;
     }
+    if (e->held != was.held)
+        si_balance_note(&e->execution_id, e->held, -1);
     note_cause(e, before, why(e, before, cause, moved));
     si_execution_set_plan(e);
     si_execution_move(e, SI_SCHEDULED, actor, cause);
@@ -570,6 +573,8 @@ si_admit_late(SiExecution *e, const char *actor, TimestampTz now)
         return false;
     if (!si_job_load(&e->job_id, true, &job))
         elog(ERROR, "job of an execution is missing");
+    if (si_fires_give_up_late(&job, e, actor, now))
+        return true;
     (void) si_admit_anew(&job, e, actor, "its reservation ended before it could start", now);
     return true;
 }

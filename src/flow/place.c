@@ -665,6 +665,8 @@ walk(const SiNeed *need, TimestampTz now, SiCandidate *list, int *n, SiPlacement
             c->start = earliest_in(&c->pool, need, now, &c->end, &c->shortage);
         if (out ? take(c, need, now, out) : c->start != SI_NO_TIME)
         {
+            if (out)
+                out->funds = c->funds;
             *n = i + 1;
             return true;
         }

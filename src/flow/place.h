@@ -45,6 +45,7 @@ typedef struct SiPlacement
     TimestampTz ends_at;
     bool borrowed;
     bool draft_fallback;
+    SiFunds funds;        /* placed where vCPU-hours pay: what may pay; else none */
     char *reason;         /* not placed: why, in words */
     char *shortage;       /* not placed: which limit was in the way where there were cores and memory, in words; NULL = none */
     TimestampTz earliest; /* not placed: first start beyond the window, as placed ahead or as it fits; SI_NO_TIME = none in the horizon */

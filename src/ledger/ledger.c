@@ -575,7 +575,7 @@ si_ledger_supply(const SiAccount *account, const SiSlots *change, bool all)
 static void
 add_own_supply(const SiPosition *p, SiSlots *total)
 {
-    for (int o = 0; p && o < p->n_operations; o++)
+    for (int o = 0; p && p->has_supply && o < p->n_operations; o++)
     {
         const SiOperation *op = &p->operations[o];
 

@@ -21,7 +21,8 @@ si_dispatch_due(const char *cluster_name, TimestampTz now, int limit, pg_uuid_t 
         "AND c.cluster_name = $1 AND c.dispatch = 'enabled' AND t.status = 'active' "
         "ORDER BY e.planned_start, e.created_at LIMIT $3",
         3,
-        {TEXTOID, TIMESTAMPTZOID, INT4OID}};
+        {TEXTOID, TIMESTAMPTZOID, INT4OID},
+        .by_index = true};
     Datum values[] = {si_text_datum(cluster_name), TimestampTzGetDatum(now), Int32GetDatum(limit)};
 
     return si_sql_ids(&due, values, out);
@@ -30,21 +31,26 @@ si_dispatch_due(const char *cluster_name, TimestampTz now, int limit, pg_uuid_t 
 TimestampTz
 si_dispatch_next_due(TimestampTz now)
 {
+    /* By the index, whatever is scheduled for later; who is tried again soon is due already. */
     static SiStatement next = {
-        "SELECT LEAST((SELECT pg_catalog.min(GREATEST(e.planned_start, e.next_try_at)) FROM sparkingest.job_executions e "
-        "JOIN sparkingest.namespaces n ON n.namespace = e.namespace "
-        "JOIN sparkingest.clusters c ON c.cluster_name = n.cluster_name "
-        "WHERE e.state = 'scheduled' AND NOT e.awaits AND GREATEST(e.planned_start, e.next_try_at) > $1 AND c.dispatch = 'enabled'), "
+        "SELECT LEAST((SELECT e.planned_start FROM sparkingest.job_executions e "
+        "JOIN sparkingest.namespaces n ON n.namespace = e.namespace JOIN sparkingest.clusters c ON c.cluster_name = n.cluster_name "
+        "WHERE e.state = 'scheduled' AND NOT e.awaits AND e.planned_start > $1 AND c.dispatch = 'enabled' ORDER BY e.planned_start LIMIT 1), "
+        "(SELECT pg_catalog.min(e.next_try_at) FROM sparkingest.job_executions e "
+        "JOIN sparkingest.namespaces n ON n.namespace = e.namespace JOIN sparkingest.clusters c ON c.cluster_name = n.cluster_name "
+        "WHERE e.state = 'scheduled' AND NOT e.awaits AND e.planned_start <= $1 AND e.next_try_at > $1 AND c.dispatch = 'enabled'), "
         "(SELECT pg_catalog.min(e.stop_requested_at) FROM sparkingest.job_executions e "
-        "WHERE e.state IN ('dispatching', 'submitted', 'running') AND e.stop_requested_at > $1))",
+        "WHERE e.state IN ('dispatching', 'submitted', 'running') AND e.stop_requested_at > $1)) "
+        "WHERE EXISTS (SELECT FROM sparkingest.clusters WHERE dispatch = 'enabled')",
         1,
-        {TIMESTAMPTZOID}};
+        {TIMESTAMPTZOID},
+        .by_index = true};
     Datum values[] = {TimestampTzGetDatum(now)};
-    TimestampTz at;
+    TimestampTz at = SI_NO_TIME;
 
     si_sql_open();
-    si_sql_run(&next, values, NULL);
-    at = si_sql_time(0, 1);
+    if (si_sql_run(&next, values, NULL) > 0)
+        at = si_sql_time(0, 1);
     si_sql_close();
     return at;
 }

@@ -165,7 +165,7 @@ typedef enum SiExecutionGroup
     SI_EXECUTIONS_PENDING,           /* scheduled or waiting */
     SI_EXECUTIONS_PENDING_SCHEDULED, /* of them those that the schedule, or a run of another job, started */
     SI_EXECUTIONS_LIVE,              /* dispatching, submitted or running, no stop asked for but to make room */
-    SI_EXECUTIONS_WAITING            /* waiting for capacity */
+    SI_EXECUTIONS_UNPLACED           /* waiting, without a place */
 } SiExecutionGroup;
 
 /* Ids of a job's executions of a group, by scheduled time. Returns how many. */

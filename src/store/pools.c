@@ -164,8 +164,14 @@ static int32
 look_for_pool(const char *namespace_name, const pg_uuid_t *tenant_id)
 {
     /* No index answers IS NOT DISTINCT FROM: it would read all pools of the namespace. */
-    static SiStatement find = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id = $2", 2, {TEXTOID, UUIDOID}};
-    static SiStatement find_common = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id IS NULL", 1, {TEXTOID}};
+    static SiStatement find = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id = $2",
+                               2,
+                               {TEXTOID, UUIDOID},
+                               .by_index = true};
+    static SiStatement find_common = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id IS NULL",
+                                      1,
+                                      {TEXTOID},
+                                      .by_index = true};
     Datum values[] = {si_text_datum(namespace_name), UUIDPGetDatum(tenant_id)};
     int32 pool_id;
 
@@ -196,11 +202,19 @@ si_pool_find(const char *namespace_name, const pg_uuid_t *tenant_id)
     entry = hash_search(pools, &key, HASH_FIND, NULL);
     if (entry)
         return entry->pool_id;
-    si_sql_leave_own_out(true);
     pool_id = look_for_pool(namespace_name, tenant_id);
-    si_sql_leave_own_out(false);
     if (pool_id == 0)
-        return look_for_pool(namespace_name, tenant_id);
+        return 0;
+    if (si_cache_may_differ())
+    {
+        int32 committed;
+
+        si_sql_leave_own_out(true);
+        committed = look_for_pool(namespace_name, tenant_id);
+        si_sql_leave_own_out(false);
+        if (committed == 0)
+            return pool_id;
+    }
     entry = hash_search(pools, &key, HASH_ENTER, NULL);
     entry->pool_id = pool_id;
     return pool_id;

@@ -111,7 +111,7 @@ si_reservation_insert(const SiReservation *reservation, const char *actor, Times
                                  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
                                  15,
                                  {UUIDOID, INT4OID, TEXTOID, UUIDOID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID,
-                                  BOOLOID, TIMESTAMPTZOID, TEXTOID, INT8OID, BOOLOID}};
+                                  BOOLOID, TIMESTAMPTZOID, TEXTOID, INT8OID, BOOLOID, BOOLOID}};
     Datum values[] = {UUIDPGetDatum(&reservation->reservation_id), Int32GetDatum(reservation->pool_id),
                       si_text_datum(reservation->namespace_name), UUIDPGetDatum(&reservation->tenant_id),
                       Int64GetDatum(reservation->cpu_millicores), Int64GetDatum(reservation->memory_mib),

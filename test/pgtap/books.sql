@@ -166,6 +166,12 @@ SELECT 'job that fires though it should not, or has no place', j.job_name
  WHERE (j.next_fire_at IS NOT NULL AND (j.stage = 'draft' OR j.status <> 'active' OR j.schedule_cron IS NULL))
     OR (j.stage = 'draft') <> (j.target_namespace IS NULL)
 UNION ALL
+-- J2: what fires is looked at before it does, but for jobs of tenants that are not active, and of nobody.
+SELECT 'job that is planned too late, or though it does not fire', j.job_name
+  FROM sparkingest.ingestion_jobs AS j JOIN sparkingest.tenants AS t USING (tenant_id)
+ WHERE CASE WHEN j.plan_at IS NULL THEN j.next_fire_at IS NOT NULL AND t.status = 'active' AND j.blocked_reason IS NULL
+            ELSE j.next_fire_at IS NULL OR j.plan_at > j.next_fire_at END
+UNION ALL
 SELECT 'ledger', format('%s %s %s at %s: %s in the ledger, %s in the tables', v.namespace, v.tenant_id, v.resource, v.time_slot, v.in_ledger, v.in_tables)
   FROM sparkingest.verify_ledger() AS v
 UNION ALL
