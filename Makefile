@@ -28,7 +28,7 @@ sparkingest--$(EXTVERSION).sql: $(sort $(wildcard sql/install/*.sql))
 
 # What the server looks up by name, and nothing else: SQL functions, the load hook and the worker's entry.
 exports.txt: $(OBJS:.o=.c)
-	{ echo Pg_magic_func; echo _PG_init; echo si_dispatcher_main; \
+	{ echo Pg_magic_func; echo _PG_init; echo si_dispatcher_main; echo si_planner_main; \
 	  sed -n 's/^PG_FUNCTION_INFO_V1(\(.*\));/\1\npg_finfo_\1/p' $^ | sort; } | awk '{ print $$1, NR }' > $@
 
 quickstart:

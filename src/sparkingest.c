@@ -12,6 +12,7 @@
 #include "pg/rate.h"
 #include "pg/wake.h"
 #include "worker/dispatcher.h"
+#include "worker/planner.h"
 
 PG_MODULE_MAGIC;
 
@@ -27,4 +28,5 @@ _PG_init(void)
     si_rate_init();
     si_ledger_init();
     si_dispatcher_register();
+    si_planner_register();
 }

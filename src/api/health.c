@@ -114,32 +114,32 @@ put_schedules(ReturnSetInfo *result)
 }
 
 static void
-put_dispatcher(ReturnSetInfo *result)
+put_worker(ReturnSetInfo *result, const char *name)
 {
     SiWorkerStatus worker;
-    bool known = si_worker_status_load("dispatcher", "sparkingest dispatcher", &worker);
+    bool known = si_worker_status_load(name, psprintf("sparkingest %s", name), &worker);
     char *here = get_database_name(MyDatabaseId);
 
     if (!si_preloaded())
-        put(result, "dispatcher", "error", "does not run: see preload", SI_NO_TIME);
+        put(result, name, "error", "does not run: see preload", SI_NO_TIME);
     else if (RecoveryInProgress())
-        put(result, "dispatcher", "warning", "does not run on a standby; it starts after promotion", SI_NO_TIME);
+        put(result, name, "warning", "does not run on a standby; it starts after promotion", SI_NO_TIME);
     else if (strcmp(si_guc_database, here) != 0)
-        put(result, "dispatcher", "error",
+        put(result, name, "error",
             psprintf("works in database \"%s\", not here: set sparkingest.database = '%s' and restart the server", si_guc_database,
                      here),
             SI_NO_TIME);
     else if (!worker.connected)
-        put(result, "dispatcher", "error", "does not run now; it is restarted after 5 seconds: see the server's log",
+        put(result, name, "error", "does not run now; it is restarted after 5 seconds: see the server's log",
             known ? worker.beat_at : SI_NO_TIME);
     else if (!known || si_now() - worker.beat_at > STALE_BEAT_USECS)
-        put(result, "dispatcher", "warning", "runs, but has not finished a round for a minute: see the server's log",
+        put(result, name, "warning", "runs, but has not finished a round for a minute: see the server's log",
             known ? worker.beat_at : SI_NO_TIME);
     else if (worker.last_error && worker.last_error_at != SI_NO_TIME &&
              si_now() - worker.last_error_at < 5 * USECS_PER_MINUTE)
-        put(result, "dispatcher", "warning", psprintf("runs; its last error: %s", worker.last_error), worker.last_error_at);
+        put(result, name, "warning", psprintf("runs; its last error: %s", worker.last_error), worker.last_error_at);
     else
-        put(result, "dispatcher", "ok", psprintf("runs as process %d", worker.pid), worker.started_at);
+        put(result, name, "ok", psprintf("runs as process %d", worker.pid), worker.started_at);
 }
 
 static void
@@ -206,7 +206,8 @@ si_health(PG_FUNCTION_ARGS)
     put_preload(result);
     put_ledger(result);
     put_schedules(result);
-    put_dispatcher(result);
+    put_worker(result, "dispatcher");
+    put_worker(result, "planner");
     put_clusters(result);
     put_waiting(result);
     put_clock(result);

@@ -47,7 +47,7 @@ si_set_tenant_status(PG_FUNCTION_ARGS)
     si_caller_require_operator(&caller, "set_tenant_status");
     tenant_id = si_arg_uuid(fcinfo, 0, "tenant_id");
     si_access_tenant(&caller, tenant_id);
-    si_tenant_change_status(&caller, tenant_id, si_arg_text(fcinfo, 1, "status"));
+    si_tenant_change_status(&caller, tenant_id, si_arg_text(fcinfo, 1, "status"), si_now());
     si_caller_leave(&caller);
     PG_RETURN_VOID();
 }

@@ -10,6 +10,7 @@
 #include "domain/types.h"
 #include "flow/admit.h"
 #include "flow/dependants.h"
+#include "flow/fires.h"
 #include "flow/funds.h"
 #include "flow/named_limits.h"
 #include "flow/place.h"
@@ -99,6 +100,7 @@ take_plan(SiExecution *e, const SiPlacement *placement, const SiWish *wish)
     strlcpy(e->namespace_name, placement->namespace_name, sizeof(e->namespace_name));
     e->has_reservation = true;
     e->reservation_id = placement->reservation_id;
+    e->borrowed = placement->borrowed;
     e->draft_fallback = placement->draft_fallback;
     e->planned_start = Max(placement->starts_at, wish->start);
     e->planned_end = placement->ends_at;
@@ -121,15 +123,15 @@ take_reason(SiExecution *e, const SiPlacement *placement, const SiWish *wish)
 }
 
 /*
- * Holds the planned cost where vCPU-hours pay (M4, M9); returns what they do not cover. What was held before the run had
- * to wait is held still.
+ * Holds the planned cost where vCPU-hours pay (M4, M9), in the struct and the ledger; returns what they do not cover. What
+ * was held before the run had to wait is held still.
  */
 static int64
-hold(const SiExecution *e, const SiPlacement *placement, const SiWish *wish, TimestampTz now)
+hold(SiExecution *e, const SiPlacement *placement, const SiWish *wish, TimestampTz now)
 {
     SiDebtor payer = {e->tenant_id, &e->execution_id, NULL};
     SiNamespace namespace;
-    SiFunds funds;
+    SiFunds funds = placement->funds;
     int64 cost;
     int64 missing;
 
@@ -140,10 +142,11 @@ hold(const SiExecution *e, const SiPlacement *placement, const SiWish *wish, Tim
     if (!si_namespace_load(placement->namespace_name, &namespace))
         elog(ERROR, "namespace \"%s\" of a placement is missing", placement->namespace_name);
     cost = si_planned_cost(&namespace, e->cpu_millicores, e->memory_mib, wish->planned_usecs);
-    si_funds_find(&e->tenant_id, e->planned_start, e->planned_start, &funds);
+    if (funds.n == 0)
+        si_funds_find(&e->tenant_id, e->planned_start, e->planned_start, &funds);
     missing = si_funds_hold(&funds, &payer, cost, e->planned_start, now);
     if (missing == 0)
-        si_balance_note(&e->execution_id, cost, -1);
+        e->held = cost;
     return missing;
 }
 
@@ -227,7 +230,7 @@ si_admission_draft(const SiJob *job, const SiAdmission *admission, TimestampTz n
     e->created_at = now;
     if (job->draft)
         si_target_draft(&home);
-    else
+    else if (job->target_namespace == NULL)
         si_target_choose(job, Max(admission->scheduled_for, now), &home);
     strlcpy(e->namespace_name, job->target_namespace && !job->draft ? job->target_namespace : home.name,
             sizeof(e->namespace_name));
@@ -272,18 +275,17 @@ admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecuti
 
     take_plan(out, &placement, &wish);
     out->state = SI_SCHEDULED;
-    si_execution_enter(out, admission->actor, admission->cause);
     missing = hold(out, &placement, &wish, now);
-    if (missing == 0)
-        return true;
-
-    /* The place is there, but the balance of its day does not cover it (M4). */
-    if (admission->insist)
-        raise_balance(job, out, missing);
-    si_admission_undo(out, now);
-    out->waiting_reason = psprintf("vCPU-hours do not cover the run: %s are missing", si_hours_text(missing));
-    si_execution_set_plan(out);
-    si_execution_move(out, SI_WAITING, admission->actor, out->waiting_reason);
+    if (missing > 0)
+    {
+        /* The place is there, but the balance of its day does not cover it (M4). */
+        if (admission->insist)
+            raise_balance(job, out, missing);
+        si_admission_undo(out, now);
+        out->state = SI_WAITING;
+        out->waiting_reason = psprintf("vCPU-hours do not cover the run: %s are missing", si_hours_text(missing));
+    }
+    si_execution_enter(out, admission->actor, admission->cause);
     return true;
 }
 
@@ -429,6 +431,7 @@ plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *a
 
     Assert(e->state == SI_WAITING);
     si_admission_need(job, e, actor, now, &need);
+    need.not_of_pool = before->left_pool;
     need.keep = place_of(e, &place);
     si_place(&need, now, &placement);
     if (!placement.placed)
@@ -446,6 +449,8 @@ plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *a
         note_outlook(e, &was, before, actor, why(e, before, cause, moved));
         return false;
     }
+    if (e->held != was.held)
+        si_balance_note(&e->execution_id, e->held, -1);
     note_cause(e, before, why(e, before, cause, moved));
     si_execution_set_plan(e);
     si_execution_move(e, SI_SCHEDULED, actor, cause);
@@ -455,6 +460,7 @@ plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *a
 static void
 remember(const SiExecution *e, SiPlan *out)
 {
+    out->left_pool = 0;
     out->planned_start = e->planned_start;
     strlcpy(out->namespace_name, e->namespace_name, sizeof(out->namespace_name));
 }
@@ -567,6 +573,8 @@ si_admit_late(SiExecution *e, const char *actor, TimestampTz now)
         return false;
     if (!si_job_load(&e->job_id, true, &job))
         elog(ERROR, "job of an execution is missing");
+    if (si_fires_give_up_late(&job, e, actor, now))
+        return true;
     (void) si_admit_anew(&job, e, actor, "its reservation ended before it could start", now);
     return true;
 }

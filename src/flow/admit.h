@@ -72,6 +72,7 @@ typedef struct SiPlan
 {
     TimestampTz planned_start; /* SI_NO_TIME = not known */
     char namespace_name[64];
+    int32 left_pool; /* where it made room for the owner, who is not to be troubled again: see SiNeed.not_of_pool; 0 = did not */
 } SiPlan;
 
 /*
@@ -90,7 +91,8 @@ extern void si_admit_hold_back(SiExecution *execution, const char *reason, const
 
 /*
  * A scheduled execution, locked after its job, whose reservation is over before it started (dispatch was disabled, the server
- * down) may not start without one (C7): it is placed anew. False when its reservation holds still.
+ * down) may not start without one (C7): it is placed anew, or given up by the job's misfire_policy (J3). False when its
+ * reservation holds still.
  */
 extern bool si_admit_late(SiExecution *execution, const char *actor, TimestampTz now);
 

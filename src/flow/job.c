@@ -10,6 +10,7 @@
 #include "flow/availability.h"
 #include "flow/cancel.h"
 #include "flow/dependants.h"
+#include "flow/fires.h"
 #include "flow/idempotency.h"
 #include "flow/job.h"
 #include "flow/limits.h"
@@ -145,29 +146,55 @@ si_job_create(const SiCaller *caller, const SiJobRequest *request, const char *k
     return job.job_id;
 }
 
-/* Runs ahead belong to the old schedule or the old definition: they are planned anew from now on (J2). */
+/* Runs ahead belong to the old schedule or the old definition; what is due already goes on. */
+static void
+cancel_ahead(const SiJob *job, const char *reason, const char *actor, TimestampTz now)
+{
+    pg_uuid_t *ids;
+    int n = si_executions_of_job(&job->job_id, SI_EXECUTIONS_PENDING_SCHEDULED, &ids);
+
+    for (int i = 0; i < n; i++)
+    {
+        SiExecution e;
+
+        if (si_execution_load(&ids[i], true, &e) && e.scheduled_for > now)
+            (void) si_cancel(&e, reason, actor, now);
+    }
+}
+
+/* The schedule is planned anew from now on (J2); none of its fires is lost, or comes twice. */
 static void
 replan(SiJob *job, const char *actor, TimestampTz now)
 {
-    (void) si_cancel_group(job, SI_EXECUTIONS_PENDING_SCHEDULED, "the job was changed", actor, now);
-    job->next_fire_at = job->draft || job->status != SI_JOB_ACTIVE ? SI_NO_TIME : si_job_next_fire(job, now);
+    cancel_ahead(job, "the job was changed", actor, now);
+    if (job->draft || job->status != SI_JOB_ACTIVE)
+        si_job_set_next_fire(job, SI_NO_TIME, now);
+    else
+        si_job_fire_from(job, now);
 }
 
 void
 si_job_alter(const SiCaller *caller, SiJob *job, Jsonb *changes, TimestampTz now)
 {
-    const SiJob was = *job;
+    SiJob was = *job;
+    bool taken_over;
     SiJobEdit edit;
     bool relink;
 
     require_not_dropped(job);
-    relink = si_job_take_over(caller, job);
-    if (relink)
-        replan(job, caller->name, now);
+    taken_over = si_job_take_over(caller, job);
+    relink = taken_over;
     si_jobspec_apply(job, changes, &edit);
     if (si_json_has(changes, "resource_requirements"))
         si_memory_reset(job, caller->name);
     job->updated_at = now;
+    /* By the old schedule: what is due is decided as by a tick, unless a draft is made of the job. */
+    if (taken_over)
+        si_fires_give_up(&was, "the job's owner was dropped", caller->name, now);
+    else if (edit.definition)
+        si_fires_give_up(&was, "the job was changed", caller->name, now);
+    else if (edit.schedule)
+        si_fires_catch_up(&was, caller->name, now);
     if (edit.definition)
     {
         job->version++;
@@ -179,7 +206,7 @@ si_job_alter(const SiCaller *caller, SiJob *job, Jsonb *changes, TimestampTz now
         si_limits_check_job(job, false, true);
     if (edit.data)
         job->watermark = NULL;
-    if (edit.definition || edit.schedule || edit.limits)
+    if (taken_over || edit.definition || edit.schedule || edit.limits)
         replan(job, caller->name, now);
     if (edit.schedule)
         si_schedule_announce(job, now);
@@ -203,8 +230,9 @@ si_job_pause(const SiCaller *caller, SiJob *job, TimestampTz now)
     require_not_dropped(job);
     if (job->status == SI_JOB_PAUSED)
         return;
+    si_fires_give_up(job, "the job was paused", caller->name, now);
     job->status = SI_JOB_PAUSED;
-    job->next_fire_at = SI_NO_TIME;
+    si_job_set_next_fire(job, SI_NO_TIME, now);
     job->updated_at = now;
     (void) si_cancel_group(job, SI_EXECUTIONS_PENDING_SCHEDULED, "the job was paused", caller->name, now);
     si_job_update(job);
@@ -219,8 +247,10 @@ si_job_resume(const SiCaller *caller, SiJob *job, TimestampTz now)
     require_not_dropped(job);
     if (!si_job_take_over(caller, job) && job->status == SI_JOB_ACTIVE)
         return;
+    si_fires_give_up(job, "the job's owner was dropped", caller->name, now);
     job->status = SI_JOB_ACTIVE;
-    job->next_fire_at = job->draft ? SI_NO_TIME : si_job_next_fire(job, now);
+    if (!job->draft)
+        si_job_fire_from(job, now);
     job->updated_at = now;
     si_job_update(job);
     si_dependants_link(job, caller->name, now);
@@ -234,8 +264,9 @@ si_job_drop(const SiCaller *caller, SiJob *job, TimestampTz now)
 
     if (job->status == SI_JOB_DROPPED)
         return;
+    si_fires_give_up(job, "the job was dropped", caller->name, now);
     job->status = SI_JOB_DROPPED;
-    job->next_fire_at = SI_NO_TIME;
+    si_job_set_next_fire(job, SI_NO_TIME, now);
     job->updated_at = now;
     /* Before its runs end: nothing of a dropped job is placed or tried again. */
     si_job_update(job);

@@ -75,6 +75,7 @@ si_jobspec_new(const SiJobRequest *request, SiJob *out)
     out->status = SI_JOB_ACTIVE;
     out->version = 1;
     out->next_fire_at = SI_NO_TIME;
+    out->plan_at = SI_NO_TIME;
     out->job_name = pstrdup(request->job_name);
     out->source_type = pstrdup(request->source_type);
     out->source_config = si_source_check(out->source_type, request->source_config);

@@ -8,7 +8,6 @@
 
 #include "flow/cancel.h"
 #include "flow/owner.h"
-#include "flow/schedule.h"
 #include "pg/attempt.h"
 #include "pg/errors.h"
 #include "pg/json.h"
@@ -43,10 +42,11 @@ si_job_block_orphan(SiJob *job, const char *actor, TimestampTz now)
 {
     char *reason = psprintf(ORPHAN_BEGINS "%s\", was dropped: sparkingest.resume_job() takes it over", job->owner_name);
 
-    if (job->blocked_reason != NULL && strcmp(job->blocked_reason, reason) == 0)
+    if (job->plan_at == SI_NO_TIME && job->blocked_reason != NULL && strcmp(job->blocked_reason, reason) == 0)
         return;
     (void) si_cancel_group(job, SI_EXECUTIONS_PENDING_SCHEDULED, "the job's owner was dropped", actor, now);
-    job->next_fire_at = job->draft ? SI_NO_TIME : si_job_next_fire(job, now);
+    /* next_fire_at stays: whoever takes the job over is told what did not run from then on. */
+    job->plan_at = SI_NO_TIME;
     si_job_update(job);
     si_job_block(&job->job_id, reason, actor);
 }

@@ -15,6 +15,7 @@
 #include "pg/json.h"
 #include "pg/times.h"
 #include "store/events.h"
+#include "store/fires.h"
 #include "store/sql.h"
 
 /* What the latest draft runs say together. */
@@ -116,14 +117,16 @@ reserve_first_run(SiJob *job, const char *actor, TimestampTz now)
     SiExecution first;
     StringInfoData text;
 
-    job->next_fire_at = si_job_next_fire(job, now);
+    si_job_fire_from(job, now);
+    while (job->next_fire_at != SI_NO_TIME && si_fire_is_taken(&job->job_id, job->next_fire_at))
+        si_job_set_next_fire(job, si_job_next_fire(job, job->next_fire_at), now);
     if (job->next_fire_at == SI_NO_TIME || job->next_fire_at > si_horizon(now))
         return NULL;
     admission.scheduled_for = job->next_fire_at;
     admission.attempt = si_execution_next_attempt(&job->job_id, job->next_fire_at);
     admission.cause = "first production run";
     (void) si_admit(job, &admission, now, &first);
-    job->next_fire_at = si_job_next_fire(job, job->next_fire_at);
+    si_job_set_next_fire(job, si_job_next_fire(job, job->next_fire_at), now);
 
     initStringInfo(&text);
     appendStringInfoChar(&text, '{');

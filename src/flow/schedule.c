@@ -7,6 +7,7 @@
 
 #include "flow/schedule.h"
 #include "pg/errors.h"
+#include "pg/wake.h"
 #include "pg/zone.h"
 #include "store/sql.h"
 
@@ -46,6 +47,21 @@ si_job_next_fire(const SiJob *job, TimestampTz after)
         return SI_NO_TIME;
     si_schedule_open(job->schedule_cron, job->time_zone, &schedule);
     return si_schedule_next(&schedule, after, &next) ? next : SI_NO_TIME;
+}
+
+void
+si_job_set_next_fire(SiJob *job, TimestampTz next, TimestampTz now)
+{
+    job->next_fire_at = next;
+    job->plan_at = next == SI_NO_TIME ? SI_NO_TIME : Min(next, now);
+    if (next != SI_NO_TIME && next <= now + SI_NEAR_USECS)
+        si_wake_planner_at_commit();
+}
+
+void
+si_job_fire_from(SiJob *job, TimestampTz now)
+{
+    si_job_set_next_fire(job, si_job_next_fire(job, now), now);
 }
 
 void

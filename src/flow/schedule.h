@@ -9,6 +9,9 @@
 #include "domain/cron.h"
 #include "store/jobs.h"
 
+/* A fire that is no further away does not wait for a tick, which comes each minute and may be late. */
+#define SI_NEAR_USECS (90 * USECS_PER_SEC)
+
 typedef struct SiSchedule
 {
     SiCron cron;
@@ -23,6 +26,15 @@ extern bool si_schedule_next(const SiSchedule *schedule, TimestampTz after, Time
 
 /* First fire of a job after an instant; SI_NO_TIME when it has no schedule or never fires again. */
 extern TimestampTz si_job_next_fire(const SiJob *job, TimestampTz after);
+
+/*
+ * Has a locked job fire next at this time, SI_NO_TIME = never, and be looked at by the next tick, or, where that might come
+ * too late, by the planner when this commits. Writing the row is the caller's.
+ */
+extern void si_job_set_next_fire(SiJob *job, TimestampTz next, TimestampTz now);
+
+/* The same by its schedule: the first fire from now on. */
+extern void si_job_fire_from(SiJob *job, TimestampTz now);
 
 /* Raises 22023 when the job's schedule never fires; tells the next five fire times in a NOTICE. Nothing without a schedule. */
 extern void si_schedule_announce(const SiJob *job, TimestampTz now);

@@ -13,8 +13,10 @@
 #include "flow/tenant.h"
 #include "pg/errors.h"
 #include "pg/json.h"
+#include "pg/wake.h"
 #include "pg/zone.h"
 #include "store/events.h"
+#include "store/jobs.h"
 #include "store/sql.h"
 #include "store/tenants.h"
 
@@ -73,7 +75,7 @@ si_tenant_create(const SiCaller *caller, const char *tenant_name, const char *ti
 }
 
 void
-si_tenant_change_status(const SiCaller *caller, const pg_uuid_t *tenant_id, const char *status)
+si_tenant_change_status(const SiCaller *caller, const pg_uuid_t *tenant_id, const char *status, TimestampTz now)
 {
     SiTenant tenant;
 
@@ -87,6 +89,11 @@ si_tenant_change_status(const SiCaller *caller, const pg_uuid_t *tenant_id, cons
         ereport(ERROR, (errcode(ERRCODE_SI_STATE), errmsg("tenant \"%s\" was closed", si_uuid_text(tenant_id)),
                         errhint("Closing is for good: create a new tenant.")));
     si_tenant_set_status(tenant_id, status);
+    if (strcmp(status, "active") == 0)
+    {
+        si_jobs_rejoin_plan(tenant_id, now);
+        si_wake_planner_at_commit();
+    }
     si_event("tenant.status", tenant_id, NULL, NULL, caller->name, NULL, object("status", tenant.status, NULL, NULL),
              object("status", status, NULL, NULL));
 }

@@ -12,8 +12,8 @@
 extern pg_uuid_t si_tenant_create(const SiCaller *caller, const char *tenant_name, const char *time_zone, const char *key,
                                   TimestampTz now);
 
-/* status: active, suspended, closed. Raises 22023, and SI003 for a tenant that was closed. */
-extern void si_tenant_change_status(const SiCaller *caller, const pg_uuid_t *tenant_id, const char *status);
+/* status: active, suspended, closed. Its schedules fire only while it is active. Raises 22023, and SI003 for a tenant that was closed. */
+extern void si_tenant_change_status(const SiCaller *caller, const pg_uuid_t *tenant_id, const char *status, TimestampTz now);
 
 /* Lets a role act for the tenant, or no more. Idempotent. */
 extern void si_tenant_let(const SiCaller *caller, const pg_uuid_t *tenant_id, Oid role, bool allowed);

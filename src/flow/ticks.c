@@ -33,6 +33,7 @@
 #include "store/sql.h"
 #include "store/upkeep.h"
 
+#define LATE_USECS (90 * USECS_PER_SEC) /* after the last tick, which comes each minute */
 #define KEY_LIFE_DAYS 30
 #define MONTHS_AHEAD 2
 
@@ -47,42 +48,34 @@ enum
 /* One row of a tick. */
 typedef struct Row
 {
-    pg_uuid_t id;
     const SiPoolRef *pool;
     const char *actor;
     TimestampTz now;
     int handled;
 } Row;
 
-static void
-materialise(void *arg)
+/* Where a pool has promised more than it has, from here to the horizon; false when nowhere: reads the ledger only. */
+static bool
+find_over_committed(const SiPoolRef *pool, TimestampTz now, TimestampTz *from, TimestampTz *until)
 {
-    Row *row = arg;
-    int made = si_materialise(&row->id, row->actor, row->now);
+    int64 step = pool->namespace.step_usecs;
+    int64 first = si_slot_floor(now, step);
+    int64 end = si_slot_ceil(si_horizon(now), step);
+    bool found = false;
+    SiSlots total;
+    SiSlots allocated;
 
-    row->handled = Max(made, 0);
-}
-
-static int
-fire_jobs(const char *actor, TimestampTz now)
-{
-    pg_uuid_t *ids;
-    int n = si_jobs_due(now + SI_MATERIALISE_DAYS * USECS_PER_DAY, &ids);
-    int handled = 0;
-
-    for (int i = 0; i < n; i++)
+    si_occupancy(pool, first, (int32) (end - first), &total, &allocated);
+    for (int i = 0; i < total.n; i++)
     {
-        Row row = {ids[i], NULL, actor, now, 0};
-        ErrorData *error;
-
-        CHECK_FOR_INTERRUPTS();
-        error = si_attempt(materialise, &row);
-        if (error == NULL)
-            handled += row.handled;
-        else if (!si_error_is_passing(error))
-            si_job_block(&ids[i], error->message, actor);
+        if (allocated.cpu[i] <= total.cpu[i] && allocated.mem[i] <= total.mem[i])
+            continue;
+        if (!found)
+            *from = Max(si_slot_time(first + i, step), now);
+        *until = Min(si_slot_time(first + i + 1, step), si_horizon(now));
+        found = true;
     }
-    return handled;
+    return found;
 }
 
 static void
@@ -90,10 +83,16 @@ relieve(void *arg)
 {
     Row *row = arg;
     SiRelieved *relieved;
-    int n = si_relieve(row->pool, row->now, si_horizon(row->now), row->actor,
-                       row->pool->tenant_id ? "the tenant has fewer dedicated units than were promised"
-                                            : "the namespace has less capacity than was promised",
-                       false, row->now, &relieved);
+    TimestampTz from;
+    TimestampTz until;
+    int n;
+
+    if (!find_over_committed(row->pool, row->now, &from, &until))
+        return;
+    n = si_relieve(row->pool, from, until, row->actor,
+                   row->pool->tenant_id ? "the tenant has fewer dedicated units than were promised"
+                                        : "the namespace has less capacity than was promised",
+                   false, row->now, &relieved);
 
     /* What cannot be moved was told when it was found; only what was moved is work of this tick. */
     for (int i = 0; i < n; i++)
@@ -104,7 +103,7 @@ static int
 relieve_pool(const SiNamespace *namespace, const pg_uuid_t *tenant_id, const char *actor, TimestampTz now)
 {
     SiPoolRef pool = {*namespace, tenant_id};
-    Row row = {{{0}}, &pool, actor, now, 0};
+    Row row = {&pool, actor, now, 0};
 
     return si_attempt(relieve, &row) == NULL ? row.handled : 0;
 }
@@ -136,6 +135,28 @@ relieve_all(const char *actor, TimestampTz now)
     return handled;
 }
 
+static int
+fire_all(const char *actor, TimestampTz now)
+{
+    SiDueJob *due;
+    int n = si_jobs_due(now, SI_NO_TIME, &due);
+
+    return si_fires_plan(due, n, actor, now);
+}
+
+/* What there is to do beside schedules. */
+static int
+plan_rest(const char *actor, TimestampTz now)
+{
+    int handled;
+
+    (void) si_reservations_make_firm(now + si_guc_firm_hours * USECS_PER_HOUR);
+    handled = si_dependants_tick(actor, now);
+    handled += si_plan_waiting(actor, now);
+    handled += si_plan_sooner(actor, now);
+    return handled;
+}
+
 int
 si_tick_plan(const char *actor)
 {
@@ -147,13 +168,33 @@ si_tick_plan(const char *actor)
     handled = relieve_all(actor, now);
     /* What runs goes before what is still to be planned. */
     handled += si_extend_all(actor, now);
-    handled += fire_jobs(actor, now);
-    (void) si_reservations_make_firm(now + si_guc_firm_hours * USECS_PER_HOUR);
-    handled += si_dependants_tick(actor, now);
-    handled += si_plan_waiting(actor, now);
-    handled += si_plan_sooner(actor, now);
+    handled += fire_all(actor, now);
+    handled += plan_rest(actor, now);
     si_worker_beat("plan", MyProcPid, NULL, now);
     return handled;
+}
+
+int
+si_tick_plan_again(const char *actor)
+{
+    TimestampTz now = si_now();
+    int handled;
+
+    if (!si_lock_transaction_try(SI_LOCK_TICK, TICK_PLAN, 0))
+        return 0;
+    handled = relieve_all(actor, now);
+    handled += si_extend_all(actor, now);
+    handled += plan_rest(actor, now);
+    return handled;
+}
+
+bool
+si_tick_plan_is_late(TimestampTz now)
+{
+    TimestampTz beat = si_worker_beaten("plan");
+
+    /* A beat of the future is from before the clock stepped back. */
+    return beat == SI_NO_TIME || now - beat > LATE_USECS || beat - now > LATE_USECS;
 }
 
 /* A month of history, and what it is about. */

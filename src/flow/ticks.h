@@ -7,8 +7,19 @@
 
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
+
 /* Fires, waiting work, over-committed namespaces. Returns the rows handled. */
 extern int si_tick_plan(const char *actor);
+
+/*
+ * What plan() does beside schedules, for a worker that plans those in transactions of its own (flow/fires.h): over-committed
+ * namespaces and waiting work.
+ */
+extern int si_tick_plan_again(const char *actor);
+
+/* Whether plan() was not called for so long that a worker must stand in for the tick. */
+extern bool si_tick_plan_is_late(TimestampTz now);
 
 /* Ended reservations without an execution, old idempotency keys, what is rolled over (M3). Returns the rows handled. */
 extern int si_tick_maintain(const char *actor);

@@ -1,8 +1,8 @@
 /*
- * wake.c: wakes the dispatcher when work was committed.
+ * wake.c: wakes workers when work for them was committed.
  *
- * Shared state: WakeSlot, one per server. slot->lock protects slot->latch; nothing else is done under it. The latch
- * lives in the dispatcher's PGPROC, which outlives the process, so setting it late wakes a stranger once, at worst.
+ * Shared state: a WakeSlot per worker. slot->lock protects slot->latch; nothing else is done under it. The latch lives in
+ * the worker's PGPROC, which outlives the process, so setting it late wakes a stranger once, at worst.
  */
 #include "postgres.h"
 
@@ -20,12 +20,12 @@
 typedef struct WakeSlot
 {
     slock_t lock;
-    Latch *latch;     /* of the dispatcher, NULL when it is not there */
+    Latch *latch;     /* NULL when the worker is not there */
     Oid database_oid; /* where it works: others need not wake it */
 } WakeSlot;
 
-static WakeSlot *slot = NULL;
-static bool wake_pending = false;
+static WakeSlot *slots = NULL; /* SI_WAKES */
+static bool wake_pending[SI_WAKES];
 static bool callback_registered = false;
 static shmem_request_hook_type previous_request_hook = NULL;
 static shmem_startup_hook_type previous_startup_hook = NULL;
@@ -35,7 +35,7 @@ request_memory(void)
 {
     if (previous_request_hook)
         previous_request_hook();
-    RequestAddinShmemSpace(MAXALIGN(sizeof(WakeSlot)));
+    RequestAddinShmemSpace(MAXALIGN(SI_WAKES * sizeof(WakeSlot)));
 }
 
 static void
@@ -46,12 +46,12 @@ attach_memory(void)
     if (previous_startup_hook)
         previous_startup_hook();
     LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-    slot = ShmemInitStruct("sparkingest wake", sizeof(WakeSlot), &found);
-    if (!found)
+    slots = ShmemInitStruct("sparkingest wake", SI_WAKES * sizeof(WakeSlot), &found);
+    for (int i = 0; !found && i < SI_WAKES; i++)
     {
-        SpinLockInit(&slot->lock);
-        slot->latch = NULL;
-        slot->database_oid = InvalidOid;
+        SpinLockInit(&slots[i].lock);
+        slots[i].latch = NULL;
+        slots[i].database_oid = InvalidOid;
     }
     LWLockRelease(AddinShmemInitLock);
 }
@@ -68,12 +68,14 @@ si_wake_init(void)
 bool
 si_preloaded(void)
 {
-    return slot != NULL;
+    return slots != NULL;
 }
 
 void
-si_wake_register(bool present)
+si_wake_register(SiWake worker, bool present)
 {
+    WakeSlot *slot = &slots[worker];
+
     SpinLockAcquire(&slot->lock);
     slot->latch = present ? &MyProc->procLatch : NULL;
     slot->database_oid = present ? MyDatabaseId : InvalidOid;
@@ -81,33 +83,52 @@ si_wake_register(bool present)
 }
 
 static void
-at_transaction_end(XactEvent event, void *arg)
+wake(WakeSlot *slot)
 {
     Latch *latch = NULL;
 
-    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
-        return;
-    if (wake_pending && event == XACT_EVENT_COMMIT)
-    {
-        SpinLockAcquire(&slot->lock);
-        if (slot->database_oid == MyDatabaseId)
-            latch = slot->latch;
-        SpinLockRelease(&slot->lock);
-        if (latch)
-            SetLatch(latch);
-    }
-    wake_pending = false;
+    SpinLockAcquire(&slot->lock);
+    if (slot->database_oid == MyDatabaseId)
+        latch = slot->latch;
+    SpinLockRelease(&slot->lock);
+    if (latch)
+        SetLatch(latch);
 }
 
-void
-si_wake_at_commit(void)
+static void
+at_transaction_end(XactEvent event, void *arg)
 {
-    if (slot == NULL)
+    if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+        return;
+    for (int i = 0; i < SI_WAKES; i++)
+    {
+        if (wake_pending[i] && event == XACT_EVENT_COMMIT)
+            wake(&slots[i]);
+        wake_pending[i] = false;
+    }
+}
+
+static void
+wake_at_commit(SiWake worker)
+{
+    if (slots == NULL)
         return;
     if (!callback_registered)
     {
         RegisterXactCallback(at_transaction_end, NULL);
         callback_registered = true;
     }
-    wake_pending = true;
+    wake_pending[worker] = true;
+}
+
+void
+si_wake_at_commit(void)
+{
+    wake_at_commit(SI_WAKE_DISPATCHER);
+}
+
+void
+si_wake_planner_at_commit(void)
+{
+    wake_at_commit(SI_WAKE_PLANNER);
 }

@@ -192,6 +192,20 @@ si_worker_beat(const char *worker_name, int32 pid, const char *error, TimestampT
     si_sql_close();
 }
 
+TimestampTz
+si_worker_beaten(const char *worker_name)
+{
+    static SiStatement find = {"SELECT beat_at FROM sparkingest.worker_status WHERE worker_name = $1", 1, {TEXTOID}};
+    Datum values[] = {si_text_datum(worker_name)};
+    TimestampTz beat = SI_NO_TIME;
+
+    si_sql_open();
+    if (si_sql_run(&find, values, NULL) > 0)
+        beat = si_sql_time(0, 1);
+    si_sql_close();
+    return beat;
+}
+
 bool
 si_worker_status_load(const char *worker_name, const char *backend_type, SiWorkerStatus *out)
 {

@@ -68,6 +68,9 @@ extern bool si_namespace_change(const char *namespace_name, const SiNamespaceCha
 /* The worker lives: one row per worker. started_at is kept when the pid is the same. error NULL leaves last_error. */
 extern void si_worker_beat(const char *worker_name, int32 pid, const char *error, TimestampTz now);
 
+/* When it last did so; SI_NO_TIME = never. */
+extern TimestampTz si_worker_beaten(const char *worker_name);
+
 typedef struct SiWorkerStatus
 {
     int32 pid; /* 0 = never ran */

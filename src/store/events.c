@@ -3,43 +3,66 @@
  */
 #include "postgres.h"
 
-#include "utils/array.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "commands/sequence.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
+#include "utils/xid8.h"
 
 #include "pg/clock.h"
 #include "pg/json.h"
+#include "store/append.h"
 #include "store/events.h"
 #include "store/sql.h"
+
+#define NEW_COLUMNS 11
+
+static int64
+next_id(void)
+{
+    Oid sequence = get_relname_relid("events_event_id_seq", get_namespace_oid("sparkingest", false));
+
+    if (!OidIsValid(sequence))
+        elog(ERROR, "the sequence of events is missing");
+    return nextval_internal(sequence, false);
+}
 
 void
 si_event(const char *event_type, const pg_uuid_t *tenant, const pg_uuid_t *job, const pg_uuid_t *execution,
          const char *actor, const char *cause, const char *before_json, const char *after_json)
 {
     static SiStatement insert = {"INSERT INTO sparkingest.events "
-                                 "(at, event_type, tenant_id, job_id, execution_id, actor, cause, before, after) "
-                                 "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                                 9,
-                                 {TIMESTAMPTZOID, TEXTOID, UUIDOID, UUIDOID, UUIDOID, TEXTOID, TEXTOID, JSONBOID, JSONBOID}};
-    Datum values[9] = {TimestampTzGetDatum(si_now()), si_text_datum(event_type)};
-    char nulls[] = "         ";
+                                 "(event_id, at, event_type, tenant_id, job_id, execution_id, actor, cause, before, after, xact) "
+                                 "OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                                 NEW_COLUMNS,
+                                 {INT8OID, TIMESTAMPTZOID, TEXTOID, UUIDOID, UUIDOID, UUIDOID, TEXTOID, TEXTOID, JSONBOID, JSONBOID,
+                                  XID8OID}};
+    const SiColumn columns[NEW_COLUMNS] = {
+        {"event_id", Int64GetDatum(next_id())},
+        {"at", TimestampTzGetDatum(si_now())},
+        {"event_type", si_text_datum(event_type)},
+        {"tenant_id", UUIDPGetDatum(tenant), tenant == NULL},
+        {"job_id", UUIDPGetDatum(job), job == NULL},
+        {"execution_id", UUIDPGetDatum(execution), execution == NULL},
+        {"actor", si_text_datum(actor)},
+        {"cause", cause ? si_text_datum(cause) : (Datum) 0, cause == NULL},
+        {"before", before_json ? JsonbPGetDatum(si_json_parse(before_json)) : (Datum) 0, before_json == NULL},
+        {"after", after_json ? JsonbPGetDatum(si_json_parse(after_json)) : (Datum) 0, after_json == NULL},
+        {"xact", FullTransactionIdGetDatum(GetTopFullTransactionId())},
+    };
+    Datum values[NEW_COLUMNS];
+    char nulls[NEW_COLUMNS + 1] = "";
 
-    values[2] = UUIDPGetDatum(tenant);
-    values[3] = UUIDPGetDatum(job);
-    values[4] = UUIDPGetDatum(execution);
-    values[5] = si_text_datum(actor);
-    nulls[2] = tenant ? ' ' : 'n';
-    nulls[3] = job ? ' ' : 'n';
-    nulls[4] = execution ? ' ' : 'n';
-    nulls[6] = cause ? ' ' : 'n';
-    nulls[7] = before_json ? ' ' : 'n';
-    nulls[8] = after_json ? ' ' : 'n';
-    if (cause)
-        values[6] = si_text_datum(cause);
-    if (before_json)
-        values[7] = JsonbPGetDatum(si_json_parse(before_json));
-    if (after_json)
-        values[8] = JsonbPGetDatum(si_json_parse(after_json));
+    /* Its trigger is for rows of a dump. */
+    if (si_append_columns("events", columns, NEW_COLUMNS, 0, 0, "restored"))
+        return;
+    for (int i = 0; i < NEW_COLUMNS; i++)
+    {
+        values[i] = columns[i].value;
+        nulls[i] = columns[i].null ? 'n' : ' ';
+    }
     si_sql_open();
     si_sql_run(&insert, values, nulls);
     si_sql_close();
@@ -69,16 +92,6 @@ event_from_row(uint64 row, MemoryContext context, SiEventRow *out)
     out->after = si_sql_jsonb_copy(row, 10, context);
 }
 
-static Datum
-uuid_array(const pg_uuid_t *ids, int n)
-{
-    Datum *elements = palloc((n + 1) * sizeof(Datum));
-
-    for (int i = 0; i < n; i++)
-        elements[i] = UUIDPGetDatum(&ids[i]);
-    return PointerGetDatum(construct_array(elements, n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
-}
-
 int
 si_events_from(uint64 xact, int most, const pg_uuid_t *tenants, int n_tenants, SiEventRow **out)
 {
@@ -94,7 +107,7 @@ si_events_from(uint64 xact, int most, const pg_uuid_t *tenants, int n_tenants, S
                                      {XID8OID, INT4OID, UUIDARRAYOID},
                                      .by_index = true};
     MemoryContext context = CurrentMemoryContext;
-    Datum values[] = {Int64GetDatum((int64) xact), Int32GetDatum(most), tenants ? uuid_array(tenants, n_tenants) : (Datum) 0};
+    Datum values[] = {Int64GetDatum((int64) xact), Int32GetDatum(most), tenants ? si_uuids_datum(tenants, n_tenants) : (Datum) 0};
     uint64 n;
 
     si_sql_open();

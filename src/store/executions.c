@@ -4,9 +4,11 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
 #include "domain/quantity.h"
+#include "store/append.h"
 #include "store/executions.h"
 #include "store/sql.h"
 
@@ -138,47 +140,84 @@ si_execution_load_if_free(const pg_uuid_t *execution_id, SiExecution *out)
     return load(&find_free, execution_id, out);
 }
 
+#define NEW_COLUMNS 25
+
+static Datum
+minutes_numeric(int64 millis)
+{
+    char minutes[64];
+
+    si_quantity_print(millis / 60, 1000, minutes, sizeof(minutes));
+    return DirectFunctionCall3(numeric_in, CStringGetDatum(minutes), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+}
+
+/* In the order of the table. */
+static void
+columns_of(const SiExecution *e, SiColumn out[NEW_COLUMNS])
+{
+    const SiColumn columns[NEW_COLUMNS] = {
+        {"execution_id", UUIDPGetDatum(&e->execution_id)},
+        {"job_id", UUIDPGetDatum(&e->job_id)},
+        {"tenant_id", UUIDPGetDatum(&e->tenant_id)},
+        {"job_version", Int32GetDatum(e->job_version)},
+        {"attempt", Int32GetDatum(e->attempt)},
+        {"run_id", UUIDPGetDatum(&e->run_id)},
+        {"state", si_text_datum(si_state_name(e->state))},
+        {"started_by", si_text_datum(e->started_by)},
+        {"is_draft", BoolGetDatum(e->is_draft)},
+        {"draft_fallback", BoolGetDatum(e->draft_fallback)},
+        {"namespace", si_text_datum(e->namespace_name)},
+        {"scheduled_for", TimestampTzGetDatum(e->scheduled_for)},
+        {"planned_start", TimestampTzGetDatum(e->planned_start), e->planned_start == SI_NO_TIME},
+        {"planned_end", TimestampTzGetDatum(e->planned_end), e->planned_end == SI_NO_TIME},
+        {"reservation_id", UUIDPGetDatum(&e->reservation_id), !e->has_reservation},
+        {"cpu_millicores", Int64GetDatum(e->cpu_millicores)},
+        {"memory_mib", Int64GetDatum(e->memory_mib)},
+        {"executors", Int32GetDatum(e->executors)},
+        {"estimated_runtime_minutes", minutes_numeric(e->estimated_millis)},
+        {"hard_minutes", Int32GetDatum(e->hard_minutes)},
+        {"waiting_reason", e->waiting_reason ? si_text_datum(e->waiting_reason) : (Datum) 0, e->waiting_reason == NULL},
+        {"tries", Int32GetDatum(0)},
+        {"held", Int64GetDatum(e->held)},
+        {"created_at", TimestampTzGetDatum(e->created_at)},
+        {"awaits", BoolGetDatum(e->awaits)},
+    };
+
+    memcpy(out, columns, sizeof(columns));
+}
+
+/* What an INSERT would check is so: see flow/admit.c, and the job, which is locked, keeps tenant and namespace there. */
+static bool
+append(const SiColumn columns[NEW_COLUMNS])
+{
+    return si_append_columns("job_executions", columns, NEW_COLUMNS, 11, 4, "usage");
+}
+
 void
 si_execution_insert(const SiExecution *e)
 {
-    static SiStatement insert = {"INSERT INTO sparkingest.job_executions (execution_id, job_id, tenant_id, job_version, attempt, state, "
-                                 "started_by, is_draft, draft_fallback, namespace, scheduled_for, planned_start, planned_end, "
+    static SiStatement insert = {"INSERT INTO sparkingest.job_executions (execution_id, job_id, tenant_id, job_version, attempt, run_id, "
+                                 "state, started_by, is_draft, draft_fallback, namespace, scheduled_for, planned_start, planned_end, "
                                  "reservation_id, cpu_millicores, memory_mib, executors, estimated_runtime_minutes, hard_minutes, "
-                                 "waiting_reason, created_at, run_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
-                                 "$16, $17, $18::numeric, $19, $20, $21, $22)",
-                                 22,
-                                 {UUIDOID, UUIDOID, UUIDOID, INT4OID, INT4OID, TEXTOID, TEXTOID, BOOLOID, BOOLOID, TEXTOID,
-                                  TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, INT8OID, INT8OID, INT4OID, TEXTOID,
-                                  INT4OID, TEXTOID, TIMESTAMPTZOID, UUIDOID}};
-    Datum values[22];
-    char nulls[] = "                      ";
-    char minutes[64];
+                                 "waiting_reason, tries, held, created_at, awaits) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
+                                 "$13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)",
+                                 NEW_COLUMNS,
+                                 {UUIDOID, UUIDOID, UUIDOID, INT4OID, INT4OID, UUIDOID, TEXTOID, TEXTOID, BOOLOID, BOOLOID, TEXTOID,
+                                  TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID, INT8OID, INT8OID, INT4OID, NUMERICOID,
+                                  INT4OID, TEXTOID, INT4OID, INT8OID, TIMESTAMPTZOID, BOOLOID}};
+    SiColumn columns[NEW_COLUMNS];
+    Datum values[NEW_COLUMNS];
+    char nulls[NEW_COLUMNS + 1] = "";
 
-    si_quantity_print(e->estimated_millis / 60, 1000, minutes, sizeof(minutes));
+    columns_of(e, columns);
+    if (append(columns))
+        return;
+    for (int i = 0; i < NEW_COLUMNS; i++)
+    {
+        values[i] = columns[i].value;
+        nulls[i] = columns[i].null ? 'n' : ' ';
+    }
     si_sql_open();
-    values[0] = UUIDPGetDatum(&e->execution_id);
-    values[1] = UUIDPGetDatum(&e->job_id);
-    values[2] = UUIDPGetDatum(&e->tenant_id);
-    values[3] = Int32GetDatum(e->job_version);
-    values[4] = Int32GetDatum(e->attempt);
-    values[5] = si_text_datum(si_state_name(e->state));
-    values[6] = si_text_datum(e->started_by);
-    values[7] = BoolGetDatum(e->is_draft);
-    values[8] = BoolGetDatum(e->draft_fallback);
-    values[9] = si_text_datum(e->namespace_name);
-    values[10] = TimestampTzGetDatum(e->scheduled_for);
-    values[11] = si_time_or_null(e->planned_start, &nulls[11]);
-    values[12] = si_time_or_null(e->planned_end, &nulls[12]);
-    values[13] = UUIDPGetDatum(&e->reservation_id);
-    nulls[13] = e->has_reservation ? ' ' : 'n';
-    values[14] = Int64GetDatum(e->cpu_millicores);
-    values[15] = Int64GetDatum(e->memory_mib);
-    values[16] = Int32GetDatum(e->executors);
-    values[17] = si_text_datum(minutes);
-    values[18] = Int32GetDatum(e->hard_minutes);
-    values[19] = si_text_or_null(e->waiting_reason, &nulls[19]);
-    values[20] = TimestampTzGetDatum(e->created_at);
-    values[21] = UUIDPGetDatum(&e->run_id);
     si_sql_run(&insert, values, nulls);
     si_sql_close();
 }
@@ -435,7 +474,7 @@ si_executions_of_job(const pg_uuid_t *job_id, SiExecutionGroup group, pg_uuid_t 
     static SiStatement find[] = {
         [SI_EXECUTIONS_PENDING] = OF_JOB("state IN ('scheduled', 'waiting')"),
         [SI_EXECUTIONS_PENDING_SCHEDULED] = OF_JOB("state IN ('scheduled', 'waiting') AND started_by IN ('schedule', 'dependency')"),
-        [SI_EXECUTIONS_LIVE] = OF_JOB("state IN ('dispatching', 'submitted', 'running') AND stop_requested_at IS NULL"),
+        [SI_EXECUTIONS_LIVE] = OF_JOB("state IN ('dispatching', 'submitted', 'running') AND COALESCE(stop_cause, 'preempted') = 'preempted'"),
         [SI_EXECUTIONS_UNPLACED] = OF_JOB("state = 'waiting' AND reservation_id IS NULL AND NOT awaits"),
     };
     Datum values[] = {UUIDPGetDatum(job_id)};
@@ -509,13 +548,41 @@ si_execution_of_reservation(const pg_uuid_t *reservation_id, pg_uuid_t *executio
 }
 
 #define SELECT_VICTIMS \
-    "SELECT r.reservation_id, e.execution_id FROM sparkingest.reservations AS r " \
+    "SELECT r.reservation_id, r.pool_id, r.tenant_id, r.cpu_millicores, r.memory_mib, r.starts_at, r.ends_at, r.borrowed, " \
+    "e.execution_id, e.state, j.priority, e.started_at, e.stop_requested_at, r.tentative FROM sparkingest.reservations AS r " \
     "LEFT JOIN sparkingest.job_executions AS e USING (reservation_id) " \
     "LEFT JOIN sparkingest.ingestion_jobs AS j USING (job_id) "
+#define IN_NAMESPACE \
+    "WHERE r.namespace = $1 AND r.status = 'active' AND r.ends_at > $2 AND r.starts_at < $3 AND r.borrowed >= $4 "
 #define ORDER_VICTIMS \
     "ORDER BY COALESCE(r.tentative AND e.state IN ('scheduled', 'waiting'), false) DESC, " \
     "COALESCE(e.state = 'scheduled', false) DESC, COALESCE(j.priority, 0), r.starts_at DESC, " \
     "r.created_at DESC, r.reservation_id"
+
+static void
+victim_from_row(uint64 row, SiVictim *out)
+{
+    bool none;
+
+    *out = (SiVictim){.reservation_id = si_sql_uuid(row, 1, NULL),
+                      .pool_id = si_sql_int4(row, 2),
+                      .tenant_id = si_sql_uuid(row, 3, NULL),
+                      .cpu_millicores = si_sql_int8(row, 4),
+                      .memory_mib = si_sql_int8(row, 5),
+                      .starts_at = si_sql_time(row, 6),
+                      .ends_at = si_sql_time(row, 7),
+                      .borrowed = si_sql_bool(row, 8),
+                      .tentative = si_sql_bool(row, 14)};
+    out->execution_id = si_sql_uuid(row, 9, &none);
+    out->has_execution = !none;
+    if (none)
+        return;
+    if (!si_state_from_name(si_sql_text_copy(row, 10, CurrentMemoryContext), &out->state))
+        elog(ERROR, "unknown state of an execution");
+    out->priority = si_sql_int4(row, 11);
+    out->started_at = si_sql_time(row, 12);
+    out->stop_requested_at = si_sql_time(row, 13);
+}
 
 static int
 victims(SiStatement *find, Datum *values, SiVictim **out)
@@ -527,26 +594,25 @@ victims(SiStatement *find, Datum *values, SiVictim **out)
     n = si_sql_run_latest(find, values, NULL);
     *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiVictim));
     for (uint64 i = 0; i < n; i++)
-    {
-        bool none;
-
-        (*out)[i].reservation_id = si_sql_uuid(i, 1, NULL);
-        (*out)[i].execution_id = si_sql_uuid(i, 2, &none);
-        (*out)[i].has_execution = !none;
-    }
+        victim_from_row(i, &(*out)[i]);
     si_sql_close();
     return (int) n;
 }
 
 int
-si_executions_in(const char *namespace_name, TimestampTz from, TimestampTz until, SiVictim **out)
+si_executions_in(const char *namespace_name, int32 pool_id, bool borrowed, TimestampTz from, TimestampTz until, SiVictim **out)
 {
-    static SiStatement find = {SELECT_VICTIMS "WHERE r.namespace = $1 AND r.status = 'active' AND r.ends_at > $2 AND r.starts_at < $3 " ORDER_VICTIMS,
-                               3,
-                               {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
-    Datum values[] = {si_text_datum(namespace_name), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};
+    static SiStatement find[] = {
+        {SELECT_VICTIMS IN_NAMESPACE ORDER_VICTIMS, 4, {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID}},
+        {SELECT_VICTIMS IN_NAMESPACE "AND r.pool_id = $5 " ORDER_VICTIMS,
+         5,
+         {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, INT4OID},
+         .by_index = true},
+    };
+    Datum values[] = {si_text_datum(namespace_name), TimestampTzGetDatum(from), TimestampTzGetDatum(until), BoolGetDatum(borrowed),
+                      Int32GetDatum(pool_id)};
 
-    return victims(&find, values, out);
+    return victims(&find[pool_id != 0], values, out);
 }
 
 int

@@ -39,7 +39,7 @@ si_job_status_name(SiJobStatus status)
     return status_words[status];
 }
 
-#define SELECT_JOB \
+#define SELECT_JOBS \
     "SELECT j.tenant_id, j.job_name, j.stage = 'draft', j.status, j.version, j.source_type, j.source_config, " \
     "j.destination_config, j.cpu_millicores, j.memory_mib, j.executors, " \
     "(j.estimated_runtime_minutes * 60000)::bigint, j.schedule_cron, j.time_zone, j.next_fire_at, " \
@@ -47,59 +47,61 @@ si_job_status_name(SiJobStatus status)
     "j.on_no_capacity, j.overlap_policy, j.misfire_policy, " \
     "(EXTRACT(epoch FROM j.catchup_window) * 1000000)::bigint, j.options, j.watermark, j.target_namespace, " \
     "j.owner_oid, j.blocked_reason, j.created_at, j.updated_at, t.status, " \
-    "(SELECT r.rolname FROM pg_catalog.pg_roles AS r WHERE r.oid = j.owner_oid), j.owner_name, COALESCE(j.raised_memory_mib, 0), " \
-    "EXISTS (SELECT FROM sparkingest.job_dependencies AS d WHERE d.after_job_id = j.job_id) " \
-    "FROM sparkingest.ingestion_jobs AS j JOIN sparkingest.tenants AS t USING (tenant_id) WHERE j.job_id = $1"
+    "(SELECT r.rolname FROM pg_catalog.pg_roles AS r WHERE r.oid = j.owner_oid), j.owner_name, j.job_id, j.plan_at, " \
+    "COALESCE(j.raised_memory_mib, 0), EXISTS (SELECT FROM sparkingest.job_dependencies AS d WHERE d.after_job_id = j.job_id) " \
+    "FROM sparkingest.ingestion_jobs AS j JOIN sparkingest.tenants AS t USING (tenant_id) "
+
+#define SELECT_JOB SELECT_JOBS "WHERE j.job_id = $1"
+
+#define ORDER_OF_PLAN "ORDER BY j.priority DESC, j.next_fire_at, j.created_at, j.job_id "
 
 static void
-job_from_row(const pg_uuid_t *job_id, MemoryContext context, SiJob *out)
+job_from_row(uint64 row, MemoryContext context, SiJob *out)
 {
     bool isnull;
 
-    /* The id may be a part of what is filled. */
-    const pg_uuid_t id = *job_id;
-
     memset(out, 0, sizeof(*out));
-    out->job_id = id;
-    out->tenant_id = si_sql_uuid(0, 1, NULL);
-    out->job_name = si_sql_text_copy(0, 2, context);
-    out->draft = si_sql_bool(0, 3);
-    out->status = (SiJobStatus) POSITION(status_words, si_sql_text_copy(0, 4, CurrentMemoryContext));
-    out->version = si_sql_int4(0, 5);
-    out->source_type = si_sql_text_copy(0, 6, context);
-    out->source_config = si_sql_jsonb_copy(0, 7, context);
-    out->destination_config = si_sql_jsonb_copy(0, 8, context);
-    out->cpu_millicores = si_sql_int8(0, 9);
-    out->memory_mib = si_sql_int8(0, 10);
-    out->executors = si_sql_int4(0, 11);
-    out->estimated_millis = si_sql_int8(0, 12);
-    out->schedule_cron = si_sql_text_copy(0, 13, context);
-    out->time_zone = si_sql_text_copy(0, 14, context);
-    out->next_fire_at = si_sql_time(0, 15);
-    out->sla_requirements = si_sql_jsonb_copy(0, 16, context);
-    out->tier = si_sql_text_copy(0, 17, context);
-    out->priority = si_sql_int4(0, 18);
-    out->sla_window_millihours = si_sql_int8(0, 19);
-    out->max_runtime_minutes = si_sql_int4(0, 20);
-    out->on_no_capacity = (SiOnNoCapacity) POSITION(no_capacity_words, si_sql_text_copy(0, 21, CurrentMemoryContext));
-    out->overlap_policy = (SiOverlapPolicy) POSITION(overlap_words, si_sql_text_copy(0, 22, CurrentMemoryContext));
-    out->misfire_policy = (SiMisfire) POSITION(misfire_words, si_sql_text_copy(0, 23, CurrentMemoryContext));
-    out->catchup_usecs = si_sql_int8(0, 24);
-    out->options = si_sql_jsonb_copy(0, 25, context);
-    out->watermark = si_sql_text_copy(0, 26, context);
-    out->target_namespace = si_sql_text_copy(0, 27, context);
-    out->owner = DatumGetObjectId(si_sql_get(0, 28, &isnull));
-    out->blocked_reason = si_sql_text_copy(0, 29, context);
-    out->created_at = si_sql_time(0, 30);
-    out->updated_at = si_sql_time(0, 31);
-    out->tenant_status = si_sql_text_copy(0, 32, context);
+    out->job_id = si_sql_uuid(row, 35, NULL);
+    out->plan_at = si_sql_time(row, 36);
+    out->tenant_id = si_sql_uuid(row, 1, NULL);
+    out->job_name = si_sql_text_copy(row, 2, context);
+    out->draft = si_sql_bool(row, 3);
+    out->status = (SiJobStatus) POSITION(status_words, si_sql_text_copy(row, 4, CurrentMemoryContext));
+    out->version = si_sql_int4(row, 5);
+    out->source_type = si_sql_text_copy(row, 6, context);
+    out->source_config = si_sql_jsonb_copy(row, 7, context);
+    out->destination_config = si_sql_jsonb_copy(row, 8, context);
+    out->cpu_millicores = si_sql_int8(row, 9);
+    out->memory_mib = si_sql_int8(row, 10);
+    out->executors = si_sql_int4(row, 11);
+    out->estimated_millis = si_sql_int8(row, 12);
+    out->schedule_cron = si_sql_text_copy(row, 13, context);
+    out->time_zone = si_sql_text_copy(row, 14, context);
+    out->next_fire_at = si_sql_time(row, 15);
+    out->sla_requirements = si_sql_jsonb_copy(row, 16, context);
+    out->tier = si_sql_text_copy(row, 17, context);
+    out->priority = si_sql_int4(row, 18);
+    out->sla_window_millihours = si_sql_int8(row, 19);
+    out->max_runtime_minutes = si_sql_int4(row, 20);
+    out->on_no_capacity = (SiOnNoCapacity) POSITION(no_capacity_words, si_sql_text_copy(row, 21, CurrentMemoryContext));
+    out->overlap_policy = (SiOverlapPolicy) POSITION(overlap_words, si_sql_text_copy(row, 22, CurrentMemoryContext));
+    out->misfire_policy = (SiMisfire) POSITION(misfire_words, si_sql_text_copy(row, 23, CurrentMemoryContext));
+    out->catchup_usecs = si_sql_int8(row, 24);
+    out->options = si_sql_jsonb_copy(row, 25, context);
+    out->watermark = si_sql_text_copy(row, 26, context);
+    out->target_namespace = si_sql_text_copy(row, 27, context);
+    out->owner = DatumGetObjectId(si_sql_get(row, 28, &isnull));
+    out->blocked_reason = si_sql_text_copy(row, 29, context);
+    out->created_at = si_sql_time(row, 30);
+    out->updated_at = si_sql_time(row, 31);
+    out->tenant_status = si_sql_text_copy(row, 32, context);
     out->tenant_active = strcmp(out->tenant_status, "active") == 0;
-    out->owner_name = si_sql_text_copy(0, 33, context);
+    out->owner_name = si_sql_text_copy(row, 33, context);
     out->owner_exists = out->owner_name != NULL;
     if (!out->owner_exists)
-        out->owner_name = si_sql_text_copy(0, 34, context);
-    out->raised_memory_mib = si_sql_int8(0, 35);
-    out->has_dependants = si_sql_bool(0, 36);
+        out->owner_name = si_sql_text_copy(row, 34, context);
+    out->raised_memory_mib = si_sql_int8(row, 37);
+    out->has_dependants = si_sql_bool(row, 38);
 }
 
 static bool
@@ -112,7 +114,7 @@ load(SiStatement *statement, const pg_uuid_t *job_id, SiJob *out)
     si_sql_open();
     found = si_sql_run(statement, values, NULL) > 0;
     if (found)
-        job_from_row(job_id, context, out);
+        job_from_row(0, context, out);
     si_sql_close();
     return found;
 }
@@ -149,6 +151,26 @@ si_job_load_if_free(const pg_uuid_t *job_id, SiJob *out)
     return load(&find_free, job_id, out);
 }
 
+int
+si_jobs_load_due_if_free(const pg_uuid_t *job_ids, int n, TimestampTz now, SiJob **out)
+{
+    static SiStatement find = {SELECT_JOBS "WHERE j.job_id = ANY ($1) AND j.plan_at <= $2 " ORDER_OF_PLAN
+                                           "FOR NO KEY UPDATE OF j SKIP LOCKED",
+                               2,
+                               {UUIDARRAYOID, TIMESTAMPTZOID},
+                               .by_index = true};
+    MemoryContext context = CurrentMemoryContext;
+    Datum values[] = {si_uuids_datum(job_ids, n), TimestampTzGetDatum(now)};
+
+    si_sql_open();
+    n = (int) si_sql_run(&find, values, NULL);
+    *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiJob));
+    for (int i = 0; i < n; i++)
+        job_from_row(i, context, &(*out)[i]);
+    si_sql_close();
+    return n;
+}
+
 /* value / divisor as text that the statement casts to numeric: exact. */
 static Datum
 numeric_text(int64 value, int64 divisor)
@@ -159,9 +181,9 @@ numeric_text(int64 value, int64 divisor)
     return si_text_datum(text);
 }
 
-#define JOB_COLUMNS 30
+#define JOB_COLUMNS 31
 
-/* What insert and update share: $1 to $30. */
+/* What insert and update share: $1 to $31. */
 static void
 bind(const SiJob *job, Datum values[JOB_COLUMNS], char nulls[JOB_COLUMNS + 1])
 {
@@ -199,22 +221,23 @@ bind(const SiJob *job, Datum values[JOB_COLUMNS], char nulls[JOB_COLUMNS + 1])
     values[27] = ObjectIdGetDatum(job->owner);
     values[28] = TimestampTzGetDatum(job->updated_at);
     values[29] = si_text_datum(job->owner_name);
+    values[30] = si_time_or_null(job->plan_at, &nulls[30]);
 }
 
 #define JOB_TYPES \
     UUIDOID, TEXTOID, TEXTOID, TEXTOID, INT4OID, TEXTOID, JSONBOID, JSONBOID, INT8OID, INT8OID, INT4OID, TEXTOID, \
         TEXTOID, TEXTOID, TIMESTAMPTZOID, JSONBOID, TEXTOID, INT4OID, TEXTOID, INT4OID, TEXTOID, TEXTOID, TEXTOID, \
-        INT8OID, JSONBOID, TEXTOID, TEXTOID, OIDOID, TIMESTAMPTZOID, TEXTOID
+        INT8OID, JSONBOID, TEXTOID, TEXTOID, OIDOID, TIMESTAMPTZOID, TEXTOID, TIMESTAMPTZOID
 
 #define NAMED_COLUMNS \
     "job_name, stage, status, version, source_type, source_config, destination_config, cpu_millicores, memory_mib, " \
     "executors, estimated_runtime_minutes, schedule_cron, time_zone, next_fire_at, sla_requirements, tier, priority, " \
     "sla_window_hours, max_runtime_minutes, on_no_capacity, overlap_policy, misfire_policy, catchup_window, options, " \
-    "watermark, target_namespace, owner_oid, updated_at, owner_name"
+    "watermark, target_namespace, owner_oid, updated_at, owner_name, plan_at"
 
 #define NAMED_VALUES \
     "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::numeric, $13, $14, $15, $16, $17, $18, $19::numeric, $20, $21, " \
-    "$22, $23, $24 * '1 second'::interval, $25, $26, $27, $28, $29, $30"
+    "$22, $23, $24 * '1 second'::interval, $25, $26, $27, $28, $29, $30, $31"
 
 static void
 name_is_taken(const SiJob *job)
@@ -227,7 +250,7 @@ void
 si_job_insert(const SiJob *job)
 {
     static SiStatement insert = {"INSERT INTO sparkingest.ingestion_jobs (job_id, " NAMED_COLUMNS ", tenant_id, created_at) "
-                                 "VALUES ($1, " NAMED_VALUES ", $31, $29) "
+                                 "VALUES ($1, " NAMED_VALUES ", $32, $29) "
                                  "ON CONFLICT (tenant_id, job_name) WHERE status <> 'dropped' DO NOTHING",
                                  JOB_COLUMNS + 1,
                                  {JOB_TYPES, UUIDOID}};
@@ -317,16 +340,83 @@ si_jobs_orphaned(const char *reason_like, pg_uuid_t **out)
 }
 
 int
-si_jobs_due(TimestampTz until, pg_uuid_t **out)
+si_jobs_due(TimestampTz now, TimestampTz fire_by, SiDueJob **out)
 {
-    static SiStatement find = {"SELECT j.job_id FROM sparkingest.ingestion_jobs AS j JOIN sparkingest.tenants AS t USING (tenant_id) "
-                               "WHERE j.next_fire_at <= $1 AND j.stage = 'production' AND j.status = 'active' AND t.status = 'active' "
-                               "ORDER BY j.priority DESC, j.next_fire_at, j.created_at, j.job_id",
-                               1,
-                               {TIMESTAMPTZOID}};
-    Datum values[] = {TimestampTzGetDatum(until)};
+    static SiStatement find = {"SELECT j.job_id, j.blocked_reason IS NOT NULL FROM sparkingest.ingestion_jobs AS j "
+                               "WHERE j.plan_at <= $1 AND j.next_fire_at <= COALESCE($2, 'infinity') " ORDER_OF_PLAN,
+                               2,
+                               {TIMESTAMPTZOID, TIMESTAMPTZOID},
+                               .by_index = true};
+    MemoryContext context = CurrentMemoryContext;
+    char nulls[] = "  ";
+    Datum values[] = {TimestampTzGetDatum(now), si_time_or_null(fire_by, &nulls[1])};
+    uint64 n;
 
-    return si_sql_ids(&find, values, out);
+    si_sql_open();
+    n = si_sql_run(&find, values, nulls);
+    *out = MemoryContextAllocHuge(context, (n + 1) * sizeof(SiDueJob));
+    for (uint64 i = 0; i < n; i++)
+        (*out)[i] = (SiDueJob){si_sql_uuid(i, 1, NULL), si_sql_bool(i, 2)};
+    si_sql_close();
+    return (int) n;
+}
+
+void
+si_jobs_set_plans(const SiJobPlan *plans, int n)
+{
+    static SiStatement update = {"UPDATE sparkingest.ingestion_jobs AS j SET next_fire_at = p.next_fire_at, plan_at = p.plan_at "
+                                 "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2), pg_catalog.unnest($3)) "
+                                 "AS p (job_id, next_fire_at, plan_at) WHERE j.job_id = p.job_id",
+                                 3,
+                                 {UUIDARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID},
+                                 .by_index = true};
+    pg_uuid_t *ids = palloc((n + 1) * sizeof(pg_uuid_t));
+    TimestampTz *next_fires = palloc((n + 1) * sizeof(TimestampTz));
+    TimestampTz *plan_ats = palloc((n + 1) * sizeof(TimestampTz));
+    Datum values[3];
+
+    for (int i = 0; i < n; i++)
+    {
+        ids[i] = plans[i].job_id;
+        next_fires[i] = plans[i].next_fire_at;
+        plan_ats[i] = plans[i].plan_at;
+    }
+    values[0] = si_uuids_datum(ids, n);
+    values[1] = si_times_datum(next_fires, n);
+    values[2] = si_times_datum(plan_ats, n);
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
+}
+
+void
+si_jobs_leave_plan(const pg_uuid_t *job_ids, int n)
+{
+    static SiStatement update = {"UPDATE sparkingest.ingestion_jobs AS j SET plan_at = NULL WHERE j.job_id = ANY ($1) AND NOT EXISTS "
+                                 "(SELECT FROM sparkingest.tenants AS t WHERE t.tenant_id = j.tenant_id AND t.status = 'active')",
+                                 1,
+                                 {UUIDARRAYOID},
+                                 .by_index = true};
+    Datum values[] = {si_uuids_datum(job_ids, n)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
+}
+
+void
+si_jobs_rejoin_plan(const pg_uuid_t *tenant_id, TimestampTz now)
+{
+    static SiStatement update = {"UPDATE sparkingest.ingestion_jobs SET plan_at = LEAST($2, next_fire_at) "
+                                 "WHERE tenant_id = $1 AND status <> 'dropped' AND next_fire_at IS NOT NULL",
+                                 2,
+                                 {UUIDOID, TIMESTAMPTZOID},
+                                 .by_index = true};
+    Datum values[] = {UUIDPGetDatum(tenant_id), TimestampTzGetDatum(now)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
 }
 
 void

@@ -36,6 +36,7 @@ typedef struct SiJob
     char *schedule_cron;    /* NULL = none */
     char *time_zone;
     TimestampTz next_fire_at; /* SI_NO_TIME = none */
+    TimestampTz plan_at;      /* when plan() next looks at it; SI_NO_TIME = never */
     Jsonb *sla_requirements;
     char *tier;
     int32 priority;
@@ -81,6 +82,9 @@ extern bool si_job_load(const pg_uuid_t *job_id, bool for_update, SiJob *out);
 /* The same with the lock, but false when someone else holds it. */
 extern bool si_job_load_if_free(const pg_uuid_t *job_id, SiJob *out);
 
+/* Those of the jobs that plan() has something to do for by now and that nobody else holds, locked; in the order of si_jobs_due. */
+extern int si_jobs_load_due_if_free(const pg_uuid_t *job_ids, int n, TimestampTz now, SiJob **out);
+
 /* Raises 42710 when the tenant has a job of that name. */
 extern void si_job_insert(const SiJob *job);
 
@@ -96,8 +100,37 @@ extern bool si_job_set_blocked(const pg_uuid_t *job_id, const char *reason, pg_u
 /* Active jobs whose owner was dropped and which are not blocked for it, palloc'd; returns how many. */
 extern int si_jobs_orphaned(const char *reason_like, pg_uuid_t **out);
 
-/* Active production jobs of active tenants with next_fire_at not after `until`, most important first. Returns how many. */
-extern int si_jobs_due(TimestampTz until, pg_uuid_t **out);
+/* A job that plan() has something to do for. */
+typedef struct SiDueJob
+{
+    pg_uuid_t job_id;
+    bool blocked; /* it failed when it was tried last */
+} SiDueJob;
+
+/*
+ * Jobs whose plan_at has come, most important first; only those whose next fire is not after `fire_by`, SI_NO_TIME = all.
+ * Reads nothing of the others. palloc'd; returns how many.
+ */
+extern int si_jobs_due(TimestampTz now, TimestampTz fire_by, SiDueJob **out);
+
+/* When a job fires next and is looked at next; nothing else is written. */
+typedef struct SiJobPlan
+{
+    pg_uuid_t job_id;
+    TimestampTz next_fire_at;
+    TimestampTz plan_at;
+} SiJobPlan;
+
+extern void si_jobs_set_plans(const SiJobPlan *plans, int n);
+
+/*
+ * Jobs of tenants that are not active leave the plan. It looks at the tenant after the job was locked: who makes the tenant
+ * active again has changed the job before, or waits for it.
+ */
+extern void si_jobs_leave_plan(const pg_uuid_t *job_ids, int n);
+
+/* Jobs of a tenant whose schedules fire are looked at again at once. Waits for those who have them in hand. */
+extern void si_jobs_rejoin_plan(const pg_uuid_t *tenant_id, TimestampTz now);
 
 /* How many jobs a tenant has that are not dropped, and how many of them with a schedule; also of transactions just committed. */
 extern void si_jobs_count(const pg_uuid_t *tenant_id, int64 *jobs, int64 *schedules);

@@ -164,8 +164,14 @@ static int32
 look_for_pool(const char *namespace_name, const pg_uuid_t *tenant_id)
 {
     /* No index answers IS NOT DISTINCT FROM: it would read all pools of the namespace. */
-    static SiStatement find = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id = $2", 2, {TEXTOID, UUIDOID}};
-    static SiStatement find_common = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id IS NULL", 1, {TEXTOID}};
+    static SiStatement find = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id = $2",
+                               2,
+                               {TEXTOID, UUIDOID},
+                               .by_index = true};
+    static SiStatement find_common = {"SELECT pool_id FROM sparkingest.pools WHERE namespace = $1 AND tenant_id IS NULL",
+                                      1,
+                                      {TEXTOID},
+                                      .by_index = true};
     Datum values[] = {si_text_datum(namespace_name), UUIDPGetDatum(tenant_id)};
     int32 pool_id;
 
@@ -196,11 +202,19 @@ si_pool_find(const char *namespace_name, const pg_uuid_t *tenant_id)
     entry = hash_search(pools, &key, HASH_FIND, NULL);
     if (entry)
         return entry->pool_id;
-    si_sql_leave_own_out(true);
     pool_id = look_for_pool(namespace_name, tenant_id);
-    si_sql_leave_own_out(false);
     if (pool_id == 0)
-        return look_for_pool(namespace_name, tenant_id);
+        return 0;
+    if (si_cache_may_differ())
+    {
+        int32 committed;
+
+        si_sql_leave_own_out(true);
+        committed = look_for_pool(namespace_name, tenant_id);
+        si_sql_leave_own_out(false);
+        if (committed == 0)
+            return pool_id;
+    }
     entry = hash_search(pools, &key, HASH_ENTER, NULL);
     entry->pool_id = pool_id;
     return pool_id;
@@ -296,6 +310,45 @@ si_dedicated_supply(const char *namespace_name, const pg_uuid_t *tenant_id, Time
 
     si_sql_open();
     n = amounts_from_rows(si_sql_run_latest(tenant_id ? &find_own : &find, values, NULL), context, out);
+    si_sql_close();
+    return n;
+}
+
+int
+si_lent_supply(const char *namespace_name, const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz until, SiAmount **out)
+{
+    static SiStatement find = {"SELECT starts_at, ends_at, lending_limit::bigint * $5, lending_limit::bigint * $6 FROM sparkingest.grants "
+                               "WHERE resource_type = 'dedicated_units' AND namespace = $1 AND tenant_id = $2 AND ends_at > $3 "
+                               "AND starts_at < $4 AND lending_limit > 0",
+                               6,
+                               {TEXTOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8OID}};
+    MemoryContext context = CurrentMemoryContext;
+    Datum values[] = {si_text_datum(namespace_name), UUIDPGetDatum(tenant_id), TimestampTzGetDatum(from), TimestampTzGetDatum(until),
+                      Int64GetDatum(SI_UNIT_CPU_MILLICORES), Int64GetDatum(SI_UNIT_MEMORY_MIB)};
+    int n;
+
+    si_sql_open();
+    n = amounts_from_rows(si_sql_run_latest(&find, values, NULL), context, out);
+    si_sql_close();
+    return n;
+}
+
+int
+si_lenders(const char *namespace_name, const pg_uuid_t *except, TimestampTz from, TimestampTz until, pg_uuid_t **out)
+{
+    static SiStatement find = {"SELECT DISTINCT tenant_id FROM sparkingest.grants WHERE resource_type = 'dedicated_units' "
+                               "AND namespace = $1 AND tenant_id <> $2 AND ends_at > $3 AND starts_at < $4 AND lending_limit > 0 ORDER BY 1",
+                               4,
+                               {TEXTOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+    MemoryContext context = CurrentMemoryContext;
+    Datum values[] = {si_text_datum(namespace_name), UUIDPGetDatum(except), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};
+    int n;
+
+    si_sql_open();
+    n = (int) si_sql_run_latest(&find, values, NULL);
+    *out = MemoryContextAlloc(context, (n + 1) * sizeof(pg_uuid_t));
+    for (int i = 0; i < n; i++)
+        (*out)[i] = si_sql_uuid(i, 1, NULL);
     si_sql_close();
     return n;
 }

@@ -6,6 +6,7 @@
 #include "access/xact.h"
 #include "lib/stringinfo.h"
 #include "storage/proc.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "utils/guc.h"
@@ -284,6 +285,31 @@ si_count_or_null(int64 count, char *null)
 {
     *null = count < 0 ? 'n' : ' ';
     return Int64GetDatum(count);
+}
+
+Datum
+si_uuids_datum(const pg_uuid_t *ids, int n)
+{
+    Datum *elements = palloc((n + 1) * sizeof(Datum));
+
+    for (int i = 0; i < n; i++)
+        elements[i] = UUIDPGetDatum(&ids[i]);
+    return PointerGetDatum(construct_array(elements, n, UUIDOID, UUID_LEN, false, TYPALIGN_CHAR));
+}
+
+Datum
+si_times_datum(const TimestampTz *times, int n)
+{
+    Datum *elements = palloc((n + 1) * sizeof(Datum));
+    bool *nulls = palloc((n + 1) * sizeof(bool));
+    int lower_bound = 1;
+
+    for (int i = 0; i < n; i++)
+    {
+        elements[i] = TimestampTzGetDatum(times[i]);
+        nulls[i] = times[i] == SI_NO_TIME;
+    }
+    return PointerGetDatum(construct_md_array(elements, nulls, 1, &n, &lower_bound, TIMESTAMPTZOID, sizeof(TimestampTz), true, TYPALIGN_DOUBLE));
 }
 
 int

@@ -17,7 +17,7 @@
 #include "utils/tuplestore.h"
 #include "utils/uuid.h"
 
-#define SI_SQL_MAX_ARGS 32
+#define SI_SQL_MAX_ARGS 40
 
 typedef struct SiStatement
 {
@@ -84,5 +84,9 @@ extern char *si_uuid_text(const pg_uuid_t *id); /* palloc'd */
 extern Datum si_text_or_null(const char *text, char *null);
 extern Datum si_time_or_null(TimestampTz at, char *null);
 extern Datum si_count_or_null(int64 count, char *null);
+
+/* Arrays of n values, palloc'd; SI_NO_TIME is null. */
+extern Datum si_uuids_datum(const pg_uuid_t *ids, int n);
+extern Datum si_times_datum(const TimestampTz *times, int n);
 
 #endif

@@ -23,7 +23,6 @@
 #include "worker/record.h"
 #include "worker/skeleton.h"
 
-#define ROLE 1               /* key of the lock that keeps it the only one */
 #define BACKSTOP_MILLIS 5000 /* rows are read this often without news */
 #define BEAT_MILLIS 10000
 #define CLAIMS_PER_ROUND 16 /* a round stays short */
@@ -44,7 +43,7 @@ si_dispatcher_register(void)
 static void
 leave(int code, Datum argument)
 {
-    si_wake_register(false);
+    si_wake_register(SI_WAKE_DISPATCHER, false);
 }
 
 static void
@@ -202,7 +201,7 @@ refresh(int64 now)
         /* Most likely the extension was dropped. */
         keep_error(error);
         reload_at = now + 1000;
-        si_skeleton_require(ROLE);
+        si_skeleton_require(SI_DISPATCHER_ROLE);
         return;
     }
     crowded = false;
@@ -275,9 +274,9 @@ si_dispatcher_main(Datum argument)
     si_skeleton_start(SI_DISPATCHER_TYPE);
     round_context = AllocSetContextCreate(TopMemoryContext, "sparkingest dispatcher round", ALLOCSET_DEFAULT_SIZES);
     MemoryContextSwitchTo(round_context);
-    si_skeleton_require(ROLE);
+    si_skeleton_require(SI_DISPATCHER_ROLE);
     before_shmem_exit(leave, 0);
-    si_wake_register(true);
+    si_wake_register(SI_WAKE_DISPATCHER, true);
     si_live_init();
     si_fleet_init(&si_course_events);
 

@@ -32,5 +32,10 @@ typedef void (*SiWork)(void *argument);
 extern char *si_skeleton_try(const char *activity, bool synchronous, SiWork work, void *argument);
 
 #define SI_DISPATCHER_TYPE "sparkingest dispatcher"
+#define SI_PLANNER_TYPE "sparkingest planner"
+
+/* Keys of the locks that keep each the only one. */
+#define SI_DISPATCHER_ROLE 1
+#define SI_PLANNER_ROLE 2
 
 #endif

@@ -11,7 +11,7 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CASES = ("commits", "slots", "spread", "latency", "search", "refused", "hours", "rebuild", "usage", "rollup", "statement", "flood")
+CASES = ("commits", "slots", "spread", "latency", "search", "refused", "hours", "rebuild", "schedules", "usage", "rollup", "statement", "flood")
 CLIENTS = 32
 THREADS = 2  # of pgbench
 SLOW_COMMIT = 3  # ms: the disk on which slot rows were measured for the design, 290/s; ours commits in 0.1
@@ -211,6 +211,26 @@ class Bench:
             "SELECT extract(epoch FROM clock_timestamp() - :'began') * 1000;")) for _ in range(self.options.rounds))
         self.note("rebuilding 200 pools with 100,000 open reservations", 1, took, " ms", target=2000, at_most=True, by_ratio=False)
 
+    def schedules(self):
+        """Jobs as rows: all of them are planned a week ahead but for those that come due."""
+        idle = []
+        for jobs in (1000, 100000):
+            self.psql(f"SELECT bench.schedules({jobs}) \\g /dev/null\nVACUUM ANALYZE sparkingest.ingestion_jobs;")
+            idle.append(statistics.median(self.milliseconds("sparkingest.plan()") for _ in range(50 * self.options.rounds)))
+        self.note("plan(), none of 100,000 schedules due", 1, idle[1], " ms", "of 1,000", idle[0], 1.5, at_most=True)
+        made = "SELECT count(*) FROM sparkingest.job_executions AS e JOIN sparkingest.ingestion_jobs AS j USING (job_id) WHERE j.tenant_id = bench.tenant(1001)"
+        took = []
+        for number in range(self.options.rounds):
+            self.psql("UPDATE sparkingest.ingestion_jobs SET plan_at = now() WHERE job_id IN "
+                      f"(SELECT job_id FROM sparkingest.ingestion_jobs WHERE job_name LIKE 'nightly %' ORDER BY job_name LIMIT 10000 OFFSET {number * 10000})")
+            before = int(self.psql(made))
+            took.append(self.milliseconds("sparkingest.plan()"))
+            self.expect("each of the schedules that were due is planned, once", int(self.psql(made)) - before == 10000)
+        self.note("plan(), 10,000 of 100,000 schedules due", 1, statistics.median(took), " ms", target=5000, at_most=True, by_ratio=False)
+        took = self.milliseconds("(SELECT sparkingest.run_job(j.job_id, now() + n % 1440 * interval '1 minute') FROM generate_series(1, 100000) AS n "
+                                 "JOIN sparkingest.ingestion_jobs AS j ON j.job_name = 'nightly ' || n % 1000)")
+        self.note("run_job(), 100,000 runs in one transaction", 1, took / 1000, " s", target=60, at_most=True, by_ratio=False)
+
     def load_history(self):
         """What history.sql prepares: jobs, months, and ways of filling them."""
         with open(f"{HERE}/history.sql", encoding="utf-8") as file:
@@ -287,6 +307,8 @@ class Bench:
         self.expect("every reservation that was answered is there", int(self.psql(count)) - before == self.reserved)
         if "rebuild" in self.options.cases:
             self.rebuild()
+        if "schedules" in self.options.cases:
+            self.schedules()
         later = [case for case in ("usage", "rollup", "statement", "flood") if case in self.options.cases]
         if later:
             self.load_history()

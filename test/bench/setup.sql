@@ -51,4 +51,19 @@ DELETE FROM bench.busy WHERE ends_at > date_trunc('hour', now()) + '30 days';
 SELECT bench.hold(ns, owner, bench.tenant(1003), 10000, 20480, starts_at, ends_at)
   FROM bench.busy, (VALUES ('month-ns', NULL), ('dedicated-cpu-ns', bench.tenant(1003))) AS pools (ns, owner) \g /dev/null
 
+-- So many daily jobs in production, made as rows: all are planned a week ahead, so that the next tick has nothing to do.
+CREATE FUNCTION bench.schedules(jobs integer) RETURNS bigint LANGUAGE sql AS $$
+    WITH added AS (
+    INSERT INTO sparkingest.ingestion_jobs (job_id, tenant_id, job_name, stage, source_type, source_config, destination_config, cpu_millicores,
+                memory_mib, executors, estimated_runtime_minutes, schedule_cron, time_zone, next_fire_at, plan_at, target_namespace,
+                owner_oid, owner_name, created_at, updated_at)
+    SELECT gen_random_uuid(), bench.tenant(1001), 'nightly ' || n, 'production', 'postgres',
+           '{"host": "db.example.com", "database": "shop", "table": "orders"}', '{"type": "file", "uri": "file:///lake/orders"}', 1000, 2048, 1, 10,
+           to_char(now() AT TIME ZONE 'UTC' - interval '1 hour', 'MI HH24') || ' * * *', 'UTC', date_trunc('minute', now()) + '6 days 23 hours',
+           date_trunc('minute', now()) + '23 hours', 'vcpu-hours-ns',
+           current_user::regrole::oid, current_user, now(), now()
+      FROM generate_series((SELECT count(*) FROM sparkingest.ingestion_jobs), jobs - 1) AS n RETURNING 1)
+    SELECT count(*) FROM added
+$$;
+
 VACUUM ANALYZE;

@@ -47,7 +47,7 @@ SELECT is((SELECT count(*) FROM sparkingest.events WHERE event_type = 'job.block
 SELECT is((fixture.refusal(format('SELECT sparkingest.%s', call))).code, 'SI003', call) FROM unnest(ARRAY['run_job(fixture.job(''hourly''))', 'run_job(fixture.job(''draft''))', 'promote_job(fixture.job(''draft''))']) AS call;
 
 -- plan() notices by itself.
-UPDATE sparkingest.ingestion_jobs SET status = 'active', next_fire_at = '2026-03-02 09:30+00' WHERE job_name = 'due';
+UPDATE sparkingest.ingestion_jobs SET status = 'active', next_fire_at = '2026-03-02 09:30+00', plan_at = '2026-03-02 09:00+00' WHERE job_name = 'due';
 SELECT lives_ok('SELECT sparkingest.plan()', 'a due job whose owner is gone');
 SELECT matches((SELECT blocked_reason FROM sparkingest.ingestion_jobs WHERE job_name = 'due'), '^its owner', 'is blocked by plan()');
 

@@ -97,15 +97,15 @@ DROP EXTENSION pg_cron;
 SELECT component, status, detail FROM sparkingest.health() WHERE component IN ('pg_cron', 'schedules');
 SELECT * FROM sparkingest.install_schedules();
 ROLLBACK;
--- The dispatcher says that it runs.
+-- The workers say that they run.
 DO $$
 BEGIN
     FOR n IN 1..300 LOOP
         PERFORM pg_stat_clear_snapshot();
-        EXIT WHEN (SELECT status FROM sparkingest.health() WHERE component = 'dispatcher') = 'ok';
+        EXIT WHEN (SELECT count(*) FROM sparkingest.health() WHERE component IN ('dispatcher', 'planner') AND status = 'ok') = 2;
         PERFORM pg_sleep(0.1);
     END LOOP;
 END
 $$;
 SELECT component, status, regexp_replace(detail, '\d+', '<n>') AS detail, since IS NOT NULL AS since FROM sparkingest.health()
-    WHERE component IN ('preload', 'dispatcher', 'cluster default');
+    WHERE component IN ('preload', 'dispatcher', 'planner', 'cluster default');

@@ -12,6 +12,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "flow/admit.h"
 #include "flow/extend.h"
 #include "flow/finish.h"
 #include "flow/overlap.h"
@@ -25,6 +26,7 @@
 #include "store/sql.h"
 
 PG_FUNCTION_INFO_V1(fixture_claim);
+PG_FUNCTION_INFO_V1(fixture_late);
 PG_FUNCTION_INFO_V1(fixture_move);
 PG_FUNCTION_INFO_V1(fixture_start);
 PG_FUNCTION_INFO_V1(fixture_overrun);
@@ -75,6 +77,21 @@ fixture_claim(PG_FUNCTION_ARGS)
     }
     si_caller_leave(&caller);
     PG_RETURN_BOOL(claimed);
+}
+
+/* late(execution_id): whether its reservation was over before it started; then it was dealt with. Asked before claim(). */
+Datum
+fixture_late(PG_FUNCTION_ARGS)
+{
+    pg_uuid_t *id = PG_GETARG_UUID_P(0);
+    SiExecution e;
+    SiCaller caller;
+    bool late;
+
+    si_caller_enter(&caller);
+    late = si_dispatch_claimable(id, si_now()) && si_execution_load(id, true, &e) && si_admit_late(&e, ACTOR, si_now());
+    si_caller_leave(&caller);
+    PG_RETURN_BOOL(late);
 }
 
 /* move(execution_id, state): by the one function that moves states, and nothing else. */

@@ -4,6 +4,7 @@ CREATE SCHEMA fixture;
 
 -- What the dispatcher would record of a run (fixture.c).
 CREATE FUNCTION fixture.claim(execution_id uuid) RETURNS boolean LANGUAGE c STRICT AS '$libdir/sparkingest', 'fixture_claim';
+CREATE FUNCTION fixture.late(execution_id uuid) RETURNS boolean LANGUAGE c STRICT AS '$libdir/sparkingest', 'fixture_late';
 CREATE FUNCTION fixture.move(execution_id uuid, state text) RETURNS void LANGUAGE c STRICT AS '$libdir/sparkingest', 'fixture_move';
 CREATE FUNCTION fixture.start(execution_id uuid, at timestamptz) RETURNS void LANGUAGE c STRICT AS '$libdir/sparkingest', 'fixture_start';
 CREATE FUNCTION fixture.overrun(execution_id uuid) RETURNS boolean LANGUAGE c STRICT AS '$libdir/sparkingest', 'fixture_overrun';
