@@ -26,15 +26,12 @@ fi
 names=("$@")
 
 bindir=$("$PG_CONFIG" --bindir)
-pkglibdir=$("$PG_CONFIG" --pkglibdir)
 tools=$(dirname "$("$PG_CONFIG" --pgxs)")/../test
 for program in "$tools/regress/pg_regress" "$tools/isolation/pg_isolation_regress"; do
     [ -x "$program" ] || die "$program is missing: apt-get install postgresql-server-dev-15"
 done
 [ -f "$("$PG_CONFIG" --sharedir)/extension/pgtap.control" ] || die "pgTAP is missing: apt-get install postgresql-15-pgtap"
 command -v pg_prove >/dev/null || die "pg_prove is missing: apt-get install libtap-parser-sourcehandler-pgtap-perl"
-cmp -s "$root/sparkingest.so" "$pkglibdir/sparkingest.so" ||
-    die "what is installed in $pkglibdir is not what is built here: run make install"
 
 # Every test ends with the books; the README's walk-through is printed as users see it and has none of ours in it.
 for file in "$here"/sql/*.sql "$here"/specs/*.spec; do
@@ -55,25 +52,8 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP PIPE
 
-# A PostgreSQL of our own: the installed one by hard links, but for the extension's library, into which the fixtures are linked
-# beside the objects of src/: what tests record of a run must go by the same memory as what they test, and where they stop it
-# (stops.c) the linker comes between. The server's programs find libraries and files relative to themselves.
-build_server() {
-    local place private=$work/postgres objects=("$root"/src/*/*.o "$root/src/guc.o" "$root/src/sparkingest.o")
-    local fixtures=("$here"/sql/include/*.c) wrapped
-    wrapped=$(sed -nE 's/^__wrap_(\w+)\(.*/-Wl,--wrap=\1/p' "${fixtures[@]}")
-    for place in "$(dirname "$bindir")" "$("$PG_CONFIG" --sharedir)"; do
-        mkdir -p "$private$(dirname "$place")"
-        cp -al "$place" "$private$place" 2>/dev/null || { rm -rf "${private:?}$place"; cp -a "$place" "$private$place"; }
-    done
-    rm "$private$pkglibdir/sparkingest.so"
-    # shellcheck disable=SC2046,SC2086 # options
-    ${CC:-gcc} -std=gnu11 -g -O1 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers -fPIC -shared \
-        -Wl,-Bsymbolic $wrapped -I"$root/src" -I"$("$PG_CONFIG" --includedir-server)" -o "$private$pkglibdir/sparkingest.so" \
-        "${fixtures[@]}" "${objects[@]}" -lcurl -lyaml || die "the fixtures do not build"
-    PG_CONFIG=$private$bindir/pg_config
-    bindir=$private$bindir
-}
+# shellcheck source=test/private.sh
+. "$here/private.sh"
 
 sql() { "$bindir/psql" -X -q -v ON_ERROR_STOP=1 "$@" >/dev/null; }
 
@@ -134,7 +114,8 @@ run_pgtap() {
     [ "$failed" -gt 0 ] || grep -q '^Result: PASS$' "$work/pgtap.log" || failed=1
 }
 
-build_server
+build_server "$work/postgres"
+bindir=$("$PG_CONFIG" --bindir)
 # The dispatcher and pg_cron live in a database of their own, where they change nothing that a test sees.
 start=$("$here/server.sh" start "$work/server" --fast --database home 'max_connections = 50' "cron.log_run = off")
 eval "$start"

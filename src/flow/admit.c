@@ -371,8 +371,6 @@ note_outlook(SiExecution *e, const SiExecution *was, const SiPlan *before, const
 {
     bool moved = e->planned_start != before->planned_start;
 
-    if (e->planned_start == SI_NO_TIME)
-        cause = e->waiting_reason;
     if (moved)
         note_cause(e, before, cause);
     if (moved || was->planned_start != e->planned_start || was->has_reservation != e->has_reservation ||
@@ -411,9 +409,17 @@ si_admission_need(const SiJob *job, const SiExecution *e, const char *actor, Tim
     out->ahead = true;
 }
 
-/* `worse` is the cause of a start that is later than it was planned. */
+/* Why it is planned as it is: who was moved knows; who only looked for an earlier place lost the one it had. */
+static const char *
+why(const SiExecution *e, const SiPlan *before, const char *cause, bool moved)
+{
+    if (moved || e->planned_start <= before->planned_start)
+        return cause;
+    return e->planned_start == SI_NO_TIME ? e->waiting_reason : "its place is not there any more";
+}
+
 static bool
-plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *actor, const char *cause, const char *worse, TimestampTz now)
+plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *actor, const char *cause, bool moved, TimestampTz now)
 {
     const SiExecution was = *e;
     SiWish wish = wish_of(job, e, SI_NO_TIME, now, step_of(e), true);
@@ -429,7 +435,7 @@ plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *a
     if (!placement.placed)
     {
         take_reason(e, &placement, &wish);
-        note_outlook(e, &was, before, actor, e->planned_start > before->planned_start ? worse : cause);
+        note_outlook(e, &was, before, actor, why(e, before, cause, moved));
         return false;
     }
     take_plan(e, &placement, &wish);
@@ -438,12 +444,12 @@ plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *a
     {
         si_admission_undo(e, now);
         e->waiting_reason = psprintf("vCPU-hours do not cover the run: %s are missing", si_hours_text(missing));
-        note_outlook(e, &was, before, actor, e->waiting_reason);
+        note_outlook(e, &was, before, actor, why(e, before, cause, moved));
         return false;
     }
     if (e->held != was.held)
         si_balance_note(&e->execution_id, e->held, -1);
-    note_cause(e, before, e->planned_start > before->planned_start ? worse : cause);
+    note_cause(e, before, why(e, before, cause, moved));
     si_execution_set_plan(e);
     si_execution_move(e, SI_SCHEDULED, actor, cause);
     return true;
@@ -464,7 +470,7 @@ si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *
     bool placed;
 
     remember(e, &before);
-    placed = plan_again(job, e, &before, actor, cause, "its place is not there any more", now);
+    placed = plan_again(job, e, &before, actor, cause, false, now);
     if (job->has_dependants && !e->is_draft && (placed || e->planned_end != planned_end))
         si_dependants_follow(e, actor, now);
     return placed;
@@ -473,7 +479,7 @@ si_admit_again(const SiJob *job, SiExecution *e, const char *actor, const char *
 bool
 si_admit_lifted(const SiJob *job, SiExecution *e, const SiPlan *before, const char *actor, const char *cause, TimestampTz now)
 {
-    bool placed = plan_again(job, e, before, actor, cause, cause, now);
+    bool placed = plan_again(job, e, before, actor, cause, true, now);
 
     if (job->has_dependants && !e->is_draft)
         si_dependants_follow(e, actor, now);
@@ -512,6 +518,47 @@ si_admit_hold_back(SiExecution *e, const char *reason, const char *actor, Timest
     si_admission_undo(e, now);
     e->waiting_reason = pstrdup(reason);
     note_outlook(e, &was, &before, actor, reason);
+}
+
+void
+si_admission_need_sooner(const SiJob *job, const SiExecution *e, const SiReservation *place, const char *actor, TimestampTz now,
+                         SiNeed *out)
+{
+    si_admission_need(job, e, actor, now, out);
+    out->ahead = false;
+    out->window_usecs = place->starts_at - out->not_before - 1;
+    /* What nothing was held for is not moved to where vCPU-hours pay. */
+    out->namespace_name = e->held > 0 ? NULL : e->namespace_name;
+}
+
+bool
+si_admit_sooner(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
+{
+    SiWish wish = wish_of(job, e, SI_NO_TIME, now, step_of(e), true);
+    SiPlacement placement;
+    SiReservation place;
+    SiPlan before;
+    SiNeed need;
+
+    Assert(e->state == SI_SCHEDULED);
+    if (place_of(e, &place) == NULL)
+        return false;
+    remember(e, &before);
+    si_admission_need_sooner(job, e, &place, actor, now, &need);
+    if (need.window_usecs < 0)
+        return false;
+    need.keep = &place;
+    si_place(&need, now, &placement);
+    if (!placement.placed)
+        ereport(ERROR, (errcode(ERRCODE_SI_CAPACITY), errmsg("what was free earlier is not free any more")));
+    take_plan(e, &placement, &wish);
+    note_cause(e, &before, cause);
+    si_execution_set_plan(e);
+    si_event("execution.replanned", &e->tenant_id, &e->job_id, &e->execution_id, actor, cause,
+             plan_json(before.namespace_name, before.planned_start, NULL), plan_json(e->namespace_name, e->planned_start, NULL));
+    if (job->has_dependants && !e->is_draft)
+        si_dependants_follow(e, actor, now);
+    return true;
 }
 
 bool

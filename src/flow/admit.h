@@ -95,4 +95,14 @@ extern void si_admit_hold_back(SiExecution *execution, const char *reason, const
  */
 extern bool si_admit_late(SiExecution *execution, const char *actor, TimestampTz now);
 
+/* What a scheduled execution asks for to start before its place begins; a window below 0 means that it cannot be wanted. */
+extern void si_admission_need_sooner(const SiJob *job, const SiExecution *execution, const SiReservation *place, const char *actor,
+                                     TimestampTz now, SiNeed *out);
+
+/*
+ * Moves a scheduled execution, locked after its job, to an earlier start (C13) and tells so. False when there is none to be wanted;
+ * raises SI001 when nothing is free, and then the caller's subtransaction must undo it.
+ */
+extern bool si_admit_sooner(const SiJob *job, SiExecution *execution, const char *actor, const char *cause, TimestampTz now);
+
 #endif

@@ -7,10 +7,12 @@
 #include "utils/timestamp.h"
 
 #include "domain/overrun.h"
+#include "flow/admit.h"
 #include "flow/book.h"
 #include "flow/dependants.h"
 #include "flow/extend.h"
 #include "flow/funds.h"
+#include "flow/limit_account.h"
 #include "flow/place.h"
 #include "pg/attempt.h"
 #include "pg/json.h"
@@ -18,6 +20,16 @@
 #include "pg/times.h"
 #include "store/events.h"
 #include "store/sql.h"
+
+#define GAVE_WAY "a run that goes on beyond its planned end took its place"
+
+/* Waiting work whose tentative place was taken. */
+typedef struct Lifted
+{
+    SiJob job;
+    SiExecution e;
+    SiPlan before;
+} Lifted;
 
 /* A run at its line. */
 typedef struct Overrun
@@ -28,7 +40,12 @@ typedef struct Overrun
     SiClaim claim;
     SiExtension wanted;
     int32 taken; /* slots */
+    SiHeldLimit *held;
+    int n_held;  /* limits that the reservation holds */
+    int n_taken; /* of them, for the new time */
     int64 cost;  /* millicore-seconds held for them */
+    Lifted *lifted;
+    int n_lifted;
     TimestampTz now;
 } Overrun;
 
@@ -48,52 +65,181 @@ open_overrun(SiExecution *e, TimestampTz now, Overrun *out)
     return out->wanted.n > 0;
 }
 
+/* Takes slots as far as they are free. */
+static void
+take_slots(Overrun *o)
+{
+    while (o->taken < o->wanted.n && si_claim_take(&o->namespace, &o->claim, o->wanted.first + o->taken, 1, false))
+        o->taken++;
+}
+
+/* Waiting work that has a tentative place in the first slot, if nobody has it in hand. */
+static bool
+load_tentative(const SiVictim *victim, Lifted *out, SiReservation *place)
+{
+    return victim->has_execution && si_reservation_load(&victim->reservation_id, false, place) && place->active && place->tentative &&
+           si_execution_load(&victim->execution_id, false, &out->e) && si_job_load_if_free(&out->e.job_id, &out->job) &&
+           si_execution_load_if_free(&victim->execution_id, &out->e) && out->e.state == SI_WAITING && out->e.has_reservation &&
+           si_uuid_equal(&out->e.reservation_id, &victim->reservation_id);
+}
+
+/*
+ * Tentative places in the first slot give way, as few as do (C14, C15); who had them gets others in the end. None does where all
+ * of them together would not leave room.
+ */
+static void
+lift_tentative(Overrun *o, const char *actor)
+{
+    TimestampTz from = si_slot_time(o->wanted.first, o->namespace.step_usecs);
+    const SiPoolRef pool = {o->namespace, &o->reservation.tenant_id};
+    SiReservation place;
+    SiVictim *victims;
+    int64 cpu;
+    int64 memory;
+    SiSlots total;
+    SiSlots allocated;
+    int n = si_executions_in(o->namespace.name, from, from + o->namespace.step_usecs, &victims);
+
+    o->lifted = palloc((n + 1) * sizeof(Lifted));
+    si_occupancy(o->namespace.purpose == SI_NS_DEDICATED ? &pool : &(SiPoolRef){o->namespace, NULL}, o->wanted.first, 1, &total, &allocated);
+    cpu = total.cpu[0] - allocated.cpu[0];
+    memory = total.mem[0] - allocated.mem[0];
+    for (int i = 0; i < n; i++)
+    {
+        Lifted *l = &o->lifted[o->n_lifted];
+
+        if (!load_tentative(&victims[i], l, &place) || place.pool_id != o->reservation.pool_id)
+            continue;
+        cpu += place.cpu_millicores;
+        memory += place.memory_mib;
+        o->n_lifted++;
+    }
+    if (cpu < o->reservation.cpu_millicores || memory < o->reservation.memory_mib)
+        o->n_lifted = 0;
+    n = o->n_lifted;
+    for (o->n_lifted = 0; o->n_lifted < n && o->taken == 0; take_slots(o))
+    {
+        Lifted *l = &o->lifted[o->n_lifted++];
+
+        si_admit_lift(&l->e, actor, GAVE_WAY, o->now, &l->before);
+    }
+}
+
+static void
+place_lifted(const Overrun *o, const char *actor)
+{
+    for (int i = 0; i < o->n_lifted; i++)
+        (void) si_admit_lifted(&o->lifted[i].job, &o->lifted[i].e, &o->lifted[i].before, actor, GAVE_WAY, o->now);
+}
+
 /* Why no slot could be taken; NULL = some were. */
 static const char *
-take(Overrun *o)
+take(Overrun *o, const char *actor)
 {
     const SiReservation *r = &o->reservation;
 
     si_claim_make(&o->namespace, &r->tenant_id, r->cpu_millicores, r->memory_mib, &o->claim);
     if (o->claim.n_accounts == 0 || o->claim.accounts[0].pool_id != r->pool_id)
         return "its reservation is of units that another tenant lends";
-    while (o->taken < o->wanted.n && si_claim_take(&o->namespace, &o->claim, o->wanted.first + o->taken, 1, false))
-        o->taken++;
+    take_slots(o);
+    if (o->taken == 0 && o->lifted == NULL)
+        lift_tentative(o, actor);
     if (o->taken > 0)
         return NULL;
     return psprintf("namespace \"%s\" has no %s cores and %s GiB free for it", o->namespace.name,
                     si_quantity_text(r->cpu_millicores, 1000), si_quantity_text(r->memory_mib, 1024));
 }
 
-/* Slots that are not covered are given back. Why none is; NULL = what is left is held. */
+/* The reservation as it is to be; after a gap it begins anew, since what others have there is theirs. */
+static TimestampTz
+starts_at(const Overrun *o)
+{
+    return o->wanted.gap ? si_slot_time(o->wanted.first, o->namespace.step_usecs) : o->reservation.starts_at;
+}
+
+static TimestampTz
+ends_at(const Overrun *o)
+{
+    return si_slot_time(o->wanted.first + o->taken, o->namespace.step_usecs);
+}
+
+static void
+give_limits(const Overrun *o, int n, TimestampTz from, TimestampTz until)
+{
+    for (int i = 0; i < n; i++)
+        si_limit_give(&o->held[i].limit_id, o->held[i].quantity, from, until);
+}
+
+/*
+ * What it holds of limits goes on with it, over all of its time anew: their grid is another one, and a slot of theirs must not
+ * be counted twice. Why that cannot be; NULL = it was taken.
+ */
+static const char *
+take_limits(Overrun *o)
+{
+    const SiReservation *r = &o->reservation;
+
+    give_limits(o, o->n_held, r->starts_at, r->ends_at);
+    for (int i = 0; i < o->n_held; i++)
+        if (!si_limit_take(&o->held[i].limit_id, o->held[i].quantity, starts_at(o), ends_at(o), false))
+        {
+            o->n_taken = i;
+            return psprintf("limit \"%s\" has no %s free for it", o->held[i].limit_name ? o->held[i].limit_name : "(removed)",
+                            si_quantity_text(o->held[i].quantity, 1));
+        }
+    o->n_taken = o->n_held;
+    return NULL;
+}
+
+static void
+hold_limits_as_before(const Overrun *o)
+{
+    give_limits(o, o->n_taken, starts_at(o), ends_at(o));
+    for (int i = 0; i < o->n_held; i++)
+        (void) si_limit_take(&o->held[i].limit_id, o->held[i].quantity, o->reservation.starts_at, o->reservation.ends_at, true);
+}
+
+/* Why vCPU-hours, where they pay, do not cover it; NULL = its cost is held. */
 static const char *
 pay(Overrun *o)
 {
     const SiExecution *e = o->e;
     SiDebtor payer = {e->tenant_id, &e->execution_id, NULL};
     SiFunds funds;
-    int64 missing = 0;
+    int64 missing;
 
     if (e->is_draft || !(o->namespace.purpose == SI_NS_SHARED || e->draft_fallback))
         return NULL;
+    o->cost = si_planned_cost(&o->namespace, e->cpu_millicores, e->memory_mib, o->taken * o->namespace.step_usecs);
     si_funds_find(&e->tenant_id, o->now, o->now, &funds);
+    missing = si_funds_hold(&funds, &payer, o->cost, o->now, o->now);
+    return missing > 0 ? psprintf("vCPU-hours do not cover it: %s are missing", si_hours_text(missing)) : NULL;
+}
+
+/* Slots for which limits or vCPU-hours are missing are given back, the last one first. Why none is left; NULL = some are. */
+static const char *
+secure(Overrun *o)
+{
+    const char *reason = NULL;
+
+    o->n_held = o->reservation.limited ? si_reservation_limits(&o->reservation.reservation_id, &o->held) : 0;
     while (o->taken > 0)
     {
-        o->cost = si_planned_cost(&o->namespace, e->cpu_millicores, e->memory_mib, o->taken * o->namespace.step_usecs);
-        missing = si_funds_hold(&funds, &payer, o->cost, o->now, o->now);
-        if (missing == 0)
+        reason = take_limits(o);
+        if (reason == NULL && (reason = pay(o)) == NULL)
             return NULL;
+        hold_limits_as_before(o);
         o->taken--;
         si_claim_give(&o->namespace, &o->claim, o->wanted.first + o->taken, 1);
     }
-    o->cost = 0;
-    return psprintf("vCPU-hours do not cover it: %s are missing", si_hours_text(missing));
+    return reason;
 }
 
-/* The reservation goes on with what was taken; after a gap it begins anew, since what others have there is theirs. */
 static void
 lengthen(Overrun *o)
 {
+    const TimestampTz from = starts_at(o);
+    const TimestampTz until = ends_at(o);
     SiReservation *r = &o->reservation;
     int64 step = o->namespace.step_usecs;
 
@@ -102,12 +248,15 @@ lengthen(Overrun *o)
         int64 first = si_slot_floor(r->starts_at, step);
 
         si_claim_give(&o->namespace, &o->claim, first, (int32) (si_slot_ceil(r->ends_at, step) - first));
-        r->starts_at = si_slot_time(o->wanted.first, step);
     }
-    r->ends_at = si_slot_time(o->wanted.first + o->taken, step);
     si_book_expect(&r->reservation_id);
-    si_reservation_move(&r->reservation_id, r->starts_at, r->ends_at);
-    o->e->planned_end = r->ends_at;
+    si_reservation_move(&r->reservation_id, from, until);
+    for (int i = 0; i < o->n_held; i++)
+    {
+        si_book_expect(&r->reservation_id);
+        si_reservation_limits_move(&r->reservation_id, &o->held[i].limit_id, from, until);
+    }
+    o->e->planned_end = until;
     si_execution_set_plan(o->e);
     if (o->cost == 0)
         return;
@@ -154,19 +303,20 @@ si_extend(const SiJob *job, SiExecution *e, const char *actor, TimestampTz now)
     si_ledger_begin();
     if (!open_overrun(e, now, &o))
         return false;
-    reason = take(&o);
+    reason = take(&o, actor);
     if (reason != NULL && job->has_dependants)
     {
         /* What starts after it cannot start at this line: it gives up its place there, for a later one. */
         si_dependants_follow(e, actor, now);
-        reason = take(&o);
+        reason = take(&o, actor);
     }
     if (reason == NULL)
-        reason = pay(&o);
-    if (reason != NULL && e->overrun_reason != NULL && strcmp(reason, e->overrun_reason) == 0)
-        return false;
+        reason = secure(&o);
     if (reason == NULL)
         lengthen(&o);
+    place_lifted(&o, actor);
+    if (reason != NULL && e->overrun_reason != NULL && strcmp(reason, e->overrun_reason) == 0)
+        return false;
     note(e, reason);
     si_event("execution.overrun", &e->tenant_id, &e->job_id, &e->execution_id, actor,
              reason ? psprintf("it runs beyond its planned end, without a reservation: %s", reason)

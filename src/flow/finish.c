@@ -241,7 +241,10 @@ retry(End *end)
         si_dependants_follow(&end->e, end->actor, end->now);
 }
 
-/* Runs of the job that waited for this one to end may have their place now (J4, C13): one, or as many as may run. */
+/*
+ * Runs of the job that waited for this one to end may have their place now (J4, C13): one, or as many as may run. Those that have a
+ * place wait for capacity: whose turn it is, plan() knows.
+ */
 static void
 place_waiting(End *end)
 {
@@ -250,7 +253,7 @@ place_waiting(End *end)
 
     if (end->job.status != SI_JOB_ACTIVE || !end->job.tenant_active)
         return;
-    n = si_executions_of_job(&end->job.job_id, SI_EXECUTIONS_WAITING, &ids);
+    n = si_executions_of_job(&end->job.job_id, SI_EXECUTIONS_UNPLACED, &ids);
     for (int i = 0; i < n; i++)
     {
         SiExecution waiting;

@@ -16,6 +16,7 @@
 #include "flow/relief.h"
 #include "flow/reserve.h"
 #include "flow/rollover.h"
+#include "flow/sooner.h"
 #include "flow/tenant.h"
 #include "flow/ticks.h"
 #include "flow/waiting.h"
@@ -152,6 +153,7 @@ plan_rest(const char *actor, TimestampTz now)
     (void) si_reservations_make_firm(now + si_guc_firm_hours * USECS_PER_HOUR);
     handled += si_dependants_tick(actor, now);
     handled += si_plan_waiting(actor, now);
+    handled += si_plan_sooner(actor, now);
     return handled;
 }
 

@@ -207,65 +207,97 @@ is_victim(const Step *step, const SiQueued *q)
     return false;
 }
 
-/* Tentative places of lower rank that would free something of an account. */
+/* Whether it may have to give way: a tentative place of lower rank where the goal is. */
+static bool
+is_in_the_way(const Step *step, const SiTurn *turn)
+{
+    const SiQueued *q = &step->round->work[turn->item];
+    const SiNamespace *namespace = &step->goal->candidate.pool.namespace;
+    TimestampTz end = si_slot_time(step->goal->start + step->goal->length, namespace->step_usecs);
+
+    return q->e.has_reservation && q->place.tentative && q->place.ends_at > step->goal->starts_at && q->place.starts_at < end &&
+           strcmp(q->place.namespace_name, namespace->name) == 0 && !is_victim(step, q) &&
+           /* Equals of one tenant keep their order, whatever their steps of the share. */
+           !(turn->tenant == step->turn->tenant && turn->effective == step->turn->effective);
+}
+
+/* Those in the way who would free something of an account. */
 static int
 offers_in(const Step *step, const SiAccount *account, SiOffer *offers, const SiTurn **who)
 {
     const SiNamespace *namespace = &step->goal->candidate.pool.namespace;
     const Round *round = step->round;
-    int64 grid = namespace->step_usecs;
     int n = 0;
 
     for (int i = round->n - 1; i >= 0 && round->turns[i].rank < step->turn->rank; i--)
     {
-        SiQueued *q = &round->work[round->turns[i].item];
-        SiOffer offer = {.from = si_slot_floor(q->place.starts_at, grid),
-                         .until = si_slot_ceil(q->place.ends_at, grid),
-                         .cpu = q->place.cpu_millicores,
-                         .mem = q->place.memory_mib,
-                         .harm = q->e.state == SI_SCHEDULED,
-                         .priority = (int32) round->turns[i].rank,
-                         .since = q->e.created_at};
+        const SiTurn *turn = &round->turns[i];
+        const SiQueued *q = &round->work[turn->item];
 
-        if (!q->e.has_reservation || !q->place.tentative || offer.until <= step->goal->start ||
-            offer.from >= step->goal->start + step->goal->length || strcmp(q->place.namespace_name, namespace->name) != 0 ||
-            is_victim(step, q) || (round->turns[i].tenant == step->turn->tenant && round->turns[i].effective == step->turn->effective) || !counts_in(namespace, &q->place, account))
+        if (!is_in_the_way(step, turn) || !counts_in(namespace, &q->place, account))
             continue;
-        who[n] = &round->turns[i];
-        offers[n++] = offer;
+        who[n] = turn;
+        offers[n++] = (SiOffer){.from = si_slot_floor(q->place.starts_at, namespace->step_usecs),
+                                .until = si_slot_ceil(q->place.ends_at, namespace->step_usecs),
+                                .cpu = q->place.cpu_millicores,
+                                .mem = q->place.memory_mib,
+                                .harm = q->e.state == SI_SCHEDULED,
+                                .priority = (int32) turn->rank,
+                                .since = q->e.created_at};
     }
     return n;
 }
 
-/* Chooses the fewest whose places make the goal fit. Whether they do. */
+static bool
+is_lacking(const SiSlots *deficit)
+{
+    for (int i = 0; i < deficit->n; i++)
+        if (deficit->cpu[i] > 0 || deficit->mem[i] > 0)
+            return true;
+    return false;
+}
+
+/* Chooses the fewest whose places make the goal fit into an account. Whether they do. */
+static bool
+choose_in(Step *step, const SiClaim *claim, int account)
+{
+    SiOffer *offers;
+    const SiTurn **who;
+    SiSlots deficit;
+    int n;
+
+    deficit_of(step, claim, account, &deficit);
+    if (!is_lacking(&deficit))
+        return true;
+    offers = palloc((step->round->n + 1) * sizeof(SiOffer));
+    who = palloc((step->round->n + 1) * sizeof(SiTurn *));
+    n = offers_in(step, &claim->accounts[account], offers, who);
+    if (!si_victims_choose(&deficit, offers, n))
+        return false;
+    for (int i = 0; i < n; i++)
+    {
+        if (!offers[i].chosen)
+            continue;
+        step->victims = repalloc(step->victims, (step->n_victims + 1) * sizeof(Victim));
+        step->victims[step->n_victims++] = (Victim){.queued = &step->round->work[who[i]->item], .turn = who[i]};
+    }
+    return true;
+}
+
+/* The same for all accounts in which it counts; who was chosen in one counts in the next. */
 static bool
 choose_victims(Step *step)
 {
     const SiCandidate *candidate = &step->goal->candidate;
-    SiOffer *offers = palloc((step->round->n + 1) * sizeof(SiOffer));
-    const SiTurn **who = palloc((step->round->n + 1) * sizeof(SiTurn *));
     SiClaim claim;
 
     step->victims = palloc0(sizeof(Victim));
     si_claim_make(&candidate->pool.namespace, candidate->pool.tenant_id, step->queued->e.cpu_millicores,
                   step->queued->e.memory_mib, &claim);
-    /* The narrower account last in the claim of a common pool, first in that of units: whichever comes second counts the first. */
-    for (int a = claim.n_accounts - 1; a >= 0; a--)
-    {
-        int n = offers_in(step, &claim.accounts[a], offers, who);
-        SiSlots deficit;
-
-        deficit_of(step, &claim, a, &deficit);
-        if (!si_victims_choose(&deficit, offers, n))
+    /* The tenant's share of a common pool before the pool: it is the narrower one. */
+    for (int account = claim.n_accounts - 1; account >= 0; account--)
+        if (!choose_in(step, &claim, account))
             return false;
-        for (int i = 0; i < n; i++)
-        {
-            if (!offers[i].chosen)
-                continue;
-            step->victims = repalloc(step->victims, (step->n_victims + 1) * sizeof(Victim));
-            step->victims[step->n_victims++] = (Victim){.queued = &step->round->work[who[i]->item], .turn = who[i]};
-        }
-    }
     return true;
 }
 
@@ -283,13 +315,24 @@ lock_victim(Victim *v)
            si_reservation_load(&v->e.reservation_id, false, &place) && place.active && place.tentative;
 }
 
+/* Whether the vCPU-hours for it are there: else nobody need give way. */
+static bool
+is_affordable(const Step *step, const SiJob *job, const SiExecution *e)
+{
+    SiCandidate candidate = step->goal->candidate;
+    SiNeed need;
+
+    si_admission_need(job, e, step->round->actor, step->round->now, &need);
+    return si_place_is_covered(&need, &candidate, step->round->now);
+}
+
 /* Has those of lower rank that stand in the way give up their places; false = that cannot be. */
 static bool
-displace(Step *step)
+displace(Step *step, const SiJob *job, const SiExecution *e)
 {
     const Round *round = step->round;
 
-    if (!choose_victims(step))
+    if (!choose_victims(step) || (step->n_victims > 0 && !is_affordable(step, job, e)))
         return false;
     for (int i = 0; i < step->n_victims; i++)
         if (!lock_victim(&step->victims[i]))
@@ -315,17 +358,6 @@ cause_of(const Step *step)
     return step->n_victims > 0 ? "work of a tenant that used more gave way" : "capacity is free";
 }
 
-/* Whether the vCPU-hours for it are there: else nobody need give way. */
-static bool
-is_affordable(const Step *step, const SiJob *job, const SiExecution *e)
-{
-    SiCandidate candidate = step->goal->candidate;
-    SiNeed need;
-
-    si_admission_need(job, e, step->round->actor, step->round->now, &need);
-    return si_place_is_covered(&need, &candidate, step->round->now);
-}
-
 static void
 advance(void *arg)
 {
@@ -339,15 +371,19 @@ advance(void *arg)
     if (!si_job_load_if_free(&step->queued->e.job_id, &job) || !si_execution_load_if_free(&step->queued->e.execution_id, e) ||
         e->state != SI_WAITING || job.status != SI_JOB_ACTIVE || !job.tenant_active || !job.owner_exists)
         return;
-    /* A run behind an earlier one of its job gets its place when that one ends; one in the future has none before it. */
-    if (e->scheduled_for <= round->now && si_overlap_holds_back(&job, e))
+    /*
+     * A run behind an earlier one of its job gets its place when that one ends; one in the future has none before it. One that begins
+     * meanwhile is found when this one is claimed.
+     */
+    if (e->scheduled_for <= round->now && (step->queued->held_back || job.overlap_policy == SI_OVERLAP_ALLOW) &&
+        si_overlap_holds_back(&job, e))
     {
         if (e->has_reservation)
             si_admit_hold_back(e, si_overlap_reason(&job), round->actor, round->now);
         step->done = true;
         return;
     }
-    if (!step->displaces || !is_affordable(step, &job, e) || !displace(step))
+    if (!step->displaces || !displace(step, &job, e))
         step->n_victims = 0;
     if (step->lifted)
         (void) si_admit_lifted(&job, e, &step->lifted->before, round->actor, step->lifted->cause, round->now);
@@ -500,16 +536,61 @@ gather(Round *round)
         round->work[i].place.tentative = round->work[i].e.has_reservation;
 }
 
+/* What is done for a run of a job, or a tenant, that is not active. */
+typedef struct Idle
+{
+    const Round *round;
+    pg_uuid_t execution_id;
+    bool done;
+} Idle;
+
+static void
+give_back(void *arg)
+{
+    Idle *idle = arg;
+    SiExecution e;
+    SiJob job;
+
+    idle->done = false;
+    if (!si_execution_load(&idle->execution_id, false, &e) || !si_job_load_if_free(&e.job_id, &job) ||
+        !si_execution_load_if_free(&idle->execution_id, &e) || e.state != SI_WAITING || !e.has_reservation ||
+        (job.status == SI_JOB_ACTIVE && job.tenant_active))
+        return;
+    si_admit_hold_back(&e,
+                       job.tenant_active ? psprintf("the job is %s", si_job_status_name(job.status))
+                                         : psprintf("the tenant is %s", job.tenant_status),
+                       idle->round->actor, idle->round->now);
+    idle->done = true;
+}
+
+/* Nobody waits for who will not start: paused work keeps no place. */
+static void
+give_back_idle(Round *round)
+{
+    pg_uuid_t *ids;
+    int n = si_queued_idle(&ids);
+
+    for (int i = 0; i < n; i++)
+    {
+        Idle idle = {round, ids[i]};
+
+        CHECK_FOR_INTERRUPTS();
+        if (si_attempt(give_back, &idle) == NULL)
+            round->changed += idle.done;
+    }
+}
+
 int
 si_plan_waiting(const char *actor, TimestampTz now)
 {
     Round round = {.actor = actor, .now = now, .context = CurrentMemoryContext};
     int until;
 
+    si_ledger_require();
+    give_back_idle(&round);
     gather(&round);
     if (round.n == 0)
-        return 0;
-    si_ledger_require();
+        return round.changed;
     si_ledger_begin();
     put_in_order(&round);
     round.outlook = si_outlook_open(now);

@@ -15,6 +15,7 @@
 #include "utils/snapmgr.h"
 
 #include "store/books.h"
+#include "store/rows.h"
 #include "store/sql.h"
 
 #define ENTRY_TEXT \
@@ -196,15 +197,17 @@ find_edited(SiBookProblem **out, int count)
 
     while ((row = systable_getnext(scan)) != NULL)
     {
-        bool isnull;
+        SiBookProblem *problem;
+        SiEntryRow entry;
 
         if ((row->t_data->t_infomask & HEAP_UPDATED) == 0)
             continue;
+        si_entry_from_row(row, desc, &entry);
         *out = repalloc_huge(*out, (count + 2) * sizeof(SiBookProblem));
-        (*out)[count++] = (SiBookProblem){
-            true, *DatumGetUUIDP(heap_getattr(row, SPI_fnumber(desc, "tenant_id"), desc, &isnull)),
-            "entry was changed before it was sealed",
-            psprintf("entry " INT64_FORMAT, DatumGetInt64(heap_getattr(row, SPI_fnumber(desc, "entry_id"), desc, &isnull)))};
+        problem = &(*out)[count++];
+        problem->has_tenant = si_row_tenant(row, desc, &problem->tenant_id);
+        problem->problem = "entry was changed before it was sealed";
+        problem->detail = psprintf("entry " INT64_FORMAT, entry.entry_id);
     }
     systable_endscan(scan);
     table_close(relation, AccessShareLock);

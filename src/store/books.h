@@ -38,7 +38,7 @@ typedef struct SiBookProblem
 {
     bool has_tenant;
     pg_uuid_t tenant_id;
-    char *problem;
+    const char *problem;
     char *detail;
 } SiBookProblem;
 

@@ -475,7 +475,7 @@ si_executions_of_job(const pg_uuid_t *job_id, SiExecutionGroup group, pg_uuid_t 
         [SI_EXECUTIONS_PENDING] = OF_JOB("state IN ('scheduled', 'waiting')"),
         [SI_EXECUTIONS_PENDING_SCHEDULED] = OF_JOB("state IN ('scheduled', 'waiting') AND started_by IN ('schedule', 'dependency')"),
         [SI_EXECUTIONS_LIVE] = OF_JOB("state IN ('dispatching', 'submitted', 'running') AND stop_requested_at IS NULL"),
-        [SI_EXECUTIONS_WAITING] = OF_JOB("state = 'waiting' AND NOT awaits"),
+        [SI_EXECUTIONS_UNPLACED] = OF_JOB("state = 'waiting' AND reservation_id IS NULL AND NOT awaits"),
     };
     Datum values[] = {UUIDPGetDatum(job_id)};
 

@@ -59,7 +59,7 @@ typedef struct SiExecution
     TimestampTz created_at;
     bool awaits;          /* runs of other jobs that it starts after have not all succeeded */
     char *overrun_reason; /* why its reservation was not extended; NULL = it was, or need not be */
-    char *plan_reason; /* why its planned start was last moved; NULL = it never was */
+    char *plan_reason;    /* why its planned start was last moved; NULL = it never was */
 } SiExecution;
 
 /* How an execution ended, as written into its row. */
@@ -151,7 +151,7 @@ typedef enum SiExecutionGroup
     SI_EXECUTIONS_PENDING,           /* scheduled or waiting */
     SI_EXECUTIONS_PENDING_SCHEDULED, /* of them those that the schedule, or a run of another job, started */
     SI_EXECUTIONS_LIVE,              /* dispatching, submitted or running, no stop asked for */
-    SI_EXECUTIONS_WAITING            /* waiting for capacity */
+    SI_EXECUTIONS_UNPLACED           /* waiting, without a place */
 } SiExecutionGroup;
 
 /* Ids of a job's executions of a group, by scheduled time. Returns how many. */

@@ -21,10 +21,19 @@ typedef struct SiQueued
 /* Waiting executions of active jobs of active tenants; palloc'd. Returns how many. */
 extern int si_queued_waiting(SiQueued **out);
 
+/* Waiting executions with a place, of jobs or tenants that are not active; palloc'd. Returns how many. */
+extern int si_queued_idle(pg_uuid_t **out);
+
 /* Scheduled ones whose place is tentative and begins before an instant: the nearest SI_MOST_TENTATIVE. */
 #define SI_MOST_TENTATIVE 20000
 
 extern int si_queued_tentative(TimestampTz before, SiQueued **out);
+
+/*
+ * Scheduled ones that are planned for later than they are wanted, the most important first: at most SI_MOST_TENTATIVE. Only first
+ * attempts: others wait for their backoff (J7).
+ */
+extern int si_queued_late(TimestampTz now, SiQueued **out);
 
 /* What a tenant used and holds. */
 typedef struct SiTenantUse

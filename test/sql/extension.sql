@@ -70,6 +70,22 @@ SELECT * FROM books.differences();
 SELECT fixture.finish(:'run', 'succeeded', '2026-03-03 10:02:00+00');
 SELECT trim_scale(charged / 3600000.0) AS charged FROM sparkingest.job_executions WHERE execution_id = :'run';
 
+-- Tentative places of waiting work move out of its way (C15); firm ones do not.
+SET sparkingest.clock = '2026-03-03 13:00:00+00';
+SELECT count(*) FROM sparkingest.set_capacity('vcpu-hours-ns', 4, 8, '[2026-03-03 13:00+00, 2026-03-03 16:00+00)');
+SELECT fixture.production_job('Acme', 'queued', 4, 8, 25, sla => '{"sla_window_hours": 0.1}', options => '{"on_no_capacity": "wait"}');
+SELECT pg_temp.begun('long') AS run \gset
+SELECT sparkingest.run_job(fixture.job('queued')) IS NOT NULL AS admitted;
+SELECT e.state, e.planned_start::time, r.tentative FROM sparkingest.job_executions AS e JOIN sparkingest.reservations AS r USING (reservation_id) WHERE execution_id = fixture.latest('queued');
+SET sparkingest.clock = '2026-03-03 13:30:00+00';
+SELECT fixture.overrun(:'run') AS extended;
+SELECT * FROM pg_temp.line(:'run');
+SELECT e.state, e.planned_start::time, r.tentative FROM sparkingest.job_executions AS e JOIN sparkingest.reservations AS r USING (reservation_id) WHERE execution_id = fixture.latest('queued');
+SELECT event_type, cause FROM sparkingest.events WHERE execution_id = fixture.latest('queued') ORDER BY event_id DESC LIMIT 1;
+SELECT * FROM books.differences();
+SELECT fixture.finish(:'run', 'succeeded', '2026-03-03 13:31:00+00');
+SELECT sparkingest.cancel_execution(fixture.latest('queued'));
+
 -- Where vCPU-hours pay, the balance must cover it.
 SET sparkingest.clock = '2026-03-04 09:00:00+00';
 SELECT sparkingest.purchase(sparkingest.create_tenant('Poor'), 'vcpu_hours', 3, 'yearly', '2026-03-04 00:00+00', '2027-03-04 00:00+00') IS NOT NULL AS hours;
@@ -128,6 +144,34 @@ SELECT fixture.claim(:'run');
 SET sparkingest.clock = '2026-03-04 14:00:00+00';
 SELECT fixture.overrun(:'run') AS not_started;
 SELECT fixture.finish(:'run', 'lost');
+
+-- Named limits go on with it, or it is not extended; what the reservation holds of them counts once.
+SET sparkingest.clock = '2026-03-04 15:00:00+00';
+SELECT count(*) FROM sparkingest.set_limit('orders-db', 3);
+SELECT fixture.production_job('Acme', name, 4, 8, 25, options => format('{"limits": {"orders-db": %s}}', n)::jsonb) FROM (VALUES ('two', 2), ('one', 1)) AS v (name, n);
+SELECT pg_temp.begun('two') AS run \gset
+SELECT sparkingest.run_job(fixture.job('one'), '2026-03-04 15:30+00') IS NOT NULL AS admitted;
+SET sparkingest.clock = '2026-03-04 15:30:00+00';
+SELECT fixture.overrun(:'run') AS extended;
+SELECT to_char(starts_at, 'HH24:MI') AS from_time, to_char(ends_at, 'HH24:MI') AS until_time, allocated FROM sparkingest.limit_load('orders-db', '[2026-03-04 15:00+00, 2026-03-04 16:10+00)');
+SELECT sparkingest.run_job(fixture.job('two'), '2026-03-04 15:50+00') IS NOT NULL AS admitted;
+SELECT planned_start::time FROM sparkingest.job_executions WHERE execution_id = fixture.latest('two');
+SELECT starts_at::time FROM sparkingest.job_executions, LATERAL sparkingest.move_reservation(reservation_id, '2026-03-04 16:00+00') AS moved WHERE execution_id = fixture.latest('two');
+SET sparkingest.clock = '2026-03-04 15:45:00+00';
+SELECT sparkingest.run_job(fixture.job('one'), '2026-03-04 15:50+00') IS NOT NULL AS admitted;
+SELECT fixture.overrun(:'run') AS one_slot;
+SELECT * FROM pg_temp.line(:'run');
+SET sparkingest.clock = '2026-03-04 15:50:00+00';
+SELECT fixture.overrun(:'run') AS none;
+SELECT * FROM pg_temp.line(:'run');
+SELECT * FROM books.differences();
+SET sparkingest.clock = '2026-03-04 16:11:00+00';
+SELECT sparkingest.cancel_execution(execution_id) FROM sparkingest.job_executions WHERE job_id IN (fixture.job('one'), fixture.job('two')) AND state = 'scheduled';
+SELECT fixture.overrun(:'run') AS after_a_gap;
+SELECT * FROM pg_temp.line(:'run');
+SELECT to_char(starts_at, 'HH24:MI') AS from_time, to_char(ends_at, 'HH24:MI') AS until_time, allocated FROM sparkingest.limit_load('orders-db', '[2026-03-04 15:00+00, 2026-03-04 17:10+00)');
+SELECT * FROM books.differences();
+SELECT fixture.finish(:'run', 'succeeded', sparkingest.clock());
 
 -- What starts after it gives its place up for it, and follows the new end.
 SET sparkingest.clock = '2026-03-05 09:00:00+00';

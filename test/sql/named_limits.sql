@@ -186,6 +186,26 @@ SELECT * FROM pg_temp.victims('both', 1, 'Acme');
 SELECT * FROM pg_temp.victims('both', 2);
 SELECT starts_at FROM sparkingest.reserve(fixture.tenant('Acme'), 1, 1, '1 hour', '2026-03-08 10:00+00', limits => '{"both": 2}');
 
+-- A run that goes on beyond its reservation holds them as long as it is extended; where one is not free it is told so (C14).
+SELECT fixture.production_job('Acme', 'long', 8, 16, 25, options => '{"limits": {"own-db": 4}, "on_no_capacity": "wait"}');
+SELECT * FROM pg_temp.run('long', '2026-03-09 10:00+00');
+SET sparkingest.clock = '2026-03-09 10:00:00+00';
+SELECT fixture.claim(fixture.latest('long'));
+SELECT fixture.start(fixture.latest('long'), '2026-03-09 10:00:00+00');
+SELECT starts_at FROM sparkingest.reserve(fixture.tenant('Acme'), 1, 1, '1 hour', '2026-03-09 11:00+00', limits => '{"own-db": 4}');
+SET sparkingest.clock = '2026-03-09 10:30:00+00';
+SELECT sparkingest.plan() IS NOT NULL AS planned;
+SELECT planned_end FROM sparkingest.job_executions WHERE execution_id = fixture.latest('long');
+SELECT * FROM pg_temp.load('own-db', 'Acme', '[2026-03-09 09:55, 2026-03-09 12:10)');
+SELECT book, detail FROM books.differences();
+SET sparkingest.clock = '2026-03-09 11:00:00+00';
+SELECT sparkingest.plan() IS NOT NULL AS planned;
+SELECT cause FROM sparkingest.events WHERE execution_id = fixture.latest('long') AND event_type = 'execution.overrun' ORDER BY event_id;
+SELECT * FROM pg_temp.load('own-db', 'Acme', '[2026-03-09 09:55, 2026-03-09 12:10)');
+SELECT fixture.finish(fixture.latest('long'), 'succeeded', '2026-03-09 11:00:00+00');
+SELECT * FROM pg_temp.load('own-db', 'Acme', '[2026-03-09 09:55, 2026-03-09 12:10)');
+SET sparkingest.clock = '2026-03-02 09:00:00+00';
+
 -- In use it cannot be dropped; a limit that was deleted all the same is never free, and says so.
 SELECT code, message, hint FROM fixture.refusal($$SELECT sparkingest.drop_limit('orders-db')$$);
 SELECT fixture.draft_job('Acme', 'orphan', options => '{"limits": {"both": 1}}') IS NOT NULL AS created;

@@ -64,6 +64,7 @@ END
 $$;
 SELECT sparkingest.create_tenant('Acme') AS tenant \gset
 SELECT sparkingest.purchase(:'tenant', 'vcpu_hours', 1000000) IS NOT NULL AS hours;
+SELECT count(*) AS affected FROM sparkingest.set_limit('many', 1000000);
 CREATE FUNCTION pg_temp.job(argument text, member text) RETURNS text LANGUAGE sql AS $$
 SELECT format('SELECT sparkingest.create_job(fixture.tenant(''Acme''), ''job'', ''postgres'', %s, fixture.destination(), %s, sla_requirements => %s, options => %s)',
     CASE argument WHEN 'source_config' THEN format('''{"host": "h", "database": "d", "table": "t", %s}''', member) ELSE 'fixture.source()' END,
@@ -90,6 +91,9 @@ CREATE TEMPORARY TABLE probes AS SELECT * FROM (VALUES
         'SELECT quantity FROM sparkingest.resource_purchases WHERE time_period = ''daily''', 1, 1000000, 1, false),
     (8, 'n', 'SELECT count(*) FROM sparkingest.next_fire_times(''* * * * *'', n => ''%s''::numeric::int)', NULL, 1, 1000, 1, false),
     (16, 'n', 'SELECT count(*) FROM sparkingest.events_after(n => ''%s''::numeric::int)', NULL, 1, 10000, 1, false),
+    (9, 'value', 'SELECT sparkingest.set_priority(''probe'', ''%s''::numeric::int)', 'SELECT value FROM sparkingest.priorities WHERE name = ''probe''', -1000, 1000, 1, false),
+    (19, 'quantity', 'SELECT count(*) FROM sparkingest.set_limit(''probe'', ''%s''::numeric::int)', 'SELECT quantity FROM sparkingest.limits WHERE limit_name = ''probe''', 0, 1000000, 1,
+        false),
     (17, 'cpu_cores',
         'SELECT sparkingest.reserve(fixture.tenant(''Acme''), ''%s'', 1, ''5 minutes'', namespace => ''vast-ns'')',
         'SELECT max(cpu_millicores) / 1000.0 FROM sparkingest.reservations', 0.001, 1000000, 0.001, false),
@@ -113,6 +117,8 @@ CREATE TEMPORARY TABLE probes AS SELECT * FROM (VALUES
         0.000001, false),
     (15, 'from_quantity', 'SELECT sparkingest.set_discount(''vcpu_hours'', ''daily'', ''%s''::numeric::int, 0.5)',
         'SELECT from_quantity FROM sparkingest.discounts', 1, 1000000, 1, false),
+    (19, 'value', 'SELECT sparkingest.set_priority(''probe'', ''%s''::numeric::int)', 'SELECT value FROM sparkingest.priorities WHERE name = ''probe''',
+        -1000, 1000, 1, false),
     (20, 'source_config.port', pg_temp.job('source_config', '"port": %s'),
         'SELECT (source_config ->> ''port'')::numeric FROM sparkingest.ingestion_jobs', 1, 65535, 1, false),
     (21, 'source_config.fetchsize', pg_temp.job('source_config', '"fetchsize": %s'),
@@ -140,6 +146,11 @@ CREATE TEMPORARY TABLE probes AS SELECT * FROM (VALUES
         'SELECT sla_window_hours FROM sparkingest.ingestion_jobs', 0.001, 840, 0.001, false),
     (50, 'options.overlap_limit', pg_temp.job('options', '"overlap_policy": "allow", "overlap_limit": %s'), NULL, 1, 100, 1, false),
     (51, 'options.retry.max_attempts', pg_temp.job('options', '"retry": {"max_attempts": %s}'), NULL, 1, 10, 1, false),
+    (52, 'options.retry.budget_per_day', pg_temp.job('options', '"retry": {"budget_per_day": %s}'), NULL, 0, 10000, 1, false),
+    (53, 'options.retry.max_memory_gb', pg_temp.job('options', '"retry": {"max_memory_gb": %s}'), NULL, 0.0009765625, 1048576, 0.0009765625, false),
+    (54, 'options.retry.backoff_minutes', pg_temp.job('options', '"retry": {"backoff_minutes": %s}'), NULL, 0, 1440, 0.001, true),
+    (55, 'options.retry.max_backoff_minutes', pg_temp.job('options', '"retry": {"backoff_minutes": 0, "max_backoff_minutes": %s}'), NULL, 0, 1440, 0.001, true),
+    (56, 'options.limits.many', pg_temp.job('options', '"limits": {"many": %s}'), NULL, 1, 1000000, 1, false),
     (60, 'request.data_size_gb', 'SELECT sparkingest.calculate_estimate(''{"source_type": "postgres", "data_size_gb": %s}'')', NULL, 0, 1000000, 0.001, true),
     (70, 'changes.tenant_cpu_cores', 'SELECT sparkingest.set_namespace(''vcpu-hours-ns'', ''{"tenant_cpu_cores": %s}'')',
         'SELECT tenant_cpu_millicores / 1000.0 FROM sparkingest.namespaces WHERE namespace = ''vcpu-hours-ns''', 0, 1000000, 0.001, false),

@@ -28,8 +28,8 @@ SELECT count(*) FILTER (WHERE sla_met IS NOT NULL) AS judged FROM sparkingest.jo
 -- What waited is planned when there is room again, also after its bounds; its earliest start holds still (C13).
 SELECT count(*) FROM sparkingest.set_capacity('vcpu-hours-ns', 1, 2, '[2026-03-02 10:00+00, 2026-03-02 12:00+00)');
 SELECT sparkingest.plan() > 0 AS planned;
-SELECT j.job_name, e.planned_start::time FROM sparkingest.job_executions AS e JOIN sparkingest.ingestion_jobs AS j USING (job_id) JOIN slas ON name = job_name
- WHERE NOT is_draft AND e.state = 'scheduled' AND e.planned_start < '2026-03-02 12:00+00' ORDER BY 2, 1;
+SELECT e.planned_start::time, count(*) FROM sparkingest.job_executions AS e JOIN sparkingest.ingestion_jobs AS j USING (job_id) JOIN slas ON name = job_name
+ WHERE NOT is_draft AND e.state = 'scheduled' AND e.planned_start < '2026-03-02 12:00+00' GROUP BY 1 ORDER BY 1;
 SELECT count(*) FROM sparkingest.set_capacity('vcpu-hours-ns', 2000, 4000, '[2026-03-02 10:00+00, 2026-03-02 12:00+00)');
 SELECT sparkingest.plan() > 0 AS planned;
 SELECT count(*) FILTER (WHERE e.state = 'waiting') AS waiting, count(*) FILTER (WHERE e.planned_start < e.scheduled_for + COALESCE((sla ->> 'earliest_start')::interval, '0')) AS too_early

@@ -159,6 +159,21 @@ SELECT sparkingest.plan();
 SELECT * FROM pg_temp.plan WHERE job_name = 'poorer';
 SELECT sparkingest.drop_job(job_id) FROM sparkingest.ingestion_jobs WHERE status = 'active';
 
+-- Who will not start keeps no place: paused work, and that of a suspended tenant; when it is active again it gets one.
+SET sparkingest.clock = '2026-03-12 20:00:00+00';
+SELECT pg_temp.job('Acme', 'runs'), pg_temp.job('Bolt', 'pauses');
+SELECT sparkingest.run_job(fixture.job('runs')) IS NOT NULL, sparkingest.run_job(fixture.job('pauses')) IS NOT NULL, sparkingest.run_job(fixture.job('runs')) IS NOT NULL;
+SELECT sparkingest.pause_job(fixture.job('pauses'));
+SELECT sparkingest.plan(), sparkingest.plan();
+SELECT * FROM pg_temp.plan;
+SELECT sparkingest.resume_job(fixture.job('pauses'));
+SELECT sparkingest.plan();
+SELECT sparkingest.set_tenant_status(fixture.tenant('Bolt'), 'suspended');
+SELECT sparkingest.plan();
+SELECT * FROM pg_temp.plan;
+SELECT sparkingest.set_tenant_status(fixture.tenant('Bolt'), 'active');
+SELECT sparkingest.drop_job(job_id) FROM sparkingest.ingestion_jobs WHERE status = 'active';
+
 -- C9: less capacity moves tentative places as well, with the cause.
 SET sparkingest.clock = '2026-03-13 09:00:00+00';
 SELECT pg_temp.job('Acme', 'here'), pg_temp.job('Acme', 'there');

@@ -2,7 +2,7 @@
  * fixture.c: for tests of the server only. Records of a run what the dispatcher records of it (src/worker/record.c), so
  * that its end and all that follows from it can be tested without Kubernetes.
  *
- * test/server-tests.sh links it into the library of a server of its own, together with the objects of src/.
+ * test/private.sh links it into the library of a server of its own, together with the objects of src/.
  */
 #include "postgres.h"
 

@@ -9,7 +9,7 @@
  * (before those who hold something are waited for), remove (before chunks leave memory), again (a look at the ledger met a
  * commit that is on its way), ending (before others see a commit), end (they see it, or the rollback; the ledger does not yet),
  * undo (the same in a rollback to a savepoint). The linker puts the functions __wrap_ between the objects of src/
- * (test/server-tests.sh).
+ * (test/private.sh).
  *
  * Shared memory: one flag per backend. It is polled: the end of a transaction cannot wait for the lock manager, and interrupts
  * are held off there. Nobody stops with an LWLock in hand.
