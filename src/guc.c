@@ -24,6 +24,8 @@ int si_guc_ledger_memory = 64;
 int si_guc_lender_share = 50;
 int si_guc_max_uncommitted_cores = 0;
 char *si_guc_namespace_prefix = NULL;
+int si_guc_reclaim_grace_seconds = 30;
+int si_guc_reclaim_min_run_minutes = 10;
 int si_guc_reconcile_interval = 120;
 int si_guc_slot_minutes = 5;
 bool si_guc_tls_verify = true;
@@ -108,6 +110,13 @@ si_guc_init(void)
                                "Prefix of the names of Kubernetes namespaces.",
                                "The Kubernetes name is this prefix followed by the namespace's name.",
                                &si_guc_namespace_prefix, "", PGC_SIGHUP, 0, check_namespace_prefix, NULL, NULL);
+    DefineCustomIntVariable("sparkingest.reclaim_grace_seconds",
+                            "Time that a run on borrowed units has to end after it was asked to, in seconds.",
+                            "Then its owner's work begins.",
+                            &si_guc_reclaim_grace_seconds, 30, 0, 3600, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+    DefineCustomIntVariable("sparkingest.reclaim_min_run_minutes",
+                            "Time that a run on borrowed units may run before it is asked to end for their owner, in minutes.", NULL,
+                            &si_guc_reclaim_min_run_minutes, 10, 0, 1440, PGC_SUSET, GUC_UNIT_MIN, NULL, NULL, NULL);
     DefineCustomIntVariable("sparkingest.reconcile_interval",
                             "Time between full lists of Kubernetes objects, in seconds.",
                             "The watch reports changes at once; the list is the safety net.",

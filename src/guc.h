@@ -17,6 +17,8 @@ extern int si_guc_ledger_memory;
 extern int si_guc_lender_share;
 extern int si_guc_max_uncommitted_cores;
 extern char *si_guc_namespace_prefix;
+extern int si_guc_reclaim_grace_seconds;
+extern int si_guc_reclaim_min_run_minutes;
 extern int si_guc_reconcile_interval;
 extern int si_guc_slot_minutes;
 extern bool si_guc_tls_verify;

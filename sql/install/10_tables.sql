@@ -169,6 +169,7 @@ CREATE TABLE sparkingest.grants (
     rollover_left bigint NOT NULL DEFAULT 0 CHECK (rollover_left >= 0),
     rolled_from uuid,
     account_no integer CHECK (account_no >= 0),
+    lending_limit integer NOT NULL DEFAULT 0 CHECK (lending_limit >= 0 AND lending_limit::bigint * 4000 <= cpu_millicores),
     CHECK (starts_at <= ends_at),
     CHECK (held + spent <= granted),
     CHECK ((resource_type = 'dedicated_units') = (namespace IS NOT NULL)),
@@ -196,6 +197,7 @@ COMMENT ON COLUMN sparkingest.grants.priority IS 'Order of draw-down, lower firs
 COMMENT ON COLUMN sparkingest.grants.price IS 'What it costs, in the currency of its purchase: quantity, unit_price and discount, a partial period by its seconds; NULL = bought without a price';
 COMMENT ON COLUMN sparkingest.grants.rollover_left IS 'Millicore-seconds of it that may still go on into the next period when it is over and they were not used (M3)';
 COMMENT ON COLUMN sparkingest.grants.rolled_from IS 'Grant whose unused rest this one carries over (M3); NULL = bought';
+COMMENT ON COLUMN sparkingest.grants.lending_limit IS 'Units of it that others may borrow while idle, as bought (C10); 0 for vCPU-hours';
 COMMENT ON COLUMN sparkingest.grants.account_no IS 'Number of the account in the tenant''s part of the ledger, ascending in order of purchase; NULL for dedicated units';
 
 CREATE TABLE sparkingest.pools (
@@ -488,7 +490,7 @@ COMMENT ON COLUMN sparkingest.job_executions.posted_memory_mib IS 'Memory that t
 COMMENT ON COLUMN sparkingest.job_executions.tries IS 'Posts that failed for a transient reason';
 COMMENT ON COLUMN sparkingest.job_executions.next_try_at IS 'Not posted again before this';
 COMMENT ON COLUMN sparkingest.job_executions.last_error IS 'Last error of dispatch in words';
-COMMENT ON COLUMN sparkingest.job_executions.stop_requested_at IS 'When a stop was asked for; capacity stays held until the pods are gone (J6)';
+COMMENT ON COLUMN sparkingest.job_executions.stop_requested_at IS 'When a stop was asked for, or, where an owner takes its units back, is to begin: then it may lie ahead (C11). Capacity stays held until the pods are gone (J6)';
 COMMENT ON COLUMN sparkingest.job_executions.stop_cause IS 'State that the stop leads to';
 COMMENT ON COLUMN sparkingest.job_executions.stop_reason IS 'Why, in words';
 COMMENT ON COLUMN sparkingest.job_executions.exit_code IS 'Exit code of the driver';
@@ -538,7 +540,7 @@ COMMENT ON COLUMN sparkingest.balance_entries.execution_id IS 'Execution that ca
 COMMENT ON COLUMN sparkingest.balance_entries.reservation_id IS 'Application''s reservation that caused it; else NULL';
 COMMENT ON COLUMN sparkingest.balance_entries.entry_type IS 'grant: supply to available; hold: available to held; release: held to available; charge: held to spent; lapse: available to supply; terms: moves nothing';
 COMMENT ON COLUMN sparkingest.balance_entries.amount IS 'Millicore-seconds, positive; 0 for terms';
-COMMENT ON COLUMN sparkingest.balance_entries.terms IS 'Of grant and terms: what the grant is from then on, purchase_id|resource_type|namespace|starts_at|ends_at|cpu_millicores|memory_mib|priority|price|rollover_left|rolled_from|account_no, with times in microseconds since 1970 and nothing for NULL';
+COMMENT ON COLUMN sparkingest.balance_entries.terms IS 'Of grant and terms: what the grant is from then on, purchase_id|resource_type|namespace|starts_at|ends_at|cpu_millicores|memory_mib|priority|price|rollover_left|rolled_from|account_no|lending_limit, with times in microseconds since 1970 and nothing for NULL';
 COMMENT ON COLUMN sparkingest.balance_entries.chain_no IS 'Place in the tenant''s chain, from 1 without gaps; NULL until it is sealed';
 COMMENT ON COLUMN sparkingest.balance_entries.chain_hash IS 'SHA-256 of the hash before (32 zero bytes before the first) and the text chain_no|tenant_id|at|grant_id|execution_id|reservation_id|entry_type|amount, with at in microseconds since 1970 and nothing for NULL; then | and the terms, if it has any';
 

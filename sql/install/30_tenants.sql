@@ -44,7 +44,7 @@ CREATE FUNCTION sparkingest.cancel_purchase(purchase_id uuid, effective timestam
 RETURNS TABLE (execution_id uuid, job_id uuid, tenant_id uuid, planned_start timestamptz, effect text)
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_cancel_purchase';
 COMMENT ON FUNCTION sparkingest.cancel_purchase IS
-'Ends a purchase at an instant (NULL = now): nothing of it is supplied or may be held from then on. Returns who is affected (C9): of dedicated units the runs that no longer fit, with what happened to each (moved, waiting, or over_committed for what cannot be moved); of vCPU-hours the runs that hold some: of a period that does not begin any more they hold others instead (moved), or wait; else they keep them until they end (keeps_hold). Periods that do not begin any more cost nothing, or what is held of them; the one that is running costs, for units, its seconds. A second call for the same instant, or for now when it has ended, changes nothing. Raises 22023 (in the past, or not before the end), SI003 (cancelled for another instant, or over), 42704, 42501';
+'Ends a purchase at an instant (NULL = now): nothing of it is supplied or may be held from then on. Returns who is affected (C9): of dedicated units the runs that no longer fit, with what happened to each (moved, waiting, stopping for a run on borrowed units that was told to end, released for a borrowed reservation of an application that has no other place, or over_committed for what cannot be moved); of vCPU-hours the runs that hold some: of a period that does not begin any more they hold others instead (moved), or wait; else they keep them until they end (keeps_hold). Periods that do not begin any more cost nothing, or what is held of them; the one that is running costs, for units, its seconds. A second call for the same instant, or for now when it has ended, changes nothing. Raises 22023 (in the past, or not before the end), SI003 (cancelled for another instant, or over), 42704, 42501';
 
 CREATE FUNCTION sparkingest.set_discount(resource_type text, time_period text, from_quantity integer, share numeric)
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_set_discount';
@@ -54,7 +54,7 @@ COMMENT ON FUNCTION sparkingest.set_discount IS
 CREATE FUNCTION sparkingest.usage(tenant_id uuid, at timestamptz DEFAULT sparkingest.clock())
 RETURNS jsonb LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_usage';
 COMMENT ON FUNCTION sparkingest.usage IS
-'What the tenant bought, uses and has left at an instant: {tenant_id, at, dedicated_units {units, cpu_cores, memory_gb, reserved_cpu_cores, reserved_memory_gb, usage_percent}, vcpu_hours {granted, held, spent, available}, executions {scheduled, waiting, running}}; vcpu_hours as balance(), executions now. Raises 42704, 42501';
+'What the tenant bought, uses and has left at an instant: {tenant_id, at, dedicated_units {units, cpu_cores, memory_gb, reserved_cpu_cores and reserved_memory_gb by itself, lent_cpu_cores and lent_memory_gb to others, usage_percent by itself}, vcpu_hours {granted, held, spent, available}, executions {scheduled, waiting, running}}; vcpu_hours as balance(), executions now. Raises 42704, 42501';
 
 CREATE FUNCTION sparkingest.balance(tenant_id uuid, at timestamptz DEFAULT sparkingest.clock(),
     OUT purchase_id uuid, OUT grant_id uuid, OUT period tstzrange, OUT granted numeric, OUT available numeric, OUT held numeric, OUT spent numeric)

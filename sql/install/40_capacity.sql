@@ -48,7 +48,7 @@ CREATE FUNCTION sparkingest.set_capacity(namespace text, cpu_cores numeric, memo
 RETURNS TABLE (execution_id uuid, job_id uuid, tenant_id uuid, planned_start timestamptz, effect text)
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'si_set_capacity';
 COMMENT ON FUNCTION sparkingest.set_capacity IS
-'Sets the total of a namespace over an interval (0 and 0 = maintenance hole) and returns the executions that no longer fit, latest start first, with what happened to each: moved, waiting, or over_committed for running work, which is left alone (C9). Operators only. Raises 22023, 42704';
+'Sets the total of a namespace over an interval (0 and 0 = maintenance hole) and returns the executions that no longer fit, latest start first, with what happened to each: moved, waiting, stopping for a run on borrowed units that was told to end, released for a borrowed reservation of an application that has no other place, or over_committed for other running work, which is left alone (C9). Operators only. Raises 22023, 42704';
 
 CREATE VIEW sparkingest.capacity_slots WITH (security_invoker = true) AS
 SELECT c.slot_id, c.namespace, c.time_slot, c.slot_duration_minutes, c.total_cpu_capacity, c.total_memory_capacity, c.allocated_cpu, c.allocated_memory

@@ -27,7 +27,7 @@ CREATE TRIGGER cache_truncated AFTER TRUNCATE ON sparkingest.pools FOR EACH STAT
 CREATE TRIGGER ledger AFTER INSERT OR UPDATE OR DELETE ON sparkingest.reservations FOR EACH ROW EXECUTE FUNCTION sparkingest.reservation_changed();
 CREATE TRIGGER ledger AFTER INSERT OR UPDATE OR DELETE ON sparkingest.reservation_limits FOR EACH ROW EXECUTE FUNCTION sparkingest.held_limit_changed();
 CREATE TRIGGER ledger AFTER INSERT OR UPDATE OR DELETE ON sparkingest.limits FOR EACH ROW EXECUTE FUNCTION sparkingest.limit_changed();
-CREATE TRIGGER ledger AFTER INSERT OR DELETE OR UPDATE OF tenant_id, namespace, starts_at, ends_at, cpu_millicores, memory_mib, account_no, granted, held, spent ON sparkingest.grants
+CREATE TRIGGER ledger AFTER INSERT OR DELETE OR UPDATE OF tenant_id, namespace, starts_at, ends_at, cpu_millicores, memory_mib, lending_limit, account_no, granted, held, spent ON sparkingest.grants
     FOR EACH ROW EXECUTE FUNCTION sparkingest.grant_changed();
 CREATE TRIGGER ledger AFTER INSERT OR DELETE OR UPDATE OF grant_id, entry_type, amount, chain_no ON sparkingest.balance_entries
     FOR EACH ROW EXECUTE FUNCTION sparkingest.entry_changed();

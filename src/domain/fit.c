@@ -23,11 +23,13 @@ after(const SiFit *fit, int64_t next)
 SiFitState
 si_fit_feed(SiFit *fit, int64_t first, int32_t n, const SiFree *free, int n_free)
 {
-    const SiFree *other = &free[n_free - 1];
+    const SiFree *second = &free[n_free > 1];
+    const SiFree *third = &free[n_free - 1];
 
     for (int32_t i = 0; i < n; i++)
     {
-        if (free->cpu[i] < fit->cpu || free->mem[i] < fit->mem || other->cpu[i] < fit->cpu || other->mem[i] < fit->mem)
+        if (free->cpu[i] < fit->cpu || free->mem[i] < fit->mem || second->cpu[i] < fit->cpu || second->mem[i] < fit->mem ||
+            third->cpu[i] < fit->cpu || third->mem[i] < fit->mem)
         {
             fit->run = SI_NO_SLOT;
             continue;

@@ -33,8 +33,8 @@ typedef struct SiFree
 } SiFree;
 
 /*
- * The next n slots, from `first` on, right after the piece before: what is free in them in one account, or in each of two
- * (n_free). Linear.
+ * The next n slots, from `first` on, right after the piece before: what is free in them in one account, or in each of up
+ * to three (n_free). Linear.
  */
 SiFitState si_fit_feed(SiFit *fit, int64_t first, int32_t n, const SiFree *free, int n_free);
 

@@ -10,14 +10,16 @@ si_spill_order(bool draft_job, bool owns_units, bool has_hours, SiOnNoCapacity l
 
     if (draft_job)
     {
-        steps[n++] = (SiStep){SI_NS_DRAFT, false};
+        steps[n++] = (SiStep){.purpose = SI_NS_DRAFT};
         return n;
     }
     if (owns_units)
-        steps[n++] = (SiStep){SI_NS_DEDICATED, false};
+        steps[n++] = (SiStep){.purpose = SI_NS_DEDICATED};
     if (has_hours)
-        steps[n++] = (SiStep){SI_NS_SHARED, false};
+        steps[n++] = (SiStep){.purpose = SI_NS_SHARED};
+    if (has_hours)
+        steps[n++] = (SiStep){.purpose = SI_NS_DEDICATED, .borrowed = true};
     if (has_hours && last == SI_NO_CAPACITY_DRAFT)
-        steps[n++] = (SiStep){SI_NS_DRAFT, true};
+        steps[n++] = (SiStep){.purpose = SI_NS_DRAFT, .fallback = true};
     return n;
 }

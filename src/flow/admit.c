@@ -100,6 +100,7 @@ take_plan(SiExecution *e, const SiPlacement *placement, const SiWish *wish)
     strlcpy(e->namespace_name, placement->namespace_name, sizeof(e->namespace_name));
     e->has_reservation = true;
     e->reservation_id = placement->reservation_id;
+    e->borrowed = placement->borrowed;
     e->draft_fallback = placement->draft_fallback;
     e->planned_start = Max(placement->starts_at, wish->start);
     e->planned_end = placement->ends_at;
@@ -430,6 +431,7 @@ plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *a
 
     Assert(e->state == SI_WAITING);
     si_admission_need(job, e, actor, now, &need);
+    need.not_of_pool = before->left_pool;
     need.keep = place_of(e, &place);
     si_place(&need, now, &placement);
     if (!placement.placed)
@@ -458,6 +460,7 @@ plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *a
 static void
 remember(const SiExecution *e, SiPlan *out)
 {
+    out->left_pool = 0;
     out->planned_start = e->planned_start;
     strlcpy(out->namespace_name, e->namespace_name, sizeof(out->namespace_name));
 }

@@ -72,6 +72,7 @@ typedef struct SiPlan
 {
     TimestampTz planned_start; /* SI_NO_TIME = not known */
     char namespace_name[64];
+    int32 left_pool; /* where it made room for the owner, who is not to be troubled again: see SiNeed.not_of_pool; 0 = did not */
 } SiPlan;
 
 /*

@@ -16,12 +16,12 @@
 
 /* Demand holds every slot that it touches (C1). */
 static void
-add_demand(SiSlots *slots, const SiAmount *amounts, int n, int64 step, int sign, bool only_own)
+add_demand(SiSlots *slots, const SiAmount *amounts, int n, int64 step, bool own, bool others)
 {
     for (int i = 0; i < n; i++)
-        if (amounts[i].own || !only_own)
+        if (amounts[i].own ? own : others)
             si_slots_add(slots, si_slot_floor(amounts[i].from, step), si_slot_ceil(amounts[i].until, step),
-                         sign * amounts[i].cpu_millicores, sign * amounts[i].memory_mib);
+                         amounts[i].cpu_millicores, amounts[i].memory_mib);
 }
 
 /*
@@ -103,12 +103,13 @@ physical_total(const SiNamespace *namespace, SiSlots *total)
     set_overrides(total, namespace, overrides, n);
 }
 
-/* What a reservation is measured against. Every one counts in one or two of these at a time. */
+/* What a reservation is measured against. Every one counts in one to three of these at a time. */
 typedef enum Measure
 {
-    OWN_UNITS, /* dedicated: the tenant's units */
+    OWN_UNITS, /* dedicated: the units of the pool's owner */
     NAMESPACE, /* the namespace as a whole */
-    SHARE      /* common: the tenant's cap (S2) */
+    SHARE,     /* common: the tenant's cap (S2) */
+    LENT       /* dedicated: what of the units others may borrow (C10) */
 } Measure;
 
 static int
@@ -124,6 +125,19 @@ measures_of(const SiNamespace *namespace, bool has_tenant, Measure out[SI_MAX_AC
     return n;
 }
 
+/* What an account of a pool measures; and whose it is, NULL = nobody's. */
+static Measure
+measure_of(const SiAccount *account, const SiPool *pool, const pg_uuid_t **tenant_id)
+{
+    bool in_pool = !si_uuid_equal(&account->tenant_id, &(pg_uuid_t){{0}});
+
+    *tenant_id = in_pool ? &account->tenant_id : pool->has_tenant ? &pool->tenant_id
+                                                                  : NULL;
+    if (pool->has_tenant)
+        return in_pool ? LENT : OWN_UNITS;
+    return in_pool ? SHARE : NAMESPACE;
+}
+
 /* What the tables say of a measure of a pool. A dedicated namespace as a whole is all of its pools. */
 static void
 read_tables(const SiNamespace *namespace, Measure measure, int32 pool_id, const pg_uuid_t *tenant_id, int64 first, int32 n,
@@ -132,7 +146,6 @@ read_tables(const SiNamespace *namespace, Measure measure, int32 pool_id, const 
     int64 step = namespace->step_usecs;
     TimestampTz from = si_slot_time(first, step);
     TimestampTz until = si_slot_time(first + n, step);
-    bool only_own = measure != NAMESPACE;
     bool all_pools = measure == NAMESPACE && namespace->purpose == SI_NS_DEDICATED;
     SiAmount *amounts;
     int count;
@@ -152,9 +165,14 @@ read_tables(const SiNamespace *namespace, Measure measure, int32 pool_id, const 
             si_slots_fill(total, namespace->tenant_cpu_millicores >= 0 ? namespace->tenant_cpu_millicores : PG_INT64_MAX / 2,
                           namespace->tenant_memory_mib >= 0 ? namespace->tenant_memory_mib : PG_INT64_MAX / 2);
             break;
+        case LENT:
+            count = si_lent_supply(namespace->name, tenant_id, from, until, &amounts);
+            add_supply(total, amounts, count, step);
+            break;
     }
-    count = si_demand(all_pools ? 0 : pool_id, namespace->name, only_own ? tenant_id : NULL, NULL, from, until, &amounts);
-    add_demand(allocated, amounts, count, step, 1, only_own);
+    /* Who is in a pool and does not own it has borrowed. */
+    count = si_demand(all_pools ? 0 : pool_id, namespace->name, tenant_id, NULL, from, until, &amounts);
+    add_demand(allocated, amounts, count, step, measure != LENT, measure != SHARE);
 }
 
 void
@@ -191,14 +209,9 @@ void
 si_account_from_tables(const SiAccount *account, const SiPool *pool, const SiNamespace *namespace, int64 first, int32 n,
                        Snapshot as_of, SiSlots *total, SiSlots *allocated)
 {
-    Measure measure = pool->has_tenant ? OWN_UNITS : NAMESPACE;
-    const pg_uuid_t *tenant_id = &pool->tenant_id;
+    const pg_uuid_t *tenant_id;
+    Measure measure = measure_of(account, pool, &tenant_id);
 
-    if (!si_uuid_equal(&account->tenant_id, &(pg_uuid_t){{0}}))
-    {
-        measure = SHARE;
-        tenant_id = &account->tenant_id;
-    }
     read_committed(namespace, measure, account->pool_id, tenant_id, first, n, as_of, total, allocated);
 }
 
@@ -223,38 +236,69 @@ si_claim_make(const SiNamespace *namespace, const pg_uuid_t *tenant_id, int64 cp
     out->memory_mib = memory_mib;
 }
 
+void
+si_claim_for(const SiPoolRef *pool, int64 cpu_millicores, int64 memory_mib, SiClaim *out)
+{
+    si_claim_make(&pool->namespace, pool->tenant_id, cpu_millicores, memory_mib, out);
+    if (pool->borrower == NULL || out->n_accounts == 0)
+        return;
+    out->accounts[out->n_accounts++] = (SiAccount){out->accounts[0].pool_id, *pool->tenant_id};
+    out->tenant_id = *pool->borrower;
+}
+
+bool
+si_claim_of(const SiReservation *reservation, const SiNamespace *namespace, SiClaim *out)
+{
+    SiPoolRef ref = {*namespace, &reservation->tenant_id};
+    SiPool pool = {{0}};
+
+    if (reservation->borrowed)
+    {
+        if (!si_pool_load(reservation->pool_id, &pool) || !pool.has_tenant ||
+            si_uuid_equal(&pool.tenant_id, &reservation->tenant_id))
+            return false;
+        ref.tenant_id = &pool.tenant_id;
+        ref.borrower = &reservation->tenant_id;
+    }
+    si_claim_for(&ref, reservation->cpu_millicores, reservation->memory_mib, out);
+    return out->n_accounts > 0 && out->accounts[0].pool_id == reservation->pool_id;
+}
+
 /* What is read of an account. */
 typedef struct Reading
 {
     const SiNamespace *namespace;
-    Measure measure;
-    int32 pool_id;
-    const pg_uuid_t *tenant_id;
+    const SiAccount *account;
+    SiPool pool;
 } Reading;
+
+static void
+load_pool(const SiAccount *account, SiPool *out)
+{
+    if (!si_pool_load(account->pool_id, out))
+        elog(ERROR, "pool %d is missing", account->pool_id);
+}
 
 static void
 read_account(const void *what, int64 first, int32 n, SiSlots *total, SiSlots *allocated)
 {
     const Reading *r = what;
 
-    read_committed(r->namespace, r->measure, r->pool_id, r->tenant_id, first, n, NULL, total, allocated);
+    si_account_from_tables(r->account, &r->pool, r->namespace, first, n, NULL, total, allocated);
 }
 
 /* Brings what is missing of the accounts into the ledger. */
 static void
 load_claim(const SiNamespace *namespace, const SiClaim *claim, int64 first, int32 n, int *tries)
 {
-    bool has_tenant = memcmp(&claim->tenant_id, &(pg_uuid_t){{0}}, sizeof(pg_uuid_t)) != 0;
-    Measure measures[SI_MAX_ACCOUNTS];
-    int count = measures_of(namespace, has_tenant, measures);
-
-    Assert(count == claim->n_accounts && !RecoveryInProgress());
+    Assert(!RecoveryInProgress());
     si_account_try(tries);
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < claim->n_accounts; i++)
     {
-        Reading reading = {namespace, measures[i], claim->accounts[i].pool_id, &claim->tenant_id};
+        Reading reading = {namespace, &claim->accounts[i]};
 
-        si_account_bring(&claim->accounts[i], first, n, read_account, &reading);
+        load_pool(reading.account, &reading.pool);
+        si_account_bring(reading.account, first, n, read_account, &reading);
     }
 }
 
@@ -301,19 +345,22 @@ si_claim_free(const SiNamespace *namespace, const SiClaim *claim, int account, i
 static int64
 find_in_tables(const SiPoolRef *pool, const SiClaim *claim, int32 length, int64 earliest, int64 latest)
 {
-    Measure measures[SI_MAX_ACCOUNTS];
-    int count = measures_of(&pool->namespace, pool->tenant_id != NULL, measures);
     int32 n = (int32) (latest - earliest + length);
     SiSlots least;
 
     si_slots_make(&least, earliest, n);
     si_slots_fill(&least, PG_INT64_MAX, PG_INT64_MAX);
-    for (int m = 0; m < count; m++)
+    for (int a = 0; a < claim->n_accounts; a++)
     {
+        const pg_uuid_t *tenant_id;
+        Measure measure;
+        SiPool owner;
         SiSlots total;
         SiSlots allocated;
 
-        read_tables(&pool->namespace, measures[m], claim->accounts[m].pool_id, pool->tenant_id, earliest, n, &total, &allocated);
+        load_pool(&claim->accounts[a], &owner);
+        measure = measure_of(&claim->accounts[a], &owner, &tenant_id);
+        read_tables(&pool->namespace, measure, claim->accounts[a].pool_id, tenant_id, earliest, n, &total, &allocated);
         for (int i = 0; i < n; i++)
         {
             total.cpu[i] -= allocated.cpu[i];
@@ -388,6 +435,23 @@ si_occupancy(const SiPoolRef *pool, int64 first, int32 n, SiSlots *total, SiSlot
     if (claim.n_accounts == 0)
         return;
     while (!si_ledger_read(&claim.accounts[0], total, allocated))
+        load_claim(&pool->namespace, &claim, first, n, &tries);
+}
+
+void
+si_lent_occupancy(const SiPoolRef *pool, int64 first, int32 n, SiSlots *total, SiSlots *allocated)
+{
+    SiPoolRef lender = {pool->namespace, pool->tenant_id, pool->tenant_id};
+    SiClaim claim;
+    int tries = 0;
+
+    si_ledger_require();
+    si_slots_make(total, first, n);
+    si_slots_make(allocated, first, n);
+    si_claim_for(&lender, 1, 1, &claim);
+    if (claim.n_accounts == 0)
+        return;
+    while (!si_ledger_read(&claim.accounts[claim.n_accounts - 1], total, allocated))
         load_claim(&pool->namespace, &claim, first, n, &tries);
 }
 

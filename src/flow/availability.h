@@ -7,13 +7,14 @@
 
 #include "domain/slots.h"
 #include "ledger/ledger.h"
-#include "store/pools.h"
+#include "store/reservations.h"
 
 /* A pool to look at: a namespace and, in dedicated ones, whose units. */
 typedef struct SiPoolRef
 {
     SiNamespace namespace;
     const pg_uuid_t *tenant_id; /* dedicated: owner of the pool. Elsewhere: whose cap counts; NULL = none */
+    const pg_uuid_t *borrower;  /* who wants what the owner lends of it (C10); NULL = the owner itself */
 } SiPoolRef;
 
 /*
@@ -22,6 +23,12 @@ typedef struct SiPoolRef
  */
 extern void si_claim_make(const SiNamespace *namespace, const pg_uuid_t *tenant_id, int64 cpu_millicores, int64 memory_mib,
                           SiClaim *out);
+
+/* The same of a pool; who borrows counts in what its owner lends besides. */
+extern void si_claim_for(const SiPoolRef *pool, int64 cpu_millicores, int64 memory_mib, SiClaim *out);
+
+/* The same of a reservation; false when its row names another pool than the one that it would count in. */
+extern bool si_claim_of(const SiReservation *reservation, const SiNamespace *namespace, SiClaim *out);
 
 /*
  * Takes, or gives back, what is claimed in [first, first + n); see ledger.h. What is missing of the accounts is brought into
@@ -47,6 +54,9 @@ extern void si_claim_free(const SiNamespace *namespace, const SiClaim *claim, in
 
 /* Total and allocated of a pool, or with pool->tenant_id NULL of a whole namespace, for capacity(); palloc'd. */
 extern void si_occupancy(const SiPoolRef *pool, int64 first, int32 n, SiSlots *total, SiSlots *allocated);
+
+/* What the owner of a dedicated pool lends, and what of it is borrowed; palloc'd. Raises SI005 without a ledger. */
+extern void si_lent_occupancy(const SiPoolRef *pool, int64 first, int32 n, SiSlots *total, SiSlots *allocated);
 
 /* What a namespace has physically: its base with overrides, as this transaction sees them; palloc'd. */
 extern void si_physical_total(const SiNamespace *namespace, int64 first, int32 n, SiSlots *total);

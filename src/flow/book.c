@@ -8,6 +8,7 @@
 #include "storage/proc.h"
 #include "utils/timestamp.h"
 
+#include "domain/types.h"
 #include "flow/availability.h"
 #include "flow/book.h"
 #include "flow/funds.h"
@@ -134,8 +135,7 @@ book(const SiReservation *r, bool give, bool force)
     load_namespace(r->namespace_name, &namespace);
     if (!slots_of(&namespace, r->starts_at, r->ends_at, false, &first, &n))
         return;
-    si_claim_make(&namespace, &r->tenant_id, r->cpu_millicores, r->memory_mib, &claim);
-    if (claim.n_accounts == 0 || claim.accounts[0].pool_id != r->pool_id)
+    if (!si_claim_of(r, &namespace, &claim))
     {
         /* Replicated before its pool, or a wrong row that somebody corrects: what it counts in is read anew. */
         if (force || give)
@@ -159,7 +159,8 @@ book(const SiReservation *r, bool give, bool force)
 static bool
 same_booking(const SiReservation *a, const SiReservation *b)
 {
-    return a && b && a->active == b->active && a->pool_id == b->pool_id && strcmp(a->namespace_name, b->namespace_name) == 0 &&
+    return a && b && a->active == b->active && a->borrowed == b->borrowed && a->pool_id == b->pool_id &&
+           strcmp(a->namespace_name, b->namespace_name) == 0 &&
            si_uuid_equal(&a->tenant_id, &b->tenant_id) && a->cpu_millicores == b->cpu_millicores &&
            a->memory_mib == b->memory_mib && a->starts_at == b->starts_at && a->ends_at == b->ends_at && a->limited == b->limited;
 }
@@ -221,16 +222,32 @@ si_book_limit(const SiLimit *before, const SiLimit *after, bool follow)
         si_limit_book_supply(&before->limit_id, before->quantity, 0);
 }
 
+/* Changes what an account has by so much in all of the slots. */
+static void
+book_supply(const SiAccount *account, int64 first, int32 n, int64 cpu_millicores, int64 memory_mib)
+{
+    SiSlots change;
+
+    /* Until we end, nobody brings what we change into memory. */
+    si_lock_to_end(SI_LOCK_SUPPLY, (uint32) account->pool_id, si_account_key(account), false);
+    si_slots_make(&change, first, n);
+    si_slots_fill(&change, cpu_millicores, memory_mib);
+    (void) si_ledger_supply(account, &change, false);
+    pfree(change.cpu);
+    pfree(change.mem);
+}
+
 static void
 book_units(const SiGrantRow *grant, int sign, bool follow)
 {
     SiNamespace namespace;
     SiAccount account = {0};
-    SiSlots change;
+    int64 first;
+    int32 n;
 
     si_ledger_begin();
     load_namespace(grant->namespace_name, &namespace);
-    if (!slots_of(&namespace, grant->starts_at, grant->ends_at, true, &change.first, &change.n))
+    if (!slots_of(&namespace, grant->starts_at, grant->ends_at, true, &first, &n))
         return;
     account.pool_id = follow ? si_pool_find(grant->namespace_name, &grant->tenant_id)
                              : si_pool_get(grant->namespace_name, &grant->tenant_id);
@@ -240,14 +257,12 @@ book_units(const SiGrantRow *grant, int sign, bool follow)
         si_ledger_seize(SI_OUTDATED_SUPPLY);
         return;
     }
-    /* Until we end, nobody brings what we change into memory. */
-    si_lock_to_end(SI_LOCK_SUPPLY, (uint32) account.pool_id, si_account_key(&account), false);
-    change.cpu = palloc(sizeof(int64) * change.n);
-    change.mem = palloc(sizeof(int64) * change.n);
-    si_slots_fill(&change, sign * grant->cpu_millicores, sign * grant->memory_mib);
-    (void) si_ledger_supply(&account, &change, false);
-    pfree(change.cpu);
-    pfree(change.mem);
+    book_supply(&account, first, n, sign * grant->cpu_millicores, sign * grant->memory_mib);
+    if (grant->lending_limit == 0)
+        return;
+    account.tenant_id = grant->tenant_id;
+    book_supply(&account, first, n, sign * grant->lending_limit * SI_UNIT_CPU_MILLICORES,
+                sign * grant->lending_limit * SI_UNIT_MEMORY_MIB);
 }
 
 static void
@@ -268,7 +283,7 @@ si_book_grant(const SiGrantRow *before, const SiGrantRow *after, bool follow)
         before->account_no == after->account_no && before->granted == after->granted && before->used == after->used &&
         strcmp(before->namespace_name, after->namespace_name) == 0 && before->starts_at == after->starts_at &&
         before->ends_at == after->ends_at && before->cpu_millicores == after->cpu_millicores &&
-        before->memory_mib == after->memory_mib)
+        before->memory_mib == after->memory_mib && before->lending_limit == after->lending_limit)
         return;
     if (before && after && before->has_account && after->has_account && before->account_no == after->account_no &&
         si_uuid_equal(&before->tenant_id, &after->tenant_id))

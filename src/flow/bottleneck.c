@@ -245,6 +245,9 @@ si_bottlenecks_add(List **rows, const SiSubject *subject, const SiCandidate *c, 
     List *found = NIL;
     Place place;
 
+    /* What others have and use of the units that they lend is not told (Q4). */
+    if (c->pool.borrower != NULL)
+        return c->start == SI_NO_TIME;
     open_place(&place, subject, c, own);
     for (int round = 0; round < 2; round++)
     {

@@ -15,7 +15,9 @@ si_cancel(SiExecution *e, const char *reason, const char *actor, TimestampTz now
 {
     StringInfoData after;
 
-    if (si_state_final(e->state) || e->stop_requested_at != SI_NO_TIME)
+    /* A run that is to make room for an owner would be tried again: its tenant may still not want that. */
+    if (si_state_final(e->state) ||
+        (e->stop_requested_at != SI_NO_TIME && strcmp(e->stop_cause, si_state_name(SI_PREEMPTED)) != 0))
         return false;
     if (e->state == SI_SCHEDULED || e->state == SI_WAITING)
     {

@@ -98,7 +98,7 @@ lift_tentative(Overrun *o, const char *actor)
     int64 memory;
     SiSlots total;
     SiSlots allocated;
-    int n = si_executions_in(o->namespace.name, from, from + o->namespace.step_usecs, &victims);
+    int n = si_executions_in(o->namespace.name, 0, false, from, from + o->namespace.step_usecs, &victims);
 
     o->lifted = palloc((n + 1) * sizeof(Lifted));
     si_occupancy(o->namespace.purpose == SI_NS_DEDICATED ? &pool : &(SiPoolRef){o->namespace, NULL}, o->wanted.first, 1, &total, &allocated);
@@ -138,9 +138,8 @@ take(Overrun *o, const char *actor)
 {
     const SiReservation *r = &o->reservation;
 
-    si_claim_make(&o->namespace, &r->tenant_id, r->cpu_millicores, r->memory_mib, &o->claim);
-    if (o->claim.n_accounts == 0 || o->claim.accounts[0].pool_id != r->pool_id)
-        return "its reservation is of units that another tenant lends";
+    if (!si_claim_of(r, &o->namespace, &o->claim))
+        elog(ERROR, "reservation \"%s\" is in another pool than it says", si_uuid_text(&r->reservation_id));
     take_slots(o);
     if (o->taken == 0 && o->lifted == NULL)
         lift_tentative(o, actor);
@@ -184,8 +183,7 @@ take_limits(Overrun *o)
         if (!si_limit_take(&o->held[i].limit_id, o->held[i].quantity, starts_at(o), ends_at(o), false))
         {
             o->n_taken = i;
-            return psprintf("limit \"%s\" has no %s free for it", o->held[i].limit_name ? o->held[i].limit_name : "(removed)",
-                            si_quantity_text(o->held[i].quantity, 1));
+            return psprintf("limit \"%s\" is not free for it", o->held[i].limit_name ? o->held[i].limit_name : "(removed)");
         }
     o->n_taken = o->n_held;
     return NULL;
@@ -208,7 +206,7 @@ pay(Overrun *o)
     SiFunds funds;
     int64 missing;
 
-    if (e->is_draft || !(o->namespace.purpose == SI_NS_SHARED || e->draft_fallback))
+    if (e->is_draft || !(o->namespace.purpose == SI_NS_SHARED || e->draft_fallback || o->reservation.borrowed))
         return NULL;
     o->cost = si_planned_cost(&o->namespace, e->cpu_millicores, e->memory_mib, o->taken * o->namespace.step_usecs);
     si_funds_find(&e->tenant_id, o->now, o->now, &funds);

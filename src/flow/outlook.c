@@ -66,7 +66,8 @@ change(SiOutlook *outlook, const SiReservation *place, int sign)
 
     if (!si_namespace_load(place->namespace_name, &namespace))
         elog(ERROR, "namespace \"%s\" of a reservation is missing", place->namespace_name);
-    si_claim_make(&namespace, &place->tenant_id, place->cpu_millicores, place->memory_mib, &claim);
+    if (!si_claim_of(place, &namespace, &claim))
+        return;
     for (int i = 0; i < claim.n_accounts; i++)
     {
         Profile *profile = profile_of(outlook, &namespace, &claim, i, sign > 0);
@@ -125,7 +126,7 @@ find_in(SiOutlook *outlook, const SiCandidate *candidate, const SiNeed *need, in
     SiStarts s;
     SiClaim claim;
 
-    si_claim_make(namespace, candidate->pool.tenant_id, need->cpu_millicores, need->memory_mib, &claim);
+    si_claim_for(&candidate->pool, need->cpu_millicores, need->memory_mib, &claim);
     if (claim.n_accounts == 0)
         return false;
     for (int i = 0; i < claim.n_accounts; i++)

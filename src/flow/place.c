@@ -12,6 +12,7 @@
 #include "flow/book.h"
 #include "flow/funds.h"
 #include "flow/place.h"
+#include "flow/reclaim.h"
 #include "pg/errors.h"
 #include "pg/quantities.h"
 #include "store/sql.h"
@@ -34,9 +35,19 @@ si_place_starts(const SiNeed *need, int64 step, TimestampTz now, TimestampTz lat
         need->same_length ? out->length : (int32) (si_slot_ceil(now + need->duration_usecs, step) - out->present);
 }
 
+/* As si_available_from, in what is free, or, unless that is NULL, in `free`. */
+static int64
+find_from(const SiPoolRef *pool, const SiClaim *claim, const SiSlots *free, int32 length, int64 earliest, int64 latest)
+{
+    if (free == NULL)
+        return si_available_from(pool, claim, length, earliest, latest);
+    return si_slots_find(free, claim->cpu_millicores, claim->memory_mib, length, earliest, latest);
+}
+
 /* First slot that has cores and memory, or SI_NO_SLOT, and how many slots it takes there. */
 static int64
-search_pool(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length)
+search_pool(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start,
+            const SiSlots *free, int32 *length)
 {
     int64 start = SI_NO_SLOT;
     SiStarts s;
@@ -48,13 +59,13 @@ search_pool(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, Tim
     if (s.begun)
     {
         *length = s.length_begun;
-        start = si_available_from(pool, claim, *length, s.earliest, s.earliest);
+        start = find_from(pool, claim, free, *length, s.earliest, s.earliest);
         s.earliest++;
     }
     if (start == SI_NO_SLOT && s.earliest <= s.latest)
     {
         *length = s.length;
-        start = si_available_from(pool, claim, *length, s.earliest, s.latest);
+        start = find_from(pool, claim, free, *length, s.earliest, s.latest);
     }
     return start;
 }
@@ -75,7 +86,7 @@ scarce_limit(const SiNeed *need, TimestampTz from, TimestampTz until)
  */
 static int64
 search_later(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz from,
-             TimestampTz latest_start, int32 *length)
+             TimestampTz latest_start, const SiSlots *free, int32 *length)
 {
     int64 step = pool->namespace.step_usecs;
     SiNeed later = *need;
@@ -83,16 +94,16 @@ search_later(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, Ti
     if (from == SI_NO_TIME || si_slot_ceil(from, step) > si_slot_floor(latest_start, step))
         return SI_NO_SLOT;
     later.not_before = from;
-    return search_pool(pool, claim, &later, now, latest_start, length);
+    return search_pool(pool, claim, &later, now, latest_start, free, length);
 }
 
 /* First slot that fits, or SI_NO_SLOT. *shortage, unless NULL, tells of the limit that was in the way first. */
 static int64
-search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start, int32 *length,
-       char **shortage)
+search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest_start,
+       const SiSlots *free, int32 *length, char **shortage)
 {
     int64 step = pool->namespace.step_usecs;
-    int64 start = search_pool(pool, claim, need, now, latest_start, length);
+    int64 start = search_pool(pool, claim, need, now, latest_start, free, length);
     TimestampTz horizon = si_horizon(now);
     const SiLimitNeed *scarce;
 
@@ -109,9 +120,66 @@ search(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, Timestam
             *shortage = si_limit_shortage(scarce, from, until, horizon);
         /* In the present slot the need is longer than later: of a later start the limit is to be asked anew. */
         next = from <= now ? from + step : si_limit_next(scarce, from, Min(latest_start, horizon), until - from);
-        start = search_later(pool, claim, need, now, next, Min(latest_start, horizon), length);
+        start = search_later(pool, claim, need, now, next, Min(latest_start, horizon), free, length);
     }
     return start;
+}
+
+/* Whether an earlier start is found in what is free when those give way whose harm is at most this. */
+static bool
+is_earlier(const SiReclaim *reclaim, SiHarm most, const SiClaim *claim, const SiNeed *need, TimestampTz latest, int64 *start,
+           int32 *length)
+{
+    SiSlots free;
+    int32 its_length;
+    int64 found;
+
+    si_reclaim_free(reclaim, most, &free);
+    found = search(reclaim->pool, claim, need, reclaim->now, latest, &free, &its_length, NULL);
+    if (found == SI_NO_SLOT || (*start != SI_NO_SLOT && found >= *start))
+        return false;
+    *start = found;
+    *length = its_length;
+    return true;
+}
+
+/*
+ * Looks whether an owner would start earlier than it finds room when it takes back what it lent (C11); of equally good starts
+ * the one that harms least counts. `start` and `length` follos.
+ */
+static bool
+would_reclaim(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest,
+              SiReclaim *reclaim, int64 *start, int32 *length)
+{
+    bool earlier;
+    SiStarts s;
+
+    si_place_starts(need, pool->namespace.step_usecs, now, latest, &s);
+    if (pool->namespace.purpose != SI_NS_DEDICATED || pool->borrower || need->not_of_pool != 0 || claim->n_accounts == 0 ||
+        s.over || *start == s.earliest)
+        return false;
+    /* No use looking behind the start that there is. */
+    if (*start != SI_NO_SLOT)
+        s.latest = Min(s.latest, *start);
+    if (!si_reclaim_look(reclaim, pool, s.earliest, (int32) (s.latest - s.earliest + Max(s.length, s.length_begun)), now))
+        return false;
+    earlier = is_earlier(reclaim, SI_HARM_BORROWED, claim, need, latest, start, length);
+    return is_earlier(reclaim, SI_HARM_RUNNING, claim, need, latest, start, length) || earlier;
+}
+
+/* First slot for which there is room, for owners also that which they have back; SI_NO_SLOT = none. */
+static int64
+make_room(const SiPoolRef *pool, const SiClaim *claim, const SiNeed *need, TimestampTz now, TimestampTz latest,
+          SiReclaim *reclaim, int32 *length, char **shortage)
+{
+    for (;;)
+    {
+        int64 start = search(pool, claim, need, now, latest, NULL, length, shortage);
+
+        if (!would_reclaim(pool, claim, need, now, latest, reclaim, &start, length) ||
+            si_reclaim_make_room(reclaim, start, *length, claim->cpu_millicores, claim->memory_mib))
+            return start;
+    }
 }
 
 int64
@@ -247,7 +315,8 @@ give(const SiReservation *r, const SiNamespace *namespace, SiClaim *claim)
     int32 n;
     int64 first = slots_of(r, namespace->step_usecs, &n);
 
-    si_claim_make(namespace, &r->tenant_id, r->cpu_millicores, r->memory_mib, claim);
+    if (!si_claim_of(r, namespace, claim))
+        elog(ERROR, "reservation \"%s\" is in another pool than it says", si_uuid_text(&r->reservation_id));
     si_claim_give(namespace, claim, first, n);
 }
 
@@ -274,7 +343,12 @@ write_down(SiReservation *taken, const SiNeed *need, TimestampTz now)
             si_reservation_set_tentative(&taken->reservation_id, taken->tentative);
         return;
     }
-    if (!si_reservation_append(taken, need->actor, now))
+    if (need->revives)
+    {
+        si_book_expect(&taken->reservation_id);
+        si_reservation_revive(taken);
+    }
+    else if (!si_reservation_append(taken, need->actor, now))
     {
         si_book_expect(&taken->reservation_id);
         si_reservation_insert(taken, need->actor, now);
@@ -282,42 +356,30 @@ write_down(SiReservation *taken, const SiNeed *need, TimestampTz now)
     enter_limits(need, taken);
 }
 
-/* Tries one namespace; fills out when it takes a place. */
+/* Writes what was taken of a pool; false = what pays for it is not enough, and all is given back. */
 static bool
-take(SiCandidate *candidate, const SiNeed *need, TimestampTz now, SiPlacement *out)
+reserve(SiCandidate *candidate, const SiClaim *claim, const SiNeed *need, int64 start, int32 length, TimestampTz now, SiPlacement *out)
 {
     const SiPoolRef *pool = &candidate->pool;
-    TimestampTz latest = need->not_before + need->window_usecs;
     int64 step = pool->namespace.step_usecs;
     SiReservation reservation = {{{0}}};
-    SiClaim claim;
-    int32 length;
-    int64 start;
 
-    si_claim_make(&pool->namespace, pool->tenant_id, need->cpu_millicores, need->memory_mib, &claim);
-    /* Who finds a place and loses it to another looks again: check and take are one step (C3). */
-    do
-    {
-        start = search(pool, &claim, need, now, latest, &length, &candidate->shortage);
-        if (start == SI_NO_SLOT)
-            return false;
-    } while (!take_slots(pool, &claim, need, start, length));
-
-    reservation.reservation_id = si_uuid_new();
-    reservation.pool_id = claim.accounts[0].pool_id;
+    reservation.reservation_id = need->revives ? *need->revives : si_uuid_new();
+    reservation.pool_id = claim->accounts[0].pool_id;
     strlcpy(reservation.namespace_name, pool->namespace.name, sizeof(reservation.namespace_name));
     reservation.tenant_id = need->tenant_id;
     reservation.cpu_millicores = need->cpu_millicores;
     reservation.memory_mib = need->memory_mib;
     reservation.starts_at = si_slot_time(start, step);
     reservation.ends_at = si_slot_time(start + length, step);
+    reservation.borrowed = pool->borrower != NULL;
     reservation.draft_fallback = candidate->fallback;
     reservation.limited = need->n_limits > 0;
     reservation.tentative = need->tentative;
     if (need->pays && candidate->cost > 0 && !pay(candidate, &reservation, now, out))
     {
         give_limits(need, need->n_limits, reservation.starts_at, reservation.ends_at);
-        si_claim_give(&pool->namespace, &claim, start, length);
+        si_claim_give(&pool->namespace, claim, start, length);
         return false;
     }
     write_down(&reservation, need, now);
@@ -328,21 +390,47 @@ take(SiCandidate *candidate, const SiNeed *need, TimestampTz now, SiPlacement *o
     out->purpose = pool->namespace.purpose;
     out->starts_at = reservation.starts_at;
     out->ends_at = reservation.ends_at;
+    out->borrowed = reservation.borrowed;
     out->draft_fallback = candidate->fallback;
     return true;
+}
+
+/* Tries one pool; fills out when it takes a place. */
+static bool
+take(SiCandidate *candidate, const SiNeed *need, TimestampTz now, SiPlacement *out)
+{
+    const SiPoolRef *pool = &candidate->pool;
+    TimestampTz latest = need->not_before + need->window_usecs;
+    SiReclaim reclaim = {0};
+    SiClaim claim;
+    int32 length;
+    int64 start;
+    bool taken;
+
+    si_claim_for(pool, need->cpu_millicores, need->memory_mib, &claim);
+    /* Who finds a place and loses it to another looks again: check and take are one step (C3). */
+    do
+        start = make_room(pool, &claim, need, now, latest, &reclaim, &length, &candidate->shortage);
+    while (start != SI_NO_SLOT && !take_slots(pool, &claim, need, start, length));
+    taken = start != SI_NO_SLOT && reserve(candidate, &claim, need, start, length, now, out);
+    si_reclaim_settle(&reclaim);
+    return taken;
 }
 
 /* First start that fits, or SI_NO_TIME, and the end of the reservation there. */
 static TimestampTz
 earliest_in(const SiPoolRef *pool, const SiNeed *need, TimestampTz now, TimestampTz *end, char **shortage)
 {
+    TimestampTz latest = need->not_before + need->window_usecs;
     int64 step = pool->namespace.step_usecs;
+    SiReclaim reclaim = {0};
     SiClaim claim;
     int32 length;
     int64 start;
 
-    si_claim_make(&pool->namespace, pool->tenant_id, need->cpu_millicores, need->memory_mib, &claim);
-    start = search(pool, &claim, need, now, need->not_before + need->window_usecs, &length, shortage);
+    si_claim_for(pool, need->cpu_millicores, need->memory_mib, &claim);
+    start = search(pool, &claim, need, now, latest, NULL, &length, shortage);
+    (void) would_reclaim(pool, &claim, need, now, latest, &reclaim, &start, &length);
     if (start == SI_NO_SLOT)
         return SI_NO_TIME;
     *end = si_slot_time(start + length, step);
@@ -355,6 +443,21 @@ si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now)
     TimestampTz end;
 
     return earliest_in(pool, need, now, &end, NULL);
+}
+
+/* Appends those who lend in a namespace while the need may run, but for the pool in which it made room. Returns how many. */
+static int
+add_lenders(const SiNeed *need, const SiNamespace *namespace, int n, SiCandidate **list)
+{
+    pg_uuid_t *lenders;
+    int found = si_lenders(namespace->name, &need->tenant_id, need->not_before,
+                           need->not_before + need->window_usecs + need->duration_usecs, &lenders);
+
+    *list = repalloc(*list, (n + found + 1) * sizeof(SiCandidate));
+    for (int i = 0; i < found; i++)
+        if (need->not_of_pool == 0 || si_pool_find(namespace->name, &lenders[i]) != need->not_of_pool)
+            (*list)[n++] = (SiCandidate){.pool = {*namespace, &lenders[i], &need->tenant_id}, .costs = true, .start = SI_NO_TIME};
+    return n;
 }
 
 int
@@ -387,7 +490,9 @@ si_place_candidates(const SiNeed *need, SiCandidate **out)
         int found = si_namespaces_of(steps[s].purpose, &namespaces);
 
         *out = repalloc(*out, (n + found + 1) * sizeof(SiCandidate));
-        for (int i = 0; i < found; i++)
+        for (int i = 0; i < found && steps[s].borrowed; i++)
+            n = add_lenders(need, &namespaces[i], n, out);
+        for (int i = 0; i < found && !steps[s].borrowed; i++)
             (*out)[n++] = (SiCandidate){.pool = {namespaces[i], &need->tenant_id},
                                         .fallback = steps[s].fallback,
                                         .costs = steps[s].purpose == SI_NS_SHARED || steps[s].fallback,
@@ -424,7 +529,7 @@ has_supply(const SiPoolRef *pool, const SiNeed *need)
     SiSlots total;
     SiSlots allocated;
 
-    if (pool->namespace.purpose != SI_NS_DEDICATED)
+    if (pool->namespace.purpose != SI_NS_DEDICATED || pool->borrower)
         return true;
     for (int64 slot = si_slot_floor(need->not_before, step); slot < end; slot += total.n)
     {
@@ -518,6 +623,26 @@ look_ahead(const SiNeed *need, const SiCandidate *candidates, int n, TimestampTz
     return best;
 }
 
+/* Of those who lend, the one where the need starts first comes first. */
+static void
+favour_first(const SiNeed *need, TimestampTz now, SiCandidate *lenders, int n)
+{
+    TimestampTz earliest = SI_NO_TIME;
+    TimestampTz end;
+
+    for (int i = 0; i < n && lenders[i].pool.borrower; i++)
+    {
+        SiCandidate c = lenders[i];
+        TimestampTz start = earliest_in(&c.pool, need, now, &end, NULL);
+
+        if (start >= earliest)
+            continue;
+        earliest = start;
+        lenders[i] = lenders[0];
+        lenders[0] = c;
+    }
+}
+
 /*
  * Tries one after the other until one has a place, and takes it; without `out` it only looks. Whether one has; *n = how many
  * were tried.
@@ -531,6 +656,11 @@ walk(const SiNeed *need, TimestampTz now, SiCandidate *list, int *n, SiPlacement
 
         if (!si_place_is_covered(need, c, now))
             continue;
+        if (c->pool.borrower && !(i > 0 && list[i - 1].pool.borrower))
+        {
+            favour_first(need, now, c, *n - i);
+            (void) si_place_is_covered(need, c, now);
+        }
         if (out == NULL)
             c->start = earliest_in(&c->pool, need, now, &c->end, &c->shortage);
         if (out ? take(c, need, now, out) : c->start != SI_NO_TIME)
@@ -574,8 +704,9 @@ explain(const SiNeed *need, const SiCandidate *list, int n, SiPlacement *out)
         }
         else if (list[i].shortage != NULL)
             out->shortage = out->shortage ? out->shortage : list[i].shortage;
-        else if (has_supply(&list[i].pool, need))
-            appendStringInfo(&tried, "%s%s", tried.len ? ", " : "", list[i].pool.namespace.name);
+        else if (has_supply(&list[i].pool, need) && !(i > 0 && list[i].pool.borrower && list[i - 1].pool.borrower))
+            appendStringInfo(&tried, "%s%s%s", tried.len ? ", " : "", list[i].pool.borrower ? "units lent in " : "",
+                             list[i].pool.namespace.name);
     }
     out->too_large = most != NULL;
     out->reason = no_fit_reason(need, tried.data, out->lacks_balance, most, out->shortage);
@@ -645,7 +776,7 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
 {
     int64 step;
     SiNeed need = {0};
-    SiPoolRef pool;
+    SiPoolRef pool = {{{0}}};
     SiClaim claim;
     int64 start;
     int32 length;
@@ -667,7 +798,7 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
 
     give(reservation, &pool.namespace, &claim);
     give_limits(&need, need.n_limits, reservation->starts_at, reservation->ends_at);
-    start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), &length, NULL);
+    start = search(&pool, &claim, &need, now, si_slot_time(si_slot_ceil(starts_at, step), step), NULL, &length, NULL);
     if (start == SI_NO_SLOT || !take_slots(&pool, &claim, &need, start, length))
         return false;
     reservation->starts_at = si_slot_time(start, step);

@@ -30,6 +30,8 @@ typedef struct SiNeed
     const char *actor;
     const SiLimitNeed *limits; /* each limit once */
     int n_limits;
+    int32 not_of_pool;        /* made room in this pool: borrows nothing there, and takes nothing back itself; 0 = did not */
+    const pg_uuid_t *revives; /* a released reservation that gets the place; NULL = a new one does */
 } SiNeed;
 
 typedef struct SiPlacement
@@ -53,7 +55,7 @@ typedef struct SiPlacement
 } SiPlacement;
 
 /*
- * Finds the earliest fit and takes it. With need->keep the place that it has becomes the new one, or is given back. Never
+ * Finds the earliest fit and takes it; an owner has units that it lent back for it (reclaim.h). With need->keep the place that it has becomes the new one, or is given back. Never
  * raises for "no fit". Raises SI005 when not_before is beyond the horizon, 42704 for an unknown namespace.
  */
 extern void si_place(const SiNeed *need, TimestampTz now, SiPlacement *out);
@@ -74,7 +76,10 @@ typedef struct SiCandidate
     char *shortage;    /* which limit was in the way where there were cores and memory, in words; NULL = none */
 } SiCandidate;
 
-/* Those of the spillover order (C12), or the namespace that the need names, in the order in which they are tried; palloc'd. */
+/*
+ * Those of the spillover order (C12), or the namespace that the need names, in the order in which they are tried; of those who
+ * lend, the one where the need starts first is tried first. palloc'd.
+ */
 extern int si_place_candidates(const SiNeed *need, SiCandidate **out);
 
 /* Whether the tenant's vCPU-hours cover the need in a pool, where they pay: fills cost to open. */
@@ -104,7 +109,7 @@ typedef struct SiStarts
 /* Of a need in a grid with this step, starting not after `latest`, nor after the horizon. */
 extern void si_place_starts(const SiNeed *need, int64 step, TimestampTz now, TimestampTz latest, SiStarts *out);
 
-/* Earliest start of a need in one pool, or SI_NO_TIME. Takes nothing, locks nothing. */
+/* Earliest start of a need in one pool, for an owner with what it would have back; or SI_NO_TIME. Takes nothing, locks nothing. */
 extern TimestampTz si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now);
 
 /* Releases; whether it was active. Others see the capacity when this commits (C5). */

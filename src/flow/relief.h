@@ -12,6 +12,8 @@ typedef enum SiReliefEffect
 {
     SI_RELIEF_MOVED,          /* has another place or time */
     SI_RELIEF_WAITING,        /* has none yet */
+    SI_RELIEF_STOPPING,       /* has begun on borrowed units, and was told to end */
+    SI_RELIEF_RELEASED,       /* an application's, on borrowed units, for which there is no other place */
     SI_RELIEF_OVER_COMMITTED, /* cannot be moved: it runs, is held by its tenant, or is being changed by somebody */
     SI_RELIEF_KEEPS_HOLD      /* its place is not concerned, its vCPU-hours are: it keeps what it holds */
 } SiReliefEffect;
@@ -36,9 +38,11 @@ extern bool si_relieve_run(SiRelieved *r, bool pays_anew, const char *actor, con
 extern char *si_relief_name(const SiReservation *reservation);
 
 /*
- * Looks at a namespace, or at a tenant's units in it, over an interval and moves reservations off over-committed slots: not
- * started first, low priority before high, late before early. Every victim that is moved gets an event with the cause; what
- * cannot be moved is told by an event when `tell`. Returns who was affected, palloc'd. Waits for nobody's job or execution.
+ * Looks at a namespace, or at a tenant's units in it and what it lends of them, over an interval and moves reservations off
+ * over-committed slots, as few as suffice (domain/victims.h): borrowed before own, not started before running, low priority
+ * before high, late before early; of what runs only what is borrowed is told to end. Every victim gets an event with the
+ * cause; what cannot be moved is told by an event when `tell`. Returns who was affected, palloc'd. Waits for nobody's job or
+ * execution.
  */
 extern int si_relieve(const SiPoolRef *pool, TimestampTz from, TimestampTz until, const char *actor, const char *cause,
                       bool tell, TimestampTz now, SiRelieved **out);

@@ -27,8 +27,8 @@ si_longest_reservation(void)
     return si_guc_horizon_days * USECS_PER_DAY;
 }
 
-static char *
-describe(const SiReservation *r)
+char *
+si_reservation_describe(const SiReservation *r)
 {
     StringInfoData buf;
 
@@ -130,7 +130,7 @@ si_release_now(const SiCaller *caller, const SiReservation *reservation, Timesta
     settle(reservation, now);
     if (!si_unplace(&reservation->reservation_id, now))
         return false;
-    si_event("reservation.released", &reservation->tenant_id, NULL, NULL, caller->name, NULL, describe(reservation), NULL);
+    si_event("reservation.released", &reservation->tenant_id, NULL, NULL, caller->name, NULL, si_reservation_describe(reservation), NULL);
     return true;
 }
 
@@ -177,7 +177,7 @@ hold_again(SiReservation *r, TimestampTz now)
 void
 si_move_now(const SiCaller *caller, SiReservation *reservation, TimestampTz starts_at, TimestampTz now)
 {
-    char *before = describe(reservation);
+    char *before = si_reservation_describe(reservation);
 
     if (!reservation->active)
         ereport(ERROR, (errcode(ERRCODE_SI_STATE),
@@ -193,5 +193,5 @@ si_move_now(const SiCaller *caller, SiReservation *reservation, TimestampTz star
         move_execution(reservation, caller->name, now);
     else if (reservation->held > 0)
         hold_again(reservation, now);
-    si_event("reservation.moved", &reservation->tenant_id, NULL, NULL, caller->name, NULL, before, describe(reservation));
+    si_event("reservation.moved", &reservation->tenant_id, NULL, NULL, caller->name, NULL, before, si_reservation_describe(reservation));
 }

@@ -13,6 +13,9 @@ extern int64 si_longest_reservation(void);
 /* Raises SI001, or SI002 where vCPU-hours are all that is missing, for a placement that is none. */
 extern void si_reserve_refuse(const SiNeed *need, const SiPlacement *placement) pg_attribute_noreturn();
 
+/* What events tell of a reservation: identifier, place and size as a JSON object, palloc'd. */
+extern char *si_reservation_describe(const SiReservation *reservation);
+
 /* Locks the job and the execution that own a reservation, if any: their locks come before that of the reservation. */
 extern void si_reservation_lock_owner(const SiReservation *reservation);
 

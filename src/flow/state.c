@@ -20,6 +20,8 @@ put_plan(StringInfo after, const SiExecution *e)
     si_json_put_text(after, "namespace", e->namespace_name);
     if (e->planned_start != SI_NO_TIME)
         si_json_put_raw(after, "planned_start", si_time_json(e->planned_start));
+    if (e->state == SI_SCHEDULED && e->borrowed)
+        si_json_put_raw(after, "borrowed", "true");
     if (e->state == SI_WAITING && e->waiting_reason != NULL)
         si_json_put_text(after, "waiting_reason", e->waiting_reason);
 }

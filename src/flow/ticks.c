@@ -148,10 +148,10 @@ fire_all(const char *actor, TimestampTz now)
 static int
 plan_rest(const char *actor, TimestampTz now)
 {
-    int handled = 0;
+    int handled;
 
     (void) si_reservations_make_firm(now + si_guc_firm_hours * USECS_PER_HOUR);
-    handled += si_dependants_tick(actor, now);
+    handled = si_dependants_tick(actor, now);
     handled += si_plan_waiting(actor, now);
     handled += si_plan_sooner(actor, now);
     return handled;

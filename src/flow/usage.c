@@ -37,6 +37,8 @@ units_json(const SiHoldings *h)
     si_json_put_quantity(&buf, "memory_gb", h->dedicated_memory_mib, 1024);
     si_json_put_quantity(&buf, "reserved_cpu_cores", h->reserved_cpu_millicores, 1000);
     si_json_put_quantity(&buf, "reserved_memory_gb", h->reserved_memory_mib, 1024);
+    si_json_put_quantity(&buf, "lent_cpu_cores", h->lent_cpu_millicores, 1000);
+    si_json_put_quantity(&buf, "lent_memory_gb", h->lent_memory_mib, 1024);
     si_json_put_quantity(&buf, "usage_percent", percent_hundredths, 100);
     appendStringInfoChar(&buf, '}');
     return buf.data;

@@ -166,7 +166,8 @@ counts_in(const SiNamespace *namespace, const SiReservation *place, const SiAcco
 {
     SiClaim claim;
 
-    si_claim_make(namespace, &place->tenant_id, place->cpu_millicores, place->memory_mib, &claim);
+    if (!si_claim_of(place, namespace, &claim))
+        return false;
     for (int i = 0; i < claim.n_accounts; i++)
         if (memcmp(&claim.accounts[i], account, sizeof(SiAccount)) == 0)
             return true;
@@ -292,8 +293,7 @@ choose_victims(Step *step)
     SiClaim claim;
 
     step->victims = palloc0(sizeof(Victim));
-    si_claim_make(&candidate->pool.namespace, candidate->pool.tenant_id, step->queued->e.cpu_millicores,
-                  step->queued->e.memory_mib, &claim);
+    si_claim_for(&candidate->pool, step->queued->e.cpu_millicores, step->queued->e.memory_mib, &claim);
     /* The tenant's share of a common pool before the pool: it is the narrower one. */
     for (int account = claim.n_accounts - 1; account >= 0; account--)
         if (!choose_in(step, &claim, account))

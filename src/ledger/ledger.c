@@ -115,15 +115,15 @@ locks_of(const SiClaim *claim)
     for (int i = 0; i < claim->n_accounts; i++)
     {
         LWLock *lock = si_ledger_lock(&claim->accounts[i]);
+        int at = locks.n;
 
-        if (locks.n == 1 && locks.lock[0] == lock)
+        while (at > 0 && locks.lock[at - 1] > lock)
+            at--;
+        if (at > 0 && locks.lock[at - 1] == lock)
             continue;
-        locks.lock[locks.n++] = lock;
-        if (locks.n == 2 && locks.lock[0] > locks.lock[1])
-        {
-            locks.lock[1] = locks.lock[0];
-            locks.lock[0] = lock;
-        }
+        memmove(&locks.lock[at + 1], &locks.lock[at], sizeof(LWLock *) * (locks.n - at));
+        locks.lock[at] = lock;
+        locks.n++;
     }
     return locks;
 }

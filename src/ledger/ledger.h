@@ -26,14 +26,15 @@
 /* Instead of a pool: a named limit, whose id is the tenant's. Its slots are of five minutes, CPU is what it counts. */
 #define SI_LIMIT (-2)
 
-/* A pool, or, with a tenant, that tenant's share of a common pool; or a tenant's vCPU-hours; or a named limit. */
+/* A pool, or, with a tenant, that tenant's share of a common pool, or what it lends of its own; or a tenant's vCPU-hours; or a
+ * named limit. */
 typedef struct SiAccount
 {
     int32 pool_id;
     pg_uuid_t tenant_id; /* all zeros = the pool itself */
 } SiAccount;
 
-#define SI_MAX_ACCOUNTS 2 /* that one reservation counts in */
+#define SI_MAX_ACCOUNTS 3 /* that one reservation counts in */
 
 /* _PG_init. */
 extern void si_ledger_init(void);

@@ -10,9 +10,9 @@
 
 /* The column terms of balance_entries for a grant: an SQL expression for statements of the store. */
 #define SI_GRANT_TERMS(g) \
-    "pg_catalog.format('%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s', " g ".purchase_id, " g ".resource_type, " g ".namespace, " \
+    "pg_catalog.format('%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s|%s', " g ".purchase_id, " g ".resource_type, " g ".namespace, " \
     "(EXTRACT(epoch FROM " g ".starts_at) * 1000000)::bigint, (EXTRACT(epoch FROM " g ".ends_at) * 1000000)::bigint, " g \
-    ".cpu_millicores, " g ".memory_mib, " g ".priority, " g ".price, " g ".rollover_left, " g ".rolled_from, " g ".account_no)"
+    ".cpu_millicores, " g ".memory_mib, " g ".priority, " g ".price, " g ".rollover_left, " g ".rolled_from, " g ".account_no, " g ".lending_limit)"
 
 typedef struct SiLink
 {

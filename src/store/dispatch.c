@@ -38,7 +38,9 @@ si_dispatch_next_due(TimestampTz now)
         "WHERE e.state = 'scheduled' AND NOT e.awaits AND e.planned_start > $1 AND c.dispatch = 'enabled' ORDER BY e.planned_start LIMIT 1), "
         "(SELECT pg_catalog.min(e.next_try_at) FROM sparkingest.job_executions e "
         "JOIN sparkingest.namespaces n ON n.namespace = e.namespace JOIN sparkingest.clusters c ON c.cluster_name = n.cluster_name "
-        "WHERE e.state = 'scheduled' AND NOT e.awaits AND e.planned_start <= $1 AND e.next_try_at > $1 AND c.dispatch = 'enabled')) "
+        "WHERE e.state = 'scheduled' AND NOT e.awaits AND e.planned_start <= $1 AND e.next_try_at > $1 AND c.dispatch = 'enabled'), "
+        "(SELECT pg_catalog.min(e.stop_requested_at) FROM sparkingest.job_executions e "
+        "WHERE e.state IN ('dispatching', 'submitted', 'running') AND e.stop_requested_at > $1)) "
         "WHERE EXISTS (SELECT FROM sparkingest.clusters WHERE dispatch = 'enabled')",
         1,
         {TIMESTAMPTZOID},
@@ -231,7 +233,7 @@ bool
 si_dispatch_request_stop(const pg_uuid_t *execution_id, const char *cause, const char *reason, TimestampTz now)
 {
     static SiStatement update = {"UPDATE sparkingest.job_executions SET stop_requested_at = $4, stop_cause = $2, stop_reason = $3 "
-                                 "WHERE execution_id = $1 AND stop_requested_at IS NULL "
+                                 "WHERE execution_id = $1 AND COALESCE(stop_requested_at > $4, true) "
                                  "AND state IN ('dispatching', 'submitted', 'running')",
                                  4,
                                  {UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZOID}};
@@ -249,7 +251,7 @@ si_dispatch_live(TimestampTz now, SiLiveRow **out)
 {
     static SiStatement live = {
         "SELECT e.execution_id, e.state, n.cluster_name, e.namespace, e.object_name, e.object_uid, e.manifest_sha256, e.tries, "
-        "e.started_at, e.hard_minutes, e.stop_cause, e.last_error, "
+        "e.started_at, e.hard_minutes, CASE WHEN e.stop_requested_at <= $1 THEN e.stop_cause END, e.last_error, "
         "GREATEST(e.planned_end, COALESCE(e.submitted_at, $1) + (e.planned_end - e.planned_start)), e.planned_end FROM sparkingest.job_executions e "
         "JOIN sparkingest.namespaces n ON n.namespace = e.namespace "
         "WHERE e.state IN ('dispatching', 'submitted', 'running') ORDER BY e.claimed_at",

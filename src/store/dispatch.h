@@ -26,7 +26,7 @@ typedef struct SiLiveRow
     int32 hard_minutes;
     TimestampTz start_by;    /* end of its reservation; a run that was posted late has as long as that one was */
     TimestampTz planned_end; /* the soft line (C14) */
-    char *stop_cause;        /* NULL = no stop requested */
+    char *stop_cause;        /* NULL = no stop requested, or not yet */
     char *last_error;
 } SiLiveRow;
 
@@ -36,7 +36,7 @@ typedef struct SiLiveRow
  */
 extern int si_dispatch_due(const char *cluster_name, TimestampTz now, int limit, pg_uuid_t **out);
 
-/* The next planned start after now in any enabled cluster, SI_NO_TIME = none. */
+/* The next planned start after now in any enabled cluster, or stop that is asked for ahead; SI_NO_TIME = none. */
 extern TimestampTz si_dispatch_next_due(TimestampTz now);
 
 /* Locks job, then execution (FOR UPDATE); whether it is still due. */
@@ -67,7 +67,7 @@ extern void si_dispatch_record_error(const pg_uuid_t *execution_id, const char *
 
 extern void si_dispatch_record_start(const pg_uuid_t *execution_id, TimestampTz started_at);
 
-/* Asks for a stop unless one was asked for; whether this call did. cause: cancelled, timed_out, preempted. */
+/* Asks for a stop unless one was asked for by now; whether this call did. cause: cancelled, timed_out, preempted. */
 extern bool si_dispatch_request_stop(const pg_uuid_t *execution_id, const char *cause, const char *reason, TimestampTz now);
 
 /* Rows that Kubernetes knows of or may know of, palloc'd; returns how many. */

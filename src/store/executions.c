@@ -474,7 +474,7 @@ si_executions_of_job(const pg_uuid_t *job_id, SiExecutionGroup group, pg_uuid_t 
     static SiStatement find[] = {
         [SI_EXECUTIONS_PENDING] = OF_JOB("state IN ('scheduled', 'waiting')"),
         [SI_EXECUTIONS_PENDING_SCHEDULED] = OF_JOB("state IN ('scheduled', 'waiting') AND started_by IN ('schedule', 'dependency')"),
-        [SI_EXECUTIONS_LIVE] = OF_JOB("state IN ('dispatching', 'submitted', 'running') AND stop_requested_at IS NULL"),
+        [SI_EXECUTIONS_LIVE] = OF_JOB("state IN ('dispatching', 'submitted', 'running') AND COALESCE(stop_cause, 'preempted') = 'preempted'"),
         [SI_EXECUTIONS_UNPLACED] = OF_JOB("state = 'waiting' AND reservation_id IS NULL AND NOT awaits"),
     };
     Datum values[] = {UUIDPGetDatum(job_id)};
@@ -548,13 +548,41 @@ si_execution_of_reservation(const pg_uuid_t *reservation_id, pg_uuid_t *executio
 }
 
 #define SELECT_VICTIMS \
-    "SELECT r.reservation_id, e.execution_id FROM sparkingest.reservations AS r " \
+    "SELECT r.reservation_id, r.pool_id, r.tenant_id, r.cpu_millicores, r.memory_mib, r.starts_at, r.ends_at, r.borrowed, " \
+    "e.execution_id, e.state, j.priority, e.started_at, e.stop_requested_at, r.tentative FROM sparkingest.reservations AS r " \
     "LEFT JOIN sparkingest.job_executions AS e USING (reservation_id) " \
     "LEFT JOIN sparkingest.ingestion_jobs AS j USING (job_id) "
+#define IN_NAMESPACE \
+    "WHERE r.namespace = $1 AND r.status = 'active' AND r.ends_at > $2 AND r.starts_at < $3 AND r.borrowed >= $4 "
 #define ORDER_VICTIMS \
     "ORDER BY COALESCE(r.tentative AND e.state IN ('scheduled', 'waiting'), false) DESC, " \
     "COALESCE(e.state = 'scheduled', false) DESC, COALESCE(j.priority, 0), r.starts_at DESC, " \
     "r.created_at DESC, r.reservation_id"
+
+static void
+victim_from_row(uint64 row, SiVictim *out)
+{
+    bool none;
+
+    *out = (SiVictim){.reservation_id = si_sql_uuid(row, 1, NULL),
+                      .pool_id = si_sql_int4(row, 2),
+                      .tenant_id = si_sql_uuid(row, 3, NULL),
+                      .cpu_millicores = si_sql_int8(row, 4),
+                      .memory_mib = si_sql_int8(row, 5),
+                      .starts_at = si_sql_time(row, 6),
+                      .ends_at = si_sql_time(row, 7),
+                      .borrowed = si_sql_bool(row, 8),
+                      .tentative = si_sql_bool(row, 14)};
+    out->execution_id = si_sql_uuid(row, 9, &none);
+    out->has_execution = !none;
+    if (none)
+        return;
+    if (!si_state_from_name(si_sql_text_copy(row, 10, CurrentMemoryContext), &out->state))
+        elog(ERROR, "unknown state of an execution");
+    out->priority = si_sql_int4(row, 11);
+    out->started_at = si_sql_time(row, 12);
+    out->stop_requested_at = si_sql_time(row, 13);
+}
 
 static int
 victims(SiStatement *find, Datum *values, SiVictim **out)
@@ -566,26 +594,25 @@ victims(SiStatement *find, Datum *values, SiVictim **out)
     n = si_sql_run_latest(find, values, NULL);
     *out = MemoryContextAlloc(context, (n + 1) * sizeof(SiVictim));
     for (uint64 i = 0; i < n; i++)
-    {
-        bool none;
-
-        (*out)[i].reservation_id = si_sql_uuid(i, 1, NULL);
-        (*out)[i].execution_id = si_sql_uuid(i, 2, &none);
-        (*out)[i].has_execution = !none;
-    }
+        victim_from_row(i, &(*out)[i]);
     si_sql_close();
     return (int) n;
 }
 
 int
-si_executions_in(const char *namespace_name, TimestampTz from, TimestampTz until, SiVictim **out)
+si_executions_in(const char *namespace_name, int32 pool_id, bool borrowed, TimestampTz from, TimestampTz until, SiVictim **out)
 {
-    static SiStatement find = {SELECT_VICTIMS "WHERE r.namespace = $1 AND r.status = 'active' AND r.ends_at > $2 AND r.starts_at < $3 " ORDER_VICTIMS,
-                               3,
-                               {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
-    Datum values[] = {si_text_datum(namespace_name), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};
+    static SiStatement find[] = {
+        {SELECT_VICTIMS IN_NAMESPACE ORDER_VICTIMS, 4, {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID}},
+        {SELECT_VICTIMS IN_NAMESPACE "AND r.pool_id = $5 " ORDER_VICTIMS,
+         5,
+         {TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, INT4OID},
+         .by_index = true},
+    };
+    Datum values[] = {si_text_datum(namespace_name), TimestampTzGetDatum(from), TimestampTzGetDatum(until), BoolGetDatum(borrowed),
+                      Int32GetDatum(pool_id)};
 
-    return victims(&find, values, out);
+    return victims(&find[pool_id != 0], values, out);
 }
 
 int

@@ -28,6 +28,7 @@ typedef struct SiExecution
     TimestampTz planned_end;
     bool has_reservation;
     pg_uuid_t reservation_id;
+    bool borrowed; /* it, as placing it told; not loaded */
     int64 cpu_millicores;
     int64 memory_mib;
     int32 executors;
@@ -91,19 +92,32 @@ extern bool si_execution_load_if_free(const pg_uuid_t *execution_id, SiExecution
 /* Whether a reservation belongs to an execution; which. */
 extern bool si_execution_of_reservation(const pg_uuid_t *reservation_id, pg_uuid_t *execution_id);
 
-/*
- * Reservations of a namespace that touch [from, until), and the executions that own them: those that harm least when
- * they move come first: tentative before firm, not started before started, low priority before high, late before early (C9).
- */
+/* A reservation and, where one owns it, its execution: what could give way. */
 typedef struct SiVictim
 {
     pg_uuid_t reservation_id;
-    bool has_execution;
+    int32 pool_id;
+    pg_uuid_t tenant_id;
+    int64 cpu_millicores;
+    int64 memory_mib;
+    TimestampTz starts_at;
+    TimestampTz ends_at;
+    bool borrowed;
+    bool tentative;
+    bool has_execution; /* the rest is set only then */
     pg_uuid_t execution_id;
+    SiState state;
+    int32 priority;
+    TimestampTz started_at;        /* SI_NO_TIME = its driver does not run yet */
+    TimestampTz stop_requested_at; /* SI_NO_TIME = no stop is asked for */
 } SiVictim;
 
-/* palloc'd; returns how many. */
-extern int si_executions_in(const char *namespace_name, TimestampTz from, TimestampTz until, SiVictim **out);
+/*
+ * Active reservations of a namespace, or of one pool (0 = all), that touch [from, until), all or the borrowed ones: tentative
+ * before firm, not started before started, low priority before high, late before early (C9). palloc'd; returns how many.
+ */
+extern int si_executions_in(const char *namespace_name, int32 pool_id, bool borrowed, TimestampTz from, TimestampTz until,
+                            SiVictim **out);
 
 /* The same of reservations that hold something of a limit then. */
 extern int si_executions_limited(const pg_uuid_t *limit_id, TimestampTz from, TimestampTz until, SiVictim **out);
@@ -150,7 +164,7 @@ typedef enum SiExecutionGroup
 {
     SI_EXECUTIONS_PENDING,           /* scheduled or waiting */
     SI_EXECUTIONS_PENDING_SCHEDULED, /* of them those that the schedule, or a run of another job, started */
-    SI_EXECUTIONS_LIVE,              /* dispatching, submitted or running, no stop asked for */
+    SI_EXECUTIONS_LIVE,              /* dispatching, submitted or running, no stop asked for but to make room */
     SI_EXECUTIONS_UNPLACED           /* waiting, without a place */
 } SiExecutionGroup;
 

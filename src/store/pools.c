@@ -313,3 +313,42 @@ si_dedicated_supply(const char *namespace_name, const pg_uuid_t *tenant_id, Time
     si_sql_close();
     return n;
 }
+
+int
+si_lent_supply(const char *namespace_name, const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz until, SiAmount **out)
+{
+    static SiStatement find = {"SELECT starts_at, ends_at, lending_limit::bigint * $5, lending_limit::bigint * $6 FROM sparkingest.grants "
+                               "WHERE resource_type = 'dedicated_units' AND namespace = $1 AND tenant_id = $2 AND ends_at > $3 "
+                               "AND starts_at < $4 AND lending_limit > 0",
+                               6,
+                               {TEXTOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID, INT8OID}};
+    MemoryContext context = CurrentMemoryContext;
+    Datum values[] = {si_text_datum(namespace_name), UUIDPGetDatum(tenant_id), TimestampTzGetDatum(from), TimestampTzGetDatum(until),
+                      Int64GetDatum(SI_UNIT_CPU_MILLICORES), Int64GetDatum(SI_UNIT_MEMORY_MIB)};
+    int n;
+
+    si_sql_open();
+    n = amounts_from_rows(si_sql_run_latest(&find, values, NULL), context, out);
+    si_sql_close();
+    return n;
+}
+
+int
+si_lenders(const char *namespace_name, const pg_uuid_t *except, TimestampTz from, TimestampTz until, pg_uuid_t **out)
+{
+    static SiStatement find = {"SELECT DISTINCT tenant_id FROM sparkingest.grants WHERE resource_type = 'dedicated_units' "
+                               "AND namespace = $1 AND tenant_id <> $2 AND ends_at > $3 AND starts_at < $4 AND lending_limit > 0 ORDER BY 1",
+                               4,
+                               {TEXTOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+    MemoryContext context = CurrentMemoryContext;
+    Datum values[] = {si_text_datum(namespace_name), UUIDPGetDatum(except), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};
+    int n;
+
+    si_sql_open();
+    n = (int) si_sql_run_latest(&find, values, NULL);
+    *out = MemoryContextAlloc(context, (n + 1) * sizeof(pg_uuid_t));
+    for (int i = 0; i < n; i++)
+        (*out)[i] = si_sql_uuid(i, 1, NULL);
+    si_sql_close();
+    return n;
+}

@@ -68,4 +68,11 @@ extern void si_override_insert(const char *namespace_name, TimestampTz from, Tim
 extern int si_dedicated_supply(const char *namespace_name, const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz until,
                                SiAmount **out);
 
+/* What of them others may borrow (C10). */
+extern int si_lent_supply(const char *namespace_name, const pg_uuid_t *tenant_id, TimestampTz from, TimestampTz until,
+                          SiAmount **out);
+
+/* Tenants other than `except` that lend units of a namespace at some time in [from, until), palloc'd, in the order of their ids. */
+extern int si_lenders(const char *namespace_name, const pg_uuid_t *except, TimestampTz from, TimestampTz until, pg_uuid_t **out);
+
 #endif

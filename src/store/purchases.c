@@ -96,23 +96,23 @@ si_grants_insert(const SiPurchase *purchase, const char *namespace_name, const T
 {
     static SiStatement insert = {
         "WITH changed AS (INSERT INTO sparkingest.grants AS g (grant_id, purchase_id, tenant_id, resource_type, namespace, "
-        "starts_at, ends_at, cpu_millicores, memory_mib, granted, priority, price, rolled_from, rollover_left, account_no) "
+        "starts_at, ends_at, cpu_millicores, memory_mib, granted, priority, price, rolled_from, rollover_left, lending_limit, account_no) "
         "SELECT pg_catalog.gen_random_uuid(), $1, $2, $3, $4, b.boundary, b.next_one, $6, $7, "
         "CASE b.boundary WHEN $5[1] THEN $11 ELSE $8 END, $9, CASE b.boundary WHEN $5[1] THEN $12 ELSE $13 END::numeric, $14, "
-        "CASE b.boundary WHEN $5[1] THEN $15 ELSE $16 END, "
+        "CASE b.boundary WHEN $5[1] THEN $15 ELSE $16 END, $17, "
         "CASE $3 WHEN 'vcpu_hours' THEN pg_catalog.row_number() OVER (ORDER BY b.boundary) + (SELECT COALESCE("
         "pg_catalog.max(a.account_no), -1) FROM sparkingest.grants AS a WHERE a.tenant_id = $2) END FROM "
         "(SELECT u.boundary, pg_catalog.lead(u.boundary) OVER (ORDER BY u.boundary) AS next_one "
         "FROM pg_catalog.unnest($5) AS u (boundary)) AS b WHERE b.next_one IS NOT NULL " RETURNING_TERMS
         "INSERT INTO sparkingest.balance_entries (at, tenant_id, grant_id, entry_type, amount, terms) "
         "SELECT $10, tenant_id, grant_id, CASE WHEN granted > 0 THEN 'grant' ELSE 'terms' END, granted, terms FROM changed",
-        16,
+        17,
         {UUIDOID, UUIDOID, TEXTOID, TEXTOID, TIMESTAMPTZARRAYOID, INT8OID, INT8OID, INT8OID, INT4OID, TIMESTAMPTZOID, INT8OID, TEXTOID,
-         TEXTOID, UUIDOID, INT8OID, INT8OID}};
+         TEXTOID, UUIDOID, INT8OID, INT8OID, INT4OID}};
     Datum *elements = palloc(n * sizeof(Datum));
-    Datum values[16] = {UUIDPGetDatum(&purchase->purchase_id), UUIDPGetDatum(&purchase->tenant_id),
+    Datum values[17] = {UUIDPGetDatum(&purchase->purchase_id), UUIDPGetDatum(&purchase->tenant_id),
                         si_text_datum(purchase->resource_type)};
-    char nulls[] = "                ";
+    char nulls[] = "                 ";
 
     for (int i = 0; i < n; i++)
         elements[i] = TimestampTzGetDatum(boundaries[i]);
@@ -131,6 +131,7 @@ si_grants_insert(const SiPurchase *purchase, const char *namespace_name, const T
     nulls[13] = first->rolled_from ? ' ' : 'n';
     values[14] = Int64GetDatum(first->rollover);
     values[15] = Int64GetDatum(each->rollover);
+    values[16] = Int32GetDatum(purchase->lending_limit);
     take_turn(&purchase->tenant_id, first->rolled_from == NULL);
     si_sql_open();
     si_sql_run(&insert, values, nulls);

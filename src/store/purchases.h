@@ -51,6 +51,7 @@ typedef struct SiGrantRow
     TimestampTz ends_at;
     int64 cpu_millicores;
     int64 memory_mib;
+    int32 lending_limit; /* units of it */
 } SiGrantRow;
 
 /*

@@ -31,16 +31,14 @@ si_reservation_tenant(const pg_uuid_t *reservation_id, pg_uuid_t *tenant_id)
     return found;
 }
 
-bool
-si_reservation_load(const pg_uuid_t *reservation_id, bool for_update, SiReservation *out)
+static bool
+load(SiStatement *find, const pg_uuid_t *reservation_id, SiReservation *out)
 {
-    static SiStatement find = {SELECT_RESERVATION, 1, {UUIDOID}, .by_index = true};
-    static SiStatement find_locked = {SELECT_RESERVATION " FOR UPDATE OF r", 1, {UUIDOID}, .by_index = true};
     Datum values[] = {UUIDPGetDatum(reservation_id)};
     bool found;
 
     si_sql_open();
-    found = si_sql_run(for_update ? &find_locked : &find, values, NULL) > 0;
+    found = si_sql_run(find, values, NULL) > 0;
     if (found)
     {
         out->reservation_id = *reservation_id;
@@ -61,6 +59,23 @@ si_reservation_load(const pg_uuid_t *reservation_id, bool for_update, SiReservat
     }
     si_sql_close();
     return found;
+}
+
+bool
+si_reservation_load(const pg_uuid_t *reservation_id, bool for_update, SiReservation *out)
+{
+    static SiStatement find = {SELECT_RESERVATION, 1, {UUIDOID}, .by_index = true};
+    static SiStatement find_locked = {SELECT_RESERVATION " FOR UPDATE OF r", 1, {UUIDOID}, .by_index = true};
+
+    return load(for_update ? &find_locked : &find, reservation_id, out);
+}
+
+bool
+si_reservation_load_if_free(const pg_uuid_t *reservation_id, SiReservation *out)
+{
+    static SiStatement find = {SELECT_RESERVATION " FOR UPDATE OF r SKIP LOCKED", 1, {UUIDOID}, .by_index = true};
+
+    return load(&find, reservation_id, out);
 }
 
 bool
@@ -96,7 +111,7 @@ si_reservation_insert(const SiReservation *reservation, const char *actor, Times
                                  "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
                                  15,
                                  {UUIDOID, INT4OID, TEXTOID, UUIDOID, INT8OID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID,
-                                  BOOLOID, TIMESTAMPTZOID, TEXTOID, INT8OID, BOOLOID}};
+                                  BOOLOID, TIMESTAMPTZOID, TEXTOID, INT8OID, BOOLOID, BOOLOID}};
     Datum values[] = {UUIDPGetDatum(&reservation->reservation_id), Int32GetDatum(reservation->pool_id),
                       si_text_datum(reservation->namespace_name), UUIDPGetDatum(&reservation->tenant_id),
                       Int64GetDatum(reservation->cpu_millicores), Int64GetDatum(reservation->memory_mib),
@@ -118,6 +133,23 @@ si_reservation_move(const pg_uuid_t *reservation_id, TimestampTz starts_at, Time
                                  {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
                                  .by_index = true};
     Datum values[] = {UUIDPGetDatum(reservation_id), TimestampTzGetDatum(starts_at), TimestampTzGetDatum(ends_at)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
+    si_sql_close();
+}
+
+void
+si_reservation_revive(const SiReservation *r)
+{
+    static SiStatement update = {"UPDATE sparkingest.reservations SET pool_id = $2, namespace = $3, starts_at = $4, ends_at = $5, "
+                                 "borrowed = $6, draft_fallback = $7, held = $8, status = 'active', released_at = NULL WHERE reservation_id = $1",
+                                 8,
+                                 {UUIDOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, BOOLOID, INT8OID},
+                                 .by_index = true};
+    Datum values[] = {UUIDPGetDatum(&r->reservation_id), Int32GetDatum(r->pool_id), si_text_datum(r->namespace_name),
+                      TimestampTzGetDatum(r->starts_at), TimestampTzGetDatum(r->ends_at), BoolGetDatum(r->borrowed),
+                      BoolGetDatum(r->draft_fallback), Int64GetDatum(r->held)};
 
     si_sql_open();
     si_sql_run(&update, values, NULL);

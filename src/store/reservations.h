@@ -30,12 +30,17 @@ extern bool si_reservation_tenant(const pg_uuid_t *reservation_id, pg_uuid_t *te
 
 /* Whether it exists; for_update locks the row. */
 extern bool si_reservation_load(const pg_uuid_t *reservation_id, bool for_update, SiReservation *out);
+
+/* The same with the lock, but false when someone else holds it. */
+extern bool si_reservation_load_if_free(const pg_uuid_t *reservation_id, SiReservation *out);
 extern void si_reservation_insert(const SiReservation *reservation, const char *actor, TimestampTz now);
 
 /* The same without a statement, so that the table's triggers do not hear of it; false = it takes a statement (append.h). */
 extern bool si_reservation_append(const SiReservation *reservation, const char *actor, TimestampTz now);
 extern void si_reservation_move(const pg_uuid_t *reservation_id, TimestampTz starts_at, TimestampTz ends_at);
 
+/* A released one is active again, in another place: pool, namespace, times, borrowed, draft_fallback and held are written. */
+extern void si_reservation_revive(const SiReservation *reservation);
 extern void si_reservation_set_tentative(const pg_uuid_t *reservation_id, bool tentative);
 
 /*

@@ -107,6 +107,7 @@ si_grant_from_row(HeapTuple row, TupleDesc desc, SiGrantRow *out)
     out->ends_at = DatumGetTimestampTz(value(row, desc, "ends_at"));
     out->cpu_millicores = DatumGetInt64(value(row, desc, "cpu_millicores"));
     out->memory_mib = DatumGetInt64(value(row, desc, "memory_mib"));
+    out->lending_limit = DatumGetInt32(value(row, desc, "lending_limit"));
 }
 
 void

@@ -224,9 +224,18 @@ si_sql_jsonb_copy(uint64 row, int column, MemoryContext context)
     return copy;
 }
 
+/* Counts on in the bits that are random at first: of one session's ids of a millisecond, later ones are greater. */
+static void
+count_on(pg_uuid_t *id)
+{
+    for (int i = UUID_LEN - 1; i > 8 && ++id->data[i] == 0; i--)
+        ;
+}
+
 pg_uuid_t
 si_uuid_new(void)
 {
+    static pg_uuid_t last;
     uint64 millis = (uint64) (si_now() / 1000 + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * (SECS_PER_DAY * INT64CONST(1000)));
     pg_uuid_t id;
 
@@ -236,6 +245,12 @@ si_uuid_new(void)
         id.data[i] = (unsigned char) (millis >> (40 - 8 * i));
     id.data[6] = (id.data[6] & 0x0f) | 0x70; /* version 7 */
     id.data[8] = (id.data[8] & 0x3f) | 0x80; /* variant of RFC 9562 */
+    if (memcmp(id.data, last.data, 6) == 0)
+    {
+        id = last;
+        count_on(&id);
+    }
+    last = id;
     return id;
 }
 

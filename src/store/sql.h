@@ -68,7 +68,10 @@ extern int si_sql_ids(SiStatement *statement, Datum *values, pg_uuid_t **out);
 /* Runs a SELECT, in a session of its own, whose columns are those of desc, and puts its rows into a result of a function. */
 extern void si_sql_return(SiStatement *statement, Datum *values, const char *nulls, Tuplestorestate *result, TupleDesc desc);
 
-/* New uuid, version 7: the time in milliseconds, then random bits. Rows of one time stand together in indexes. */
+/*
+ * New uuid, version 7: the time in milliseconds, then random bits. Rows of one time stand together in indexes, and those of one
+ * session in the order in which they came.
+ */
 extern pg_uuid_t si_uuid_new(void);
 extern bool si_uuid_equal(const pg_uuid_t *a, const pg_uuid_t *b);
 extern char *si_uuid_text(const pg_uuid_t *id); /* palloc'd */

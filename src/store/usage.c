@@ -53,10 +53,14 @@ si_holdings(const pg_uuid_t *tenant_id, TimestampTz at, SiHoldings *out)
 {
     static SiStatement find = {
         "SELECT COALESCE(g.cpu, 0)::bigint, COALESCE(g.memory, 0)::bigint, COALESCE(r.cpu, 0)::bigint, "
-        "COALESCE(r.memory, 0)::bigint, e.scheduled, e.waiting, e.running FROM "
+        "COALESCE(r.memory, 0)::bigint, COALESCE(r.lent_cpu, 0)::bigint, COALESCE(r.lent_memory, 0)::bigint, "
+        "e.scheduled, e.waiting, e.running FROM "
         "(SELECT pg_catalog.sum(cpu_millicores) AS cpu, pg_catalog.sum(memory_mib) AS memory FROM sparkingest.grants "
         "WHERE tenant_id = $1 AND resource_type = 'dedicated_units' AND starts_at <= $2 AND ends_at > $2) AS g, "
-        "(SELECT pg_catalog.sum(r.cpu_millicores) AS cpu, pg_catalog.sum(r.memory_mib) AS memory "
+        "(SELECT pg_catalog.sum(r.cpu_millicores) FILTER (WHERE NOT r.borrowed) AS cpu, "
+        "pg_catalog.sum(r.memory_mib) FILTER (WHERE NOT r.borrowed) AS memory, "
+        "pg_catalog.sum(r.cpu_millicores) FILTER (WHERE r.borrowed) AS lent_cpu, "
+        "pg_catalog.sum(r.memory_mib) FILTER (WHERE r.borrowed) AS lent_memory "
         "FROM sparkingest.reservations AS r JOIN sparkingest.pools AS p USING (pool_id) WHERE p.tenant_id = $1 "
         "AND r.status = 'active' AND r.starts_at <= $2 AND r.ends_at > $2) AS r, "
         "(SELECT pg_catalog.count(*) FILTER (WHERE state = 'scheduled') AS scheduled, "
@@ -71,6 +75,6 @@ si_holdings(const pg_uuid_t *tenant_id, TimestampTz at, SiHoldings *out)
     si_sql_open();
     si_sql_run(&find, values, NULL);
     *out = (SiHoldings){si_sql_int8(0, 1), si_sql_int8(0, 2), si_sql_int8(0, 3), si_sql_int8(0, 4),
-                        si_sql_int8(0, 5), si_sql_int8(0, 6), si_sql_int8(0, 7)};
+                        si_sql_int8(0, 5), si_sql_int8(0, 6), si_sql_int8(0, 7), si_sql_int8(0, 8), si_sql_int8(0, 9)};
     si_sql_close();
 }

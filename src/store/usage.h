@@ -31,8 +31,10 @@ typedef struct SiHoldings
 {
     int64 dedicated_cpu_millicores; /* supply of dedicated units */
     int64 dedicated_memory_mib;
-    int64 reserved_cpu_millicores; /* taken of it */
+    int64 reserved_cpu_millicores; /* taken of it by the tenant */
     int64 reserved_memory_mib;
+    int64 lent_cpu_millicores; /* and by those who borrow it */
+    int64 lent_memory_mib;
     int64 scheduled; /* executions */
     int64 waiting;
     int64 running; /* dispatching, submitted or running */

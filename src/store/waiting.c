@@ -16,7 +16,8 @@
     "(j.sla_window_hours * 1000)::bigint, j.max_runtime_minutes, (j.estimated_runtime_minutes * 60000)::bigint, "      \
     "pg_catalog.array_position(ARRAY['draft', 'wait', 'reject'], j.on_no_capacity) - 1, r.reservation_id, "            \
     "r.namespace, r.cpu_millicores, r.memory_mib, r.starts_at, r.ends_at, " held_back ", "                             \
-    "CASE WHEN j.options OPERATOR(pg_catalog.?) 'limits' THEN j.options ELSE '{}' END, COALESCE(r.limited, false)"     \
+    "CASE WHEN j.options OPERATOR(pg_catalog.?) 'limits' THEN j.options ELSE '{}' END, COALESCE(r.limited, false), "   \
+    "r.pool_id, COALESCE(r.borrowed, false)"                                                                           \
     " FROM sparkingest.job_executions AS e JOIN sparkingest.ingestion_jobs AS j ON j.job_id = e.job_id "
 /* clang-format on */
 
@@ -56,6 +57,8 @@ queued_from_row(uint64 row, MemoryContext context, SiQueued *out)
     out->place.limited = si_sql_bool(row, 28);
     if (no_place)
         return;
+    out->place.pool_id = si_sql_int4(row, 29);
+    out->place.borrowed = si_sql_bool(row, 30);
     strlcpy(out->place.namespace_name, si_sql_text_copy(row, 21, CurrentMemoryContext), sizeof(out->place.namespace_name));
     out->place.cpu_millicores = si_sql_int8(row, 22);
     out->place.memory_mib = si_sql_int8(row, 23);

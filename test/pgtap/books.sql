@@ -16,10 +16,10 @@ SELECT COALESCE(o.cpu_millicores, n.cpu_millicores), COALESCE(o.memory_mib, n.me
 $$;
 
 -- Units of grants, whose ends both round up to the grid (C2).
-CREATE FUNCTION books.units() RETURNS TABLE (namespace text, tenant_id uuid, cpu_millicores bigint, memory_mib bigint, starts_at timestamptz, ends_at timestamptz) LANGUAGE sql STABLE AS $$
-SELECT g.namespace, g.tenant_id, g.cpu_millicores, g.memory_mib, to_timestamp(ceil(extract(epoch FROM g.starts_at) / (n.slot_minutes * 60)) * n.slot_minutes * 60),
+CREATE FUNCTION books.units() RETURNS TABLE (namespace text, tenant_id uuid, cpu_millicores bigint, memory_mib bigint, lent integer, starts_at timestamptz, ends_at timestamptz) LANGUAGE sql STABLE AS $$
+SELECT g.namespace, g.tenant_id, g.cpu_millicores, g.memory_mib, p.lending_limit, to_timestamp(ceil(extract(epoch FROM g.starts_at) / (n.slot_minutes * 60)) * n.slot_minutes * 60),
        to_timestamp(ceil(extract(epoch FROM g.ends_at) / (n.slot_minutes * 60)) * n.slot_minutes * 60)
-  FROM sparkingest.grants AS g JOIN sparkingest.namespaces AS n USING (namespace)
+  FROM sparkingest.grants AS g JOIN sparkingest.namespaces AS n USING (namespace) JOIN sparkingest.resource_purchases AS p USING (purchase_id)
 $$;
 
 -- Demand rises only where a reservation starts, supply falls only where a grant or an override begins or ends.
@@ -31,7 +31,8 @@ UNION SELECT o.namespace, lower(o.during) FROM sparkingest.capacity_overrides AS
 UNION SELECT o.namespace, upper(o.during) FROM sparkingest.capacity_overrides AS o
 $$;
 
--- No pool holds more than it has, in any slot and for any resource (C1, C3, C9), nor a tenant more than its cap (S2).
+-- No pool holds more than it has, in any slot and for any resource (C1, C3, C9), nor lends more than its owner allows (C10), nor a
+-- tenant more than its cap (S2).
 CREATE FUNCTION books.over_commitments() RETURNS TABLE (what text, at timestamptz, cpu bigint, memory bigint) LANGUAGE sql STABLE AS $$
 WITH held AS (
     SELECT i.namespace, i.at, r.tenant_id, sum(r.cpu_millicores) AS cpu, sum(r.memory_mib) AS memory
@@ -42,12 +43,18 @@ SELECT 'namespace ' || h.namespace, h.at, sum(h.cpu)::bigint, sum(h.memory)::big
   FROM held AS h, LATERAL books.total(h.namespace, h.at) AS t
  GROUP BY h.namespace, h.at, t.cpu, t.memory HAVING sum(h.cpu) > t.cpu OR sum(h.memory) > t.memory
 UNION ALL
-SELECT 'units of ' || t.tenant_name || ' in ' || h.namespace, h.at, h.cpu::bigint, h.memory::bigint
-  FROM held AS h JOIN sparkingest.namespaces AS n ON n.namespace = h.namespace AND n.purpose = 'dedicated'
-  JOIN sparkingest.tenants AS t ON t.tenant_id = h.tenant_id
-  LEFT JOIN LATERAL (SELECT sum(g.cpu_millicores) AS cpu, sum(g.memory_mib) AS memory FROM books.units() AS g
-                      WHERE g.namespace = h.namespace AND g.tenant_id = h.tenant_id AND g.starts_at <= h.at AND g.ends_at > h.at) AS s ON true
- WHERE h.cpu > COALESCE(s.cpu, 0) OR h.memory > COALESCE(s.memory, 0)
+SELECT w.what || t.tenant_name || ' in ' || h.namespace, h.at, w.cpu::bigint, w.memory::bigint
+  FROM (SELECT i.namespace, i.at, p.tenant_id AS owner, sum(r.cpu_millicores) AS cpu, sum(r.memory_mib) AS memory,
+               sum(r.cpu_millicores) FILTER (WHERE r.borrowed) AS lent_cpu, sum(r.memory_mib) FILTER (WHERE r.borrowed) AS lent_memory
+          FROM books.instants() AS i JOIN sparkingest.reservations AS r ON r.namespace = i.namespace AND r.status = 'active'
+               AND r.starts_at <= i.at AND r.ends_at > i.at JOIN sparkingest.pools AS p USING (pool_id)
+         WHERE p.tenant_id IS NOT NULL GROUP BY 1, 2, 3) AS h
+  JOIN sparkingest.tenants AS t ON t.tenant_id = h.owner
+  LEFT JOIN LATERAL (SELECT sum(g.cpu_millicores) AS cpu, sum(g.memory_mib) AS memory, sum(g.lent) AS lent FROM books.units() AS g
+                      WHERE g.namespace = h.namespace AND g.tenant_id = h.owner AND g.starts_at <= h.at AND g.ends_at > h.at) AS s ON true,
+       LATERAL (VALUES ('units of ', h.cpu, h.memory, s.cpu, s.memory), ('units lent by ', h.lent_cpu, h.lent_memory, s.lent * 4000, s.lent * 8192))
+       AS w (what, cpu, memory, most_cpu, most_memory)
+ WHERE w.cpu > COALESCE(w.most_cpu, 0) OR w.memory > COALESCE(w.most_memory, 0)
 UNION ALL
 SELECT 'cap of ' || t.tenant_name || ' in ' || h.namespace, h.at, h.cpu::bigint, h.memory::bigint
   FROM held AS h JOIN sparkingest.namespaces AS n ON n.namespace = h.namespace
@@ -82,7 +89,7 @@ SELECT 'over-committed', format('%s at %s: %s millicores, %s MiB', o.what, o.at,
 UNION ALL
 SELECT 'reservation off its grid, or in another pool than it says', r.reservation_id::text
   FROM sparkingest.reservations AS r JOIN sparkingest.pools AS p USING (pool_id) JOIN sparkingest.namespaces AS n ON n.namespace = p.namespace
- WHERE r.namespace <> p.namespace OR (n.purpose = 'dedicated') <> (p.tenant_id IS NOT NULL) OR p.tenant_id <> r.tenant_id
+ WHERE r.namespace <> p.namespace OR (n.purpose = 'dedicated') <> (p.tenant_id IS NOT NULL) OR r.borrowed <> COALESCE(p.tenant_id <> r.tenant_id, false)
     OR extract(epoch FROM r.starts_at)::numeric % (n.slot_minutes * 60) <> 0 OR extract(epoch FROM r.ends_at)::numeric % (n.slot_minutes * 60) <> 0
 UNION ALL
 -- M4: available + held + spent = granted, and each is what the entries add up to.
@@ -109,8 +116,8 @@ SELECT 'execution and its entries', format('%s %s: held %s, charged %s; entries 
 UNION ALL
 -- Only a covered run starts (M4); draft runs and dedicated capacity are not paid by the hour (M9).
 SELECT 'admitted without a hold', e.execution_id::text
-  FROM sparkingest.job_executions AS e JOIN sparkingest.namespaces AS n USING (namespace)
- WHERE e.state IN ('scheduled', 'dispatching', 'submitted', 'running') AND NOT e.is_draft AND (n.purpose = 'shared' OR e.draft_fallback) AND e.held = 0
+  FROM sparkingest.job_executions AS e JOIN sparkingest.namespaces AS n USING (namespace) JOIN sparkingest.reservations AS r USING (reservation_id)
+ WHERE e.state IN ('scheduled', 'dispatching', 'submitted', 'running') AND NOT e.is_draft AND (n.purpose = 'shared' OR e.draft_fallback OR r.borrowed) AND e.held = 0
 UNION ALL
 -- Capacity is held exactly while a run is on its way or runs, or waits with a tentative place.
 SELECT 'execution and its reservation', format('%s %s: reservation %s', e.execution_id, e.state, COALESCE(r.status, 'none'))

@@ -176,7 +176,7 @@ table estimation_observations: operator SELECT, reader SELECT, tenant SELECT (ex
 table events: operator SELECT, reader SELECT, tenant SELECT (at event_type tenant_id job_id execution_id actor cause before after); row security
 table execution_dependencies: operator SELECT, reader SELECT, tenant SELECT (job_id after_execution_id after_job_id tenant_id execution_id spare closed); row security
 table events_rest: nobody; row security
-table grants: operator SELECT, reader SELECT, tenant SELECT (grant_id purchase_id tenant_id resource_type namespace starts_at ends_at cpu_millicores memory_mib granted held spent priority price rollover_left rolled_from account_no); row security
+table grants: operator SELECT, reader SELECT, tenant SELECT (grant_id purchase_id tenant_id resource_type namespace starts_at ends_at cpu_millicores memory_mib granted held spent priority price rollover_left rolled_from account_no lending_limit); row security
 table history_dropped: operator SELECT, reader SELECT
 table idempotency_keys: operator SELECT, reader SELECT
 table ingestion_jobs: operator SELECT, reader SELECT, tenant SELECT (job_id tenant_id job_name stage status version source_type source_config destination_config cpu_millicores memory_mib executors estimated_runtime_minutes schedule_cron time_zone next_fire_at sla_requirements tier priority sla_window_hours max_runtime_minutes on_no_capacity overlap_policy misfire_policy catchup_window options watermark target_namespace owner_oid blocked_reason created_at updated_at owner_name plan_at raised_memory_mib); row security

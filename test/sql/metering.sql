@@ -36,7 +36,7 @@ SELECT sparkingest.cancel_execution(sparkingest.run_job(fixture.job('cancelled b
 SET sparkingest.clock = '2026-03-02 09:05:00+00';
 SELECT sparkingest.run_job(fixture.job('rejected')) AS run \gset
 SELECT fixture.claim(:'run'), fixture.finish(:'run', 'failed', NULL, NULL, 'rejected', true);
-SELECT job_name, state, seconds, charge_to, charged FROM metered WHERE job_name NOT IN ('brief', 'exact', 'a moment more', 'much memory') ORDER BY 1;
+SELECT job_name, state, seconds, charge_to, charged FROM metered WHERE job_name NOT IN ('brief', 'exact', 'a moment more', 'much memory') ORDER BY 1, 2;
 
 -- Each attempt by itself, at least 60 seconds each; a promoted job's draft run stays free, its first production run is not.
 SELECT fixture.production_job('Acme', 'twice', 1, 2, 10, options => '{"retry": {"max_attempts": 2}}') AS status;

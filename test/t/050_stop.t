@@ -184,6 +184,27 @@ $kube->end_run($app, took => 0);
 $db->reaches($future, 'succeeded', '... ends');
 is($db->sql("SELECT billed_seconds FROM sparkingest.resource_consumption WHERE execution_id = '$future'"), 60, '... at the least that is billed');
 
+# To make room for an owner (C11), who told it so ahead: it has its time, and is then tried again.
+
+$id = $db->run_job($job);
+$app = $kube->start_run($id, since => 100);
+$db->reaches($id, 'running', 'a run');
+$db->sql("UPDATE sparkingest.job_executions SET stop_requested_at = now() + '4 seconds', stop_cause = 'preempted' WHERE execution_id = '$id'");
+my $before_its_time = 1;
+until_true(sub {
+	my $there = scalar $kube->applications($id);
+	$before_its_time &&= $there || $db->sql("SELECT stop_requested_at <= now() FROM sparkingest.job_executions WHERE execution_id = '$id'") eq 't';
+	return !$there;
+}, '... that is to make room is deleted');
+ok($before_its_time, '... when its time has come, and not before');
+$kube->remove_pods($id);
+$db->reaches($id, 'preempted', '... and ends when its pods are gone');
+is($db->sql("SELECT charge_to || ' ' || charged FROM sparkingest.resource_consumption WHERE execution_id = '$id'"), 'platform 0', '... free of charge');
+my $again = $db->sql("SELECT execution_id FROM sparkingest.job_executions WHERE run_id = '$id' AND attempt = 2");
+$db->reaches($again, 'submitted', '... and there again with its next attempt');
+$db->cancel($again);
+$db->reaches($again, 'cancelled', '... until that is cancelled');
+
 # With its job.
 
 $db->sql("SELECT sparkingest.drop_job('$short')");

@@ -13,7 +13,7 @@ feed(SiFit *fit, int64_t first, int n, const int64_t *cpu, const int64_t *mem)
     return si_fit_feed(fit, first, n, &(SiFree){cpu, mem}, 1);
 }
 
-/* Feeds all slots of one or two accounts in pieces of random length; SI_NO_SLOT when nothing fits or the slots end. */
+/* Feeds all slots of one to three accounts in pieces of random length; SI_NO_SLOT when nothing fits or the slots end. */
 static int64_t
 search(const SiFree *accounts, int n_accounts, int64_t first, int n, SiFit *fit)
 {
@@ -23,7 +23,7 @@ search(const SiFree *accounts, int n_accounts, int64_t first, int n, SiFit *fit)
     while (state == SI_FIT_GOES_ON && at < n)
     {
         int length = (int) random_below(n - at) + 1;
-        SiFree piece[2];
+        SiFree piece[3];
 
         for (int a = 0; a < n_accounts; a++)
             piece[a] = (SiFree){accounts[a].cpu + at, accounts[a].mem + at};
@@ -52,11 +52,11 @@ TEST(C8_earliest_fit_whatever_the_pieces)
 {
     for (int round = 0; round < 20000; round++)
     {
-        int64_t cpu[2][SLOTS];
-        int64_t mem[2][SLOTS];
+        int64_t cpu[3][SLOTS];
+        int64_t mem[3][SLOTS];
         int64_t least_cpu[SLOTS];
         int64_t least_mem[SLOTS];
-        int n_accounts = (int) random_below(2) + 1;
+        int n_accounts = (int) random_below(3) + 1;
         int64_t first = random_below(1000) - 500;
         int n = (int) random_below(SLOTS) + 1;
         int length = (int) random_below(8) + 1;
@@ -70,11 +70,16 @@ TEST(C8_earliest_fit_whatever_the_pieces)
                 cpu[a][i] = random_below(4) - 1; /* negative: over-committed */
                 mem[a][i] = random_below(3);
             }
-            least_cpu[i] = n_accounts == 2 && cpu[1][i] < cpu[0][i] ? cpu[1][i] : cpu[0][i];
-            least_mem[i] = n_accounts == 2 && mem[1][i] < mem[0][i] ? mem[1][i] : mem[0][i];
+            least_cpu[i] = cpu[0][i];
+            least_mem[i] = mem[0][i];
+            for (int a = 1; a < n_accounts; a++)
+            {
+                least_cpu[i] = cpu[a][i] < least_cpu[i] ? cpu[a][i] : least_cpu[i];
+                least_mem[i] = mem[a][i] < least_mem[i] ? mem[a][i] : least_mem[i];
+            }
         }
         si_fit_begin(&fit, 1, 1, length, latest);
-        assert_int_equal(search((SiFree[]){{cpu[0], mem[0]}, {cpu[1], mem[1]}}, n_accounts, first, n, &fit),
+        assert_int_equal(search((SiFree[]){{cpu[0], mem[0]}, {cpu[1], mem[1]}, {cpu[2], mem[2]}}, n_accounts, first, n, &fit),
                          brute(least_cpu, least_mem, first, n, 1, 1, length, latest));
     }
 }

@@ -5,7 +5,7 @@
 
 #include "domain/spill.h"
 
-/* D, S, d: dedicated, shared, draft; ! marks a fallback. */
+/* D, S, L, d: dedicated, shared, lent by others, draft; ! marks a fallback. */
 static void
 check(bool draft_job, bool owns_units, bool has_hours, SiOnNoCapacity last, const char *wanted)
 {
@@ -17,7 +17,9 @@ check(bool draft_job, bool owns_units, bool has_hours, SiOnNoCapacity last, cons
     assert_in_range(n, 0, SI_MAX_STEPS);
     for (int i = 0; i < n; i++)
     {
-        found[length++] = "DSd"[steps[i].purpose];
+        found[length++] = steps[i].borrowed ? 'L' : "DSd"[steps[i].purpose];
+        if (steps[i].borrowed)
+            assert_int_equal(steps[i].purpose, SI_NS_DEDICATED);
         if (steps[i].fallback)
             found[length++] = '!';
     }
@@ -33,18 +35,18 @@ TEST(S2_draft_jobs_run_in_draft_only)
                 check(true, owns, hours, (SiOnNoCapacity) last, "d");
 }
 
-TEST(C12_dedicated_then_shared_then_draft)
+TEST(C12_dedicated_then_shared_then_lent_then_draft)
 {
-    check(false, true, true, SI_NO_CAPACITY_DRAFT, "DSd!");
-    check(false, false, true, SI_NO_CAPACITY_DRAFT, "Sd!");
+    check(false, true, true, SI_NO_CAPACITY_DRAFT, "DSLd!");
+    check(false, false, true, SI_NO_CAPACITY_DRAFT, "SLd!");
 }
 
 TEST(C12_the_job_chooses_the_last_step)
 {
-    check(false, true, true, SI_NO_CAPACITY_WAIT, "DS");
-    check(false, true, true, SI_NO_CAPACITY_REJECT, "DS");
-    check(false, false, true, SI_NO_CAPACITY_WAIT, "S");
-    check(false, false, true, SI_NO_CAPACITY_REJECT, "S");
+    check(false, true, true, SI_NO_CAPACITY_WAIT, "DSL");
+    check(false, true, true, SI_NO_CAPACITY_REJECT, "DSL");
+    check(false, false, true, SI_NO_CAPACITY_WAIT, "SL");
+    check(false, false, true, SI_NO_CAPACITY_REJECT, "SL");
 }
 
 /* Shared capacity and the fallback are both paid from the vCPU-hours (M9). */
@@ -58,7 +60,7 @@ TEST(M9_without_hours_only_own_units)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(S2_draft_jobs_run_in_draft_only),
-    cmocka_unit_test(C12_dedicated_then_shared_then_draft),
+    cmocka_unit_test(C12_dedicated_then_shared_then_lent_then_draft),
     cmocka_unit_test(C12_the_job_chooses_the_last_step),
     cmocka_unit_test(M9_without_hours_only_own_units),
 };
