@@ -219,7 +219,7 @@ def table(columns):
 def parse():
     parser = argparse.ArgumentParser(prog="quality", description="see the head of test/bench/quality")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--days", type=int, default=3)
+    parser.add_argument("--days", type=int, default=2)
     parser.add_argument("--load", type=float, default=1.0)
     parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--psql", help=argparse.SUPPRESS)
