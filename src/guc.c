@@ -55,12 +55,10 @@ check_slot_minutes(int *newval, void **extra, GucSource source)
     return true;
 }
 
-void
-si_guc_init(void)
+/* A to F. A session that loads the library late may not define what only a start can change; nothing it does rests on it. */
+static void
+define_first(GucContext at_start)
 {
-    /* A session that loads the library late may not define what only a start can change; nothing it does rests on it. */
-    GucContext at_start = process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP;
-
     DefineCustomIntVariable("sparkingest.aging",
                             "What waiting work gains in priority, in points per hour.",
                             "0: nothing. Counted by whole days, for at most two, so that among equals of a day the fair share decides.",
@@ -88,6 +86,12 @@ si_guc_init(void)
                             "How long before its start the place of a scheduled run is firm, in hours.",
                             "Places further ahead are tentative: more important work may take them.",
                             &si_guc_firm_hours, 24, 0, 9600, PGC_SUSET, 0, NULL, NULL, NULL);
+}
+
+/* H to Z. */
+static void
+define_last(GucContext at_start)
+{
     DefineCustomIntVariable("sparkingest.history_months",
                             "How long rows of resource_consumption are kept, in whole months after theirs.",
                             "0: for ever. maintain() drops older months; hourly sums stay, statements of those months do not.",
@@ -129,5 +133,14 @@ si_guc_init(void)
                              "Verify the certificate of the Kubernetes API.",
                              "Off is for tests only; the dispatcher warns at each start.",
                              &si_guc_tls_verify, true, PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
+}
+
+void
+si_guc_init(void)
+{
+    GucContext at_start = process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP;
+
+    define_first(at_start);
+    define_last(at_start);
     MarkGUCPrefixReserved("sparkingest");
 }

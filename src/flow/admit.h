@@ -23,8 +23,9 @@ typedef struct SiAdmission
 
 /*
  * Admits a run of a locked job: inserts its execution, scheduled with a reservation (and a hold where vCPU-hours pay), or
- * waiting, then with a tentative place beyond its window where there is one (C15). Returns false when it is refused: production work whose on_no_capacity is reject finds no capacity and nobody
- * insists; then nothing is written and out->waiting_reason tells why. A draft run that could never fit raises SI001.
+ * waiting, then with a tentative place beyond its window where there is one (C15). Returns false when it is refused: production
+ * work whose on_no_capacity is reject finds no capacity and nobody insists; then nothing is written and out->waiting_reason tells
+ * why. A draft run that could never fit raises SI001.
  */
 extern bool si_admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecution *out);
 

@@ -70,7 +70,7 @@ open_place(Place *p, const SiSubject *subject, const SiCandidate *c, const SiRes
 
     *p = (Place){.subject = subject, .c = c, .own = own};
     si_claim_make(namespace, c->pool.tenant_id, subject->need.cpu_millicores, subject->need.memory_mib, &p->claim);
-    si_place_starts(&subject->need, namespace->step_usecs, subject->now, subject->wish.latest, &starts);
+    si_search_starts(&subject->need, namespace->step_usecs, subject->now, subject->wish.latest, &starts);
     p->first = starts.earliest;
     p->length = starts.begun ? starts.length_begun : starts.length;
     p->horizon = (int32) Max(si_slot_floor(si_horizon(subject->now), namespace->step_usecs) - p->first, p->length);

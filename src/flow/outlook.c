@@ -131,7 +131,7 @@ find_in(SiOutlook *outlook, const SiCandidate *candidate, const SiNeed *need, in
         return false;
     for (int i = 0; i < claim.n_accounts; i++)
         profiles[i] = profile_of(outlook, namespace, &claim, i, true);
-    si_place_starts(need, namespace->step_usecs, outlook->now, latest, &s);
+    si_search_starts(need, namespace->step_usecs, outlook->now, latest, &s);
     s.latest = Min(s.latest, before - 1);
     if (s.over || s.latest < s.earliest)
         return false;

@@ -5,34 +5,9 @@
 #ifndef SI_FLOW_PLACE_H
 #define SI_FLOW_PLACE_H
 
-#include "flow/availability.h"
-#include "flow/limit_account.h"
 #include "flow/funds.h"
+#include "flow/search.h"
 #include "store/reservations.h"
-
-typedef struct SiNeed
-{
-    pg_uuid_t tenant_id;
-    int64 cpu_millicores;
-    int64 memory_mib;
-    int64 duration_usecs;
-    TimestampTz not_before;
-    int64 window_usecs;         /* latest start = not_before + window */
-    const char *namespace_name; /* NULL = spillover order */
-    bool draft_job;             /* only the draft namespace */
-    bool pays;                  /* an application's own: vCPU-hours are held for it where they pay */
-    bool same_length;           /* a reservation that moves: a late start in the present slot takes no slot more */
-    SiOnNoCapacity last_step;
-    bool covered;              /* its vCPU-hours are held already */
-    bool tentative;            /* the place may still move (J2) */
-    bool ahead;                /* where the window has no place, a tentative one beyond it is taken (C15) */
-    const SiReservation *keep; /* the place it has: free for it, and kept when there is no better one; NULL = none */
-    const char *actor;
-    const SiLimitNeed *limits; /* each limit once */
-    int n_limits;
-    int32 not_of_pool;        /* made room in this pool: borrows nothing there, and takes nothing back itself; 0 = did not */
-    const pg_uuid_t *revives; /* a released reservation that gets the place; NULL = a new one does */
-} SiNeed;
 
 typedef struct SiPlacement
 {
@@ -48,15 +23,16 @@ typedef struct SiPlacement
     SiFunds funds;        /* placed where vCPU-hours pay: what may pay; else none */
     char *reason;         /* not placed: why, in words */
     char *shortage;       /* not placed: which limit was in the way where there were cores and memory, in words; NULL = none */
-    TimestampTz earliest; /* not placed: first start beyond the window, as placed ahead or as it fits; SI_NO_TIME = none in the horizon */
+    TimestampTz earliest; /* not placed: first start beyond the window; SI_NO_TIME = none in the horizon */
     bool too_large;       /* not placed: no namespace that it may use has so much, even when it is empty */
     bool lacks_balance;   /* not placed: more vCPU-hours would open further namespaces */
     int64 lacking;        /* millicore-seconds that are missing then */
 } SiPlacement;
 
 /*
- * Finds the earliest fit and takes it; an owner has units that it lent back for it (reclaim.h). With need->keep the place that it has becomes the new one, or is given back. Never
- * raises for "no fit". Raises SI005 when not_before is beyond the horizon, 42704 for an unknown namespace.
+ * Finds the earliest fit and takes it; an owner has units that it lent back for it (reclaim.h). With need->keep the place that
+ * it has becomes the new one, or is given back. Never raises for "no fit". Raises SI005 when not_before is beyond the horizon,
+ * 42704 for an unknown namespace.
  */
 extern void si_place(const SiNeed *need, TimestampTz now, SiPlacement *out);
 
@@ -93,21 +69,6 @@ extern int si_place_look(const SiNeed *need, TimestampTz now, SiCandidate **out,
 
 /* The most that each candidate has when it is empty, in words, palloc'd; NULL = the need is not too large for one of them. */
 extern char *si_place_outgrown(const SiNeed *need, const SiCandidate *list, int n);
-
-/* In which slots of a pool a need may start, and how many it takes. */
-typedef struct SiStarts
-{
-    int64 present;  /* the slot that holds now */
-    int64 earliest; /* first slot to start in */
-    int64 latest;   /* last slot to start in */
-    int32 length;   /* slots that the need touches when it starts on the grid */
-    bool begun;     /* `earliest` is the present slot: work starts late in it and needs length_begun slots */
-    int32 length_begun;
-    bool over; /* the last start was before the present slot */
-} SiStarts;
-
-/* Of a need in a grid with this step, starting not after `latest`, nor after the horizon. */
-extern void si_place_starts(const SiNeed *need, int64 step, TimestampTz now, TimestampTz latest, SiStarts *out);
 
 /* Earliest start of a need in one pool, for an owner with what it would have back; or SI_NO_TIME. Takes nothing, locks nothing. */
 extern TimestampTz si_earliest_start(const SiPoolRef *pool, const SiNeed *need, TimestampTz now);

@@ -19,6 +19,26 @@
     "CASE WHEN j.options OPERATOR(pg_catalog.?) 'limits' THEN j.options ELSE '{}' END, COALESCE(r.limited, false), "   \
     "r.pool_id, COALESCE(r.borrowed, false)"                                                                           \
     " FROM sparkingest.job_executions AS e JOIN sparkingest.ingestion_jobs AS j ON j.job_id = e.job_id "
+
+#define WAITING                                                                                                        \
+    "JOIN sparkingest.tenants AS t ON t.tenant_id = e.tenant_id "                                                      \
+    "LEFT JOIN sparkingest.reservations AS r ON r.reservation_id = e.reservation_id AND r.status = 'active' "          \
+    "LEFT JOIN (SELECT DISTINCT job_id FROM sparkingest.job_executions "                                               \
+    "WHERE state IN ('dispatching', 'submitted', 'running')) AS a ON a.job_id = e.job_id "                             \
+    "WHERE e.state = 'waiting' AND NOT e.awaits AND j.status = 'active' AND t.status = 'active'"
+
+#define TENTATIVE                                                                                                      \
+    "JOIN sparkingest.reservations AS r ON r.reservation_id = e.reservation_id "                                       \
+    "WHERE r.status = 'active' AND r.tentative AND r.starts_at < $1 AND e.state = 'scheduled' "                        \
+    "ORDER BY r.starts_at, r.reservation_id LIMIT $2"
+
+#define LATE                                                                                                           \
+    "JOIN sparkingest.tenants AS t ON t.tenant_id = e.tenant_id "                                                      \
+    "JOIN sparkingest.reservations AS r ON r.reservation_id = e.reservation_id "                                       \
+    "WHERE e.state = 'scheduled' AND e.attempt = 1 AND e.planned_start > $1 "                                          \
+    "AND e.planned_start - e.scheduled_for >= '5 minutes' "                                                            \
+    "AND r.status = 'active' AND j.status = 'active' AND t.status = 'active' "                                         \
+    "ORDER BY j.priority DESC, e.scheduled_for, e.execution_id LIMIT $2"
 /* clang-format on */
 
 StaticAssertDecl(SI_NO_CAPACITY_DRAFT == 0 && SI_NO_CAPACITY_WAIT == 1 && SI_NO_CAPACITY_REJECT == 2,
@@ -84,12 +104,7 @@ load(SiStatement *statement, Datum *values, SiQueued **out)
 int
 si_queued_waiting(SiQueued **out)
 {
-    static SiStatement find = {QUEUED("j.overlap_policy <> 'allow' AND a.job_id IS NOT NULL") "JOIN sparkingest.tenants AS t ON t.tenant_id = e.tenant_id "
-                                                                                              "LEFT JOIN sparkingest.reservations AS r ON r.reservation_id = e.reservation_id AND r.status = 'active' "
-                                                                                              "LEFT JOIN (SELECT DISTINCT job_id FROM sparkingest.job_executions "
-                                                                                              "WHERE state IN ('dispatching', 'submitted', 'running')) AS a ON a.job_id = e.job_id "
-                                                                                              "WHERE e.state = 'waiting' AND NOT e.awaits AND j.status = 'active' AND t.status = 'active'",
-                               0};
+    static SiStatement find = {QUEUED("j.overlap_policy <> 'allow' AND a.job_id IS NOT NULL") WAITING, 0};
 
     return load(&find, NULL, out);
 }
@@ -98,8 +113,10 @@ int
 si_queued_idle(pg_uuid_t **out)
 {
     static SiStatement find = {"SELECT e.execution_id FROM sparkingest.job_executions AS e "
-                               "JOIN sparkingest.ingestion_jobs AS j ON j.job_id = e.job_id JOIN sparkingest.tenants AS t ON t.tenant_id = e.tenant_id "
-                               "WHERE e.state = 'waiting' AND NOT e.awaits AND e.reservation_id IS NOT NULL AND (j.status <> 'active' OR t.status <> 'active') "
+                               "JOIN sparkingest.ingestion_jobs AS j ON j.job_id = e.job_id "
+                               "JOIN sparkingest.tenants AS t ON t.tenant_id = e.tenant_id "
+                               "WHERE e.state = 'waiting' AND NOT e.awaits AND e.reservation_id IS NOT NULL "
+                               "AND (j.status <> 'active' OR t.status <> 'active') "
                                "ORDER BY e.execution_id",
                                0};
 
@@ -109,11 +126,7 @@ si_queued_idle(pg_uuid_t **out)
 int
 si_queued_tentative(TimestampTz before, SiQueued **out)
 {
-    static SiStatement find = {QUEUED("false") "JOIN sparkingest.reservations AS r ON r.reservation_id = e.reservation_id "
-                                               "WHERE r.status = 'active' AND r.tentative AND r.starts_at < $1 AND e.state = 'scheduled' "
-                                               "ORDER BY r.starts_at, r.reservation_id LIMIT $2",
-                               2,
-                               {TIMESTAMPTZOID, INT4OID}};
+    static SiStatement find = {QUEUED("false") TENTATIVE, 2, {TIMESTAMPTZOID, INT4OID}};
     Datum values[] = {TimestampTzGetDatum(before), Int32GetDatum(SI_MOST_TENTATIVE)};
 
     return load(&find, values, out);
@@ -122,13 +135,7 @@ si_queued_tentative(TimestampTz before, SiQueued **out)
 int
 si_queued_late(TimestampTz now, SiQueued **out)
 {
-    static SiStatement find = {QUEUED("false") "JOIN sparkingest.tenants AS t ON t.tenant_id = e.tenant_id "
-                                               "JOIN sparkingest.reservations AS r ON r.reservation_id = e.reservation_id "
-                                               "WHERE e.state = 'scheduled' AND e.attempt = 1 AND e.planned_start > $1 AND e.planned_start > e.scheduled_for "
-                                               "AND r.status = 'active' AND j.status = 'active' AND t.status = 'active' "
-                                               "ORDER BY j.priority DESC, e.scheduled_for, e.execution_id LIMIT $2",
-                               2,
-                               {TIMESTAMPTZOID, INT4OID}};
+    static SiStatement find = {QUEUED("false") LATE, 2, {TIMESTAMPTZOID, INT4OID}};
     Datum values[] = {TimestampTzGetDatum(now), Int32GetDatum(SI_MOST_TENTATIVE)};
 
     return load(&find, values, out);

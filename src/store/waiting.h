@@ -30,8 +30,8 @@ extern int si_queued_idle(pg_uuid_t **out);
 extern int si_queued_tentative(TimestampTz before, SiQueued **out);
 
 /*
- * Scheduled ones that are planned for later than they are wanted, the most important first: at most SI_MOST_TENTATIVE. Only first
- * attempts: others wait for their backoff (J7).
+ * Scheduled ones that are planned for later than they are wanted, by more than starts round up on the usual grid, the most important
+ * first: at most SI_MOST_TENTATIVE. Only first attempts: others wait for their backoff (J7).
  */
 extern int si_queued_late(TimestampTz now, SiQueued **out);
 
