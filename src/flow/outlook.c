@@ -127,7 +127,7 @@ find_in(SiOutlook *outlook, const SiCandidate *candidate, const SiNeed *need, in
     SiClaim claim;
 
     si_claim_for(&candidate->pool, need->cpu_millicores, need->memory_mib, &claim);
-    if (claim.n_accounts == 0)
+    if (claim.n_accounts < 1)
         return false;
     for (int i = 0; i < claim.n_accounts; i++)
         profiles[i] = profile_of(outlook, namespace, &claim, i, true);
