@@ -101,7 +101,7 @@ $load->stop;
 is($load->broken_promises, '', 'what was acknowledged meanwhile is there');
 $db->sql("SELECT sparkingest.release('$released')");
 my $later = $db->sql("SELECT reservation_id FROM sparkingest.reserve('$tenant', 6, 12, '1 hour', now() + interval '60 hours', '5 hours', 'dedicated-cpu-ns')");
-$db->sql(q(SELECT count(*) FROM sparkingest.set_capacity('draft-ingestion-ns', 0, 0, tstzrange(date_trunc('hour', now()) + interval '50 hours', date_trunc('hour', now()) + interval '70 hours'))));
+$db->sql(q(SELECT count(*) FROM sparkingest.set_capacity('draft-ingestion-ns', 0, 0, tstzrange(date_trunc('hour', now()) + interval '54 hours', date_trunc('hour', now()) + interval '70 hours'))));
 $db->sql(q(UPDATE sparkingest.namespaces SET cpu_millicores = 45000 WHERE namespace = 'vcpu-hours-ns'));
 my $segment = $db->sql('SELECT pg_walfile_name(pg_switch_wal())');
 $db->await("SELECT last_archived_wal >= '$segment' FROM pg_stat_archiver", 't', 'the archive to be complete');

@@ -117,7 +117,7 @@ sub edit_of
 	push @edits,
 		"DELETE FROM sparkingest.grants WHERE $at",
 		"UPDATE sparkingest.grants SET cpu_millicores = cpu_millicores + @{[1 + int rand 999]} WHERE $at",
-		"UPDATE sparkingest.grants SET ends_at = ends_at - interval '@{[1 + int rand 50]} minutes' WHERE $at",
+		"UPDATE sparkingest.grants SET ends_at = ends_at - interval '@{[5 + int rand 46]} minutes' WHERE $at",
 		"UPDATE sparkingest.grants SET tenant_id = '$p->{other}' WHERE $at",
 		"INSERT INTO sparkingest.grants SELECT gen_random_uuid(), purchase_id, tenant_id, resource_type, namespace, $from, $to, 1, 1, 0, 0, 0, 100 FROM sparkingest.grants WHERE $at"
 	  if $p->{namespace} eq 'dedicated-cpu-ns';
