@@ -7,6 +7,7 @@
 #include "utils/timestamp.h"
 
 #include "domain/quantity.h"
+#include "pg/wake.h"
 #include "store/jobs.h"
 #include "store/sql.h"
 
@@ -290,6 +291,7 @@ si_job_update(const SiJob *job)
     bind(job, values, nulls);
     si_sql_run(&update, values, nulls);
     si_sql_close();
+    si_waiting_changed();
 }
 
 bool
