@@ -66,4 +66,16 @@ CREATE FUNCTION bench.schedules(jobs integer) RETURNS bigint LANGUAGE sql AS $$
     SELECT count(*) FROM added
 $$;
 
+
+-- A thousand jobs of a core and ten minutes, of tenants 1 to 100, whose runs wait where there is no place at once.
+CREATE FUNCTION bench.waiting_jobs() RETURNS void LANGUAGE sql AS $$
+    INSERT INTO sparkingest.ingestion_jobs (job_id, tenant_id, job_name, stage, source_type, source_config, destination_config, cpu_millicores,
+                memory_mib, executors, estimated_runtime_minutes, sla_window_hours, on_no_capacity, overlap_policy, options, time_zone, target_namespace,
+                owner_oid, owner_name, created_at, updated_at)
+    SELECT gen_random_uuid(), bench.tenant(1 + n % 100), 'waiting ' || n, 'production', 'postgres',
+           '{"host": "db.example.com", "database": "shop", "table": "orders"}', '{"type": "file", "uri": "file:///lake/orders"}', 1000, 2048, 1, 10,
+           0.01, 'wait', 'allow', '{"overlap_limit": 1000}', 'UTC', 'vcpu-hours-ns', current_user::regrole::oid, current_user, now(), now()
+      FROM generate_series(1, 1000) AS n
+$$;
+
 VACUUM ANALYZE;
