@@ -75,7 +75,7 @@ CREATE FUNCTION bench.waiting_jobs() RETURNS void LANGUAGE sql AS $$
                 owner_oid, owner_name, created_at, updated_at)
     SELECT gen_random_uuid(), bench.tenant(2001 + n % 100), 'waiting ' || n, 'production', 'postgres',
            '{"host": "db.example.com", "database": "shop", "table": "orders"}', '{"type": "file", "uri": "file:///lake/orders"}', 1000, 2048, 1, 10,
-           0.01, 'wait', 'allow', '{"overlap_limit": 1000}', 'UTC', 'vcpu-hours-ns', current_user::regrole::oid, current_user, now(), now()
+           0.01, 'wait', 'allow', '{"overlap_limit": 100}', 'UTC', 'vcpu-hours-ns', current_user::regrole::oid, current_user, now(), now()
       FROM generate_series(1, 1000) AS n
 $$;
 
