@@ -3,9 +3,10 @@
  *
  * One process per server, in sparkingest.database, beside the dispatcher, whose posts must not wait for long planning. It is
  * woken when a schedule that fires soon was committed, so that the first run does not wait for the next tick, and when
- * capacity came free, so that waiting work does not (C13); and where plan() was not called in time, by whatever calls it, it does the same. It plans in batches, each a transaction of its own:
- * it holds nobody up, and what is planned stays planned when the server ends. Two that plan at once leave each other's
- * jobs out: rows of jobs are locked, and next_fire_at says what is done.
+ * capacity came free, so that waiting work does not (C13); and where plan() was not called in time, by whatever calls it, it
+ * does the same. It plans in batches, each a transaction of its own: it holds nobody up, and what is planned stays planned when
+ * the server ends. Two that plan at once leave each other's jobs out: rows of jobs are locked, and next_fire_at says what is
+ * done.
  */
 #include "postgres.h"
 
