@@ -178,6 +178,7 @@ CREATE TABLE sparkingest.grants (
 );
 CREATE INDEX ON sparkingest.grants (tenant_id, resource_type, ends_at);
 CREATE INDEX ON sparkingest.grants (namespace, ends_at) WHERE resource_type = 'dedicated_units';
+CREATE INDEX ON sparkingest.grants (namespace, ends_at) WHERE resource_type = 'dedicated_units' AND lending_limit > 0;
 CREATE INDEX ON sparkingest.grants (purchase_id);
 CREATE INDEX ON sparkingest.grants (ends_at) WHERE resource_type = 'vcpu_hours' AND held + spent < granted;
 COMMENT ON TABLE sparkingest.grants IS 'Purchases expanded to dated supply, one row per period (M2). available = granted - held - spent is never negative (M4)';

@@ -167,6 +167,16 @@ is_kept(const SiNeed *need, const SiReservation *taken)
            has_limits(keep, need);
 }
 
+/* A tentative place of the same size moves where it is: nobody counts on it, and another row would be one that is released. */
+static bool
+is_moved(const SiNeed *need, const SiReservation *taken)
+{
+    const SiReservation *keep = need->keep;
+
+    return keep != NULL && keep->tentative && !keep->limited && !taken->limited && keep->held == 0 && taken->held == 0 &&
+           keep->cpu_millicores == taken->cpu_millicores && keep->memory_mib == taken->memory_mib;
+}
+
 /* Writes what was taken; nothing when it is what there was. */
 static void
 write_down(SiReservation *taken, const SiNeed *need, TimestampTz now)
@@ -178,7 +188,9 @@ write_down(SiReservation *taken, const SiNeed *need, TimestampTz now)
             si_reservation_set_tentative(&taken->reservation_id, taken->tentative);
         return;
     }
-    if (need->revives)
+    if (is_moved(need, taken))
+        taken->reservation_id = need->keep->reservation_id;
+    if (need->revives || is_moved(need, taken))
     {
         si_book_expect(&taken->reservation_id);
         si_reservation_revive(taken);

@@ -42,14 +42,22 @@ note(const SiExecution *e, const char *before, const char *actor, const char *ca
     si_event("execution.state", &e->tenant_id, &e->job_id, &e->execution_id, actor, cause, before, after.data);
 }
 
+static void
+wake_for(const SiExecution *e)
+{
+    if (e->state == SI_SCHEDULED)
+        si_wake_at_commit();
+    if (e->state == SI_WAITING)
+        si_waiting_changed();
+}
+
 void
 si_execution_enter(const SiExecution *e, const char *actor, const char *cause)
 {
     Assert(e->state == SI_SCHEDULED || e->state == SI_WAITING);
     si_execution_insert(e);
     note(e, NULL, actor, cause, NULL);
-    if (e->state == SI_SCHEDULED)
-        si_wake_at_commit();
+    wake_for(e);
 }
 
 void
@@ -63,8 +71,7 @@ si_execution_move_noting(SiExecution *e, SiState to, const char *actor, const ch
                                                           si_state_name(from))));
     e->state = to;
     note(e, psprintf("{\"state\": \"%s\"}", si_state_name(from)), actor, cause, members);
-    if (to == SI_SCHEDULED)
-        si_wake_at_commit();
+    wake_for(e);
 }
 
 void

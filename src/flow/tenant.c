@@ -89,6 +89,7 @@ si_tenant_change_status(const SiCaller *caller, const pg_uuid_t *tenant_id, cons
         ereport(ERROR, (errcode(ERRCODE_SI_STATE), errmsg("tenant \"%s\" was closed", si_uuid_text(tenant_id)),
                         errhint("Closing is for good: create a new tenant.")));
     si_tenant_set_status(tenant_id, status);
+    si_waiting_changed();
     if (strcmp(status, "active") == 0)
     {
         si_jobs_rejoin_plan(tenant_id, now);

@@ -42,7 +42,8 @@ enum
 {
     TICK_PLAN = 1,
     TICK_MAINTAIN,
-    TICK_ROLL_UP
+    TICK_ROLL_UP,
+    TICK_WAITING
 };
 
 /* One row of a tick. */
@@ -144,17 +145,29 @@ fire_all(const char *actor, TimestampTz now)
     return si_fires_plan(due, n, actor, now);
 }
 
+bool
+si_tick_plan_waiting(const char *actor, int *handled)
+{
+    TimestampTz now = si_now();
+
+    if (!si_lock_transaction_try(SI_LOCK_TICK, TICK_WAITING, 0))
+        return false;
+    *handled = si_plan_waiting(actor, now);
+    *handled += si_plan_sooner(actor, now);
+    return true;
+}
+
 /* What there is to do beside schedules. */
 static int
 plan_rest(const char *actor, TimestampTz now)
 {
+    int waiting = 0;
     int handled;
 
     (void) si_reservations_make_firm(now + si_guc_firm_hours * USECS_PER_HOUR);
     handled = si_dependants_tick(actor, now);
-    handled += si_plan_waiting(actor, now);
-    handled += si_plan_sooner(actor, now);
-    return handled;
+    (void) si_tick_plan_waiting(actor, &waiting);
+    return handled + waiting;
 }
 
 int

@@ -18,6 +18,9 @@ extern int si_tick_plan(const char *actor);
  */
 extern int si_tick_plan_again(const char *actor);
 
+/* Waiting work alone; false = somebody else is at it, who may have looked too early. *handled: executions that changed. */
+extern bool si_tick_plan_waiting(const char *actor, int *handled);
+
 /* Whether plan() was not called for so long that a worker must stand in for the tick. */
 extern bool si_tick_plan_is_late(TimestampTz now);
 

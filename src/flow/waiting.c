@@ -18,6 +18,7 @@
 #include "guc.h"
 #include "pg/attempt.h"
 #include "pg/errors.h"
+#include "pg/wake.h"
 #include "store/sql.h"
 #include "store/waiting.h"
 
@@ -39,6 +40,7 @@ typedef struct Round
     SiOutlook *outlook;
     MemoryContext context;
     int changed;
+    bool left; /* something is to be done that could not be */
 } Round;
 
 /* One that gives way. */
@@ -61,6 +63,7 @@ typedef struct Step
     const Lift *lifted; /* it gave its place away; NULL = it did not */
     SiExecution e;      /* out, when done */
     bool done;
+    bool left;
     Victim *victims;
     int n_victims;
 } Step;
@@ -337,7 +340,10 @@ displace(Step *step, const SiJob *job, const SiExecution *e)
         return false;
     for (int i = 0; i < step->n_victims; i++)
         if (!lock_victim(&step->victims[i]))
+        {
+            step->left = true;
             return false;
+        }
     for (int i = 0; i < step->n_victims; i++)
     {
         Victim *v = &step->victims[i];
@@ -460,6 +466,7 @@ pursue(Round *round, const SiTurn *turn, const SiGoal *goal)
     }
     if (failed)
         step.done = false;
+    round->left |= step.left || !step.done;
     if (!step.done && step.lifted)
         put_aside(&step);
     if (!step.done)
@@ -583,6 +590,26 @@ give_back_idle(Round *round)
         CHECK_FOR_INTERRUPTS();
         if (si_attempt(give_back, &idle) == NULL)
             round->changed += idle.done;
+        round->left |= !idle.done;
+    }
+}
+
+static void
+plan(Round *round)
+{
+    int until;
+
+    si_ledger_begin();
+    put_in_order(round);
+    round->outlook = si_outlook_open(round->now);
+    for (int i = 0; i < round->n; i++)
+        if (round->work[i].e.has_reservation)
+            si_outlook_give(round->outlook, &round->work[i].place);
+    for (int from = 0; from < round->n; from = until)
+    {
+        for (until = from + 1; until < round->n && round->turns[until].rank == round->turns[from].rank;)
+            until++;
+        take_turns(round, from, until);
     }
 }
 
@@ -590,24 +617,16 @@ int
 si_plan_waiting(const char *actor, TimestampTz now)
 {
     Round round = {.actor = actor, .now = now, .context = CurrentMemoryContext};
-    int until;
+    SiWaitingView view = si_waiting_view(now, si_guc_aging);
 
     si_ledger_require();
+    if (si_waiting_is_planned(&view))
+        return 0;
     give_back_idle(&round);
     gather(&round);
-    if (round.n == 0)
-        return round.changed;
-    si_ledger_begin();
-    put_in_order(&round);
-    round.outlook = si_outlook_open(now);
-    for (int i = 0; i < round.n; i++)
-        if (round.work[i].e.has_reservation)
-            si_outlook_give(round.outlook, &round.work[i].place);
-    for (int from = 0; from < round.n; from = until)
-    {
-        for (until = from + 1; until < round.n && round.turns[until].rank == round.turns[from].rank;)
-            until++;
-        take_turns(&round, from, until);
-    }
+    if (round.n > 0)
+        plan(&round);
+    if (!round.left)
+        si_waiting_planned(&view);
     return round.changed;
 }

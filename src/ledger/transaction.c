@@ -13,6 +13,7 @@
 #include "ledger/holders.h"
 #include "ledger/memory.h"
 #include "ledger/transaction.h"
+#include "pg/wake.h"
 
 typedef struct Eviction
 {
@@ -153,6 +154,8 @@ end_slot(const SiPosition *p, SiChunk *chunk, int64 slot, bool commit)
 
     if (cpu == 0 && mem == 0 && p->held_cpu[i] == 0 && p->held_mem[i] == 0)
         return;
+    if (cpu > 0 || mem > 0)
+        si_waiting_freed();
     if (!si_chunk_expand(chunk))
     {
         chunk->broken = true; /* no memory to count in: SI005 until it is rebuilt */
@@ -225,8 +228,12 @@ at_transaction_end(XactEvent event, void *argument)
         si_holder_is_ending(true);
     if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)
         return;
+    if (commit && evictions)
+        si_waiting_freed();
     for (int i = 0; i < n_positions; i++)
     {
+        if (commit && positions[i]->has_supply)
+            si_waiting_freed();
         end_position(positions[i], commit);
         for (int o = 0; o < positions[i]->n_operations; o++)
             uncount(&positions[i]->operations[o]);
@@ -277,6 +284,8 @@ undo(SiPosition *p, SubTransactionId sub)
     }
     if (standing == p->n_operations)
         return;
+    /* Others may have looked for a place meanwhile. */
+    si_waiting_freed();
     p->n_operations = standing;
     recount(p, from, until);
     lock = si_ledger_lock(&p->account);

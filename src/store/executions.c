@@ -8,6 +8,7 @@
 #include "utils/timestamp.h"
 
 #include "domain/quantity.h"
+#include "pg/wake.h"
 #include "store/append.h"
 #include "store/executions.h"
 #include "store/sql.h"
@@ -341,6 +342,7 @@ si_execution_set_awaiting(const pg_uuid_t *execution_id, bool awaits, TimestampT
     si_sql_open();
     si_sql_run(&update, values, NULL);
     si_sql_close();
+    si_waiting_changed();
 }
 
 void

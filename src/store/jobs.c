@@ -7,6 +7,7 @@
 #include "utils/timestamp.h"
 
 #include "domain/quantity.h"
+#include "pg/wake.h"
 #include "store/jobs.h"
 #include "store/sql.h"
 
@@ -137,8 +138,8 @@ si_job_tenant(const pg_uuid_t *job_id, pg_uuid_t *tenant_id)
 bool
 si_job_load(const pg_uuid_t *job_id, bool for_update, SiJob *out)
 {
-    static SiStatement find = {SELECT_JOB, 1, {UUIDOID}};
-    static SiStatement find_locked = {SELECT_JOB " FOR NO KEY UPDATE OF j", 1, {UUIDOID}};
+    static SiStatement find = {SELECT_JOB, 1, {UUIDOID}, .by_index = true};
+    static SiStatement find_locked = {SELECT_JOB " FOR NO KEY UPDATE OF j", 1, {UUIDOID}, .by_index = true};
 
     return load(for_update ? &find_locked : &find, job_id, out);
 }
@@ -146,7 +147,7 @@ si_job_load(const pg_uuid_t *job_id, bool for_update, SiJob *out)
 bool
 si_job_load_if_free(const pg_uuid_t *job_id, SiJob *out)
 {
-    static SiStatement find_free = {SELECT_JOB " FOR NO KEY UPDATE OF j SKIP LOCKED", 1, {UUIDOID}};
+    static SiStatement find_free = {SELECT_JOB " FOR NO KEY UPDATE OF j SKIP LOCKED", 1, {UUIDOID}, .by_index = true};
 
     return load(&find_free, job_id, out);
 }
@@ -290,6 +291,7 @@ si_job_update(const SiJob *job)
     bind(job, values, nulls);
     si_sql_run(&update, values, nulls);
     si_sql_close();
+    si_waiting_changed();
 }
 
 bool

@@ -339,7 +339,8 @@ si_lenders(const char *namespace_name, const pg_uuid_t *except, TimestampTz from
     static SiStatement find = {"SELECT DISTINCT tenant_id FROM sparkingest.grants WHERE resource_type = 'dedicated_units' "
                                "AND namespace = $1 AND tenant_id <> $2 AND ends_at > $3 AND starts_at < $4 AND lending_limit > 0 ORDER BY 1",
                                4,
-                               {TEXTOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID}};
+                               {TEXTOID, UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+                               .by_index = true};
     MemoryContext context = CurrentMemoryContext;
     Datum values[] = {si_text_datum(namespace_name), UUIDPGetDatum(except), TimestampTzGetDatum(from), TimestampTzGetDatum(until)};
     int n;

@@ -143,13 +143,14 @@ void
 si_reservation_revive(const SiReservation *r)
 {
     static SiStatement update = {"UPDATE sparkingest.reservations SET pool_id = $2, namespace = $3, starts_at = $4, ends_at = $5, "
-                                 "borrowed = $6, draft_fallback = $7, held = $8, status = 'active', released_at = NULL WHERE reservation_id = $1",
-                                 8,
-                                 {UUIDOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, BOOLOID, INT8OID},
+                                 "borrowed = $6, draft_fallback = $7, held = $8, tentative = $9, status = 'active', released_at = NULL "
+                                 "WHERE reservation_id = $1",
+                                 9,
+                                 {UUIDOID, INT4OID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID, BOOLOID, BOOLOID, INT8OID, BOOLOID},
                                  .by_index = true};
     Datum values[] = {UUIDPGetDatum(&r->reservation_id), Int32GetDatum(r->pool_id), si_text_datum(r->namespace_name),
                       TimestampTzGetDatum(r->starts_at), TimestampTzGetDatum(r->ends_at), BoolGetDatum(r->borrowed),
-                      BoolGetDatum(r->draft_fallback), Int64GetDatum(r->held)};
+                      BoolGetDatum(r->draft_fallback), Int64GetDatum(r->held), BoolGetDatum(r->tentative)};
 
     si_sql_open();
     si_sql_run(&update, values, NULL);

@@ -39,7 +39,10 @@ extern void si_reservation_insert(const SiReservation *reservation, const char *
 extern bool si_reservation_append(const SiReservation *reservation, const char *actor, TimestampTz now);
 extern void si_reservation_move(const pg_uuid_t *reservation_id, TimestampTz starts_at, TimestampTz ends_at);
 
-/* A released one is active again, in another place: pool, namespace, times, borrowed, draft_fallback and held are written. */
+/*
+ * One is in another place, and active, also if it was released: pool, namespace, times, borrowed, draft_fallback, tentative and
+ * held are written.
+ */
 extern void si_reservation_revive(const SiReservation *reservation);
 extern void si_reservation_set_tentative(const pg_uuid_t *reservation_id, bool tentative);
 

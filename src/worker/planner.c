@@ -2,10 +2,11 @@
  * planner.c: the background worker that plans schedules where no tick does, or none comes in time (J2).
  *
  * One process per server, in sparkingest.database, beside the dispatcher, whose posts must not wait for long planning. It is
- * woken when a schedule that fires soon was committed, so that the first run does not wait for the next tick; and where
- * plan() was not called in time, by whatever calls it, it does the same. It plans in batches, each a transaction of its own:
- * it holds nobody up, and what is planned stays planned when the server ends. Two that plan at once leave each other's
- * jobs out: rows of jobs are locked, and next_fire_at says what is done.
+ * woken when a schedule that fires soon was committed, so that the first run does not wait for the next tick, and when
+ * capacity came free, so that waiting work does not (C13); and where plan() was not called in time, by whatever calls it, it
+ * does the same. It plans in batches, each a transaction of its own: it holds nobody up, and what is planned stays planned when
+ * the server ends. Two that plan at once leave each other's jobs out: rows of jobs are locked, and next_fire_at says what is
+ * done.
  */
 #include "postgres.h"
 
@@ -28,8 +29,10 @@
 #define LOOK_MILLIS 15000     /* whether a tick came */
 #define TICK_MILLIS 60000     /* while none comes */
 #define PATIENCE_MILLIS 90000 /* after it started: a tick has time to come */
+#define REST_MILLIS 1000      /* at least, between plans of waiting work; and twice as long as the last one took */
 
-static int64 tick_at = 0; /* monotonic; not before, it stands in for a tick */
+static int64 tick_at = 0;    /* monotonic; not before, it stands in for a tick */
+static int64 waiting_at = 0; /* the same for what capacity that came free is good for */
 
 typedef struct Round
 {
@@ -111,6 +114,46 @@ plan_rest(void *argument)
     (void) si_tick_plan_again(ACTOR);
 }
 
+static bool again = false; /* somebody else planned waiting work when it was to be done */
+
+typedef struct Pull
+{
+    bool done;
+    int handled;
+} Pull;
+
+static void
+plan_waiting(void *argument)
+{
+    Pull *pull = argument;
+
+    pull->done = si_tick_plan_waiting(ACTOR, &pull->handled);
+}
+
+/* Capacity came free: for what waits. Somebody who plans just now may have looked before; then it is tried again. */
+static void
+pull_forward(void)
+{
+    int64 began = si_monotonic_millis();
+    Pull pull = {.done = true};
+
+    if (!again && !si_waiting_has_news())
+        return;
+    si_waiting_take_news();
+    (void) si_skeleton_try("planning waiting work", false, plan_waiting, &pull);
+    again = !pull.done;
+    waiting_at = si_monotonic_millis() + Max(REST_MILLIS, 2 * (si_monotonic_millis() - began));
+}
+
+/* Until when nothing is to be done without being woken, milliseconds. */
+static int64
+idle_millis(int64 look_at)
+{
+    int64 until = again || si_waiting_has_news() ? Min(look_at, waiting_at) : look_at;
+
+    return Max(until - si_monotonic_millis(), 0);
+}
+
 static void
 note_error(void *argument)
 {
@@ -157,8 +200,10 @@ si_planner_main(Datum argument)
     {
         Round round = {.context = context};
 
-        if (si_skeleton_wait(-1, (long) Max(look_at - si_monotonic_millis(), 0)))
+        if (si_skeleton_wait(-1, (long) idle_millis(look_at)))
             plan_near(&round);
+        if (si_monotonic_millis() >= waiting_at)
+            pull_forward();
         if (si_monotonic_millis() >= look_at)
         {
             watch(&round);

@@ -11,7 +11,7 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-CASES = ("commits", "slots", "spread", "latency", "search", "refused", "hours", "rebuild", "schedules", "usage", "rollup", "statement", "flood")
+CASES = ("commits", "slots", "spread", "latency", "search", "refused", "hours", "rebuild", "schedules", "waiting", "usage", "rollup", "statement", "flood")
 CLIENTS = 32
 THREADS = 2  # of pgbench
 SLOW_COMMIT = 3  # ms: the disk on which slot rows were measured for the design, 290/s; ours commits in 0.1
@@ -26,6 +26,7 @@ SEARCHES = {
 }
 CONSUMED = 10_000_000  # rows of resource_consumption, over MONTHS before this one
 MONTHS = 24
+WAITING = 10_000  # runs that wait
 IN_AN_HOUR = 100_000  # executions; as many of one tenant in a month
 FLOODED_LIMIT = 100  # calls per second that an operator lets the tenant make that floods
 POOLS = {"a namespace": "'month-ns'", "a tenant's units": f"'dedicated-cpu-ns', tenant_id => {TENANT % 1003}"}
@@ -231,6 +232,27 @@ class Bench:
                                  "JOIN sparkingest.ingestion_jobs AS j ON j.job_name = 'nightly ' || n % 1000)")
         self.note("run_job(), 100,000 runs in one transaction", 1, took / 1000, " s", target=60, at_most=True, by_ratio=False)
 
+    def waiting(self):
+        """Runs of 1,000 jobs of 100 tenants, 400 at a time; then 800."""
+        cores = "UPDATE sparkingest.namespaces SET cpu_millicores = {0} * 1000, memory_mib = {0} * 2048 WHERE namespace = 'vcpu-hours-ns'"
+        self.psql(f"{cores.format(400)}; SELECT bench.waiting_jobs(); SELECT count(sparkingest.run_job(job_id)) FROM sparkingest.ingestion_jobs, "
+                  f"generate_series(1, {WAITING // 1000 + 1}) WHERE job_name LIKE 'waiting %' \\g /dev/null\nVACUUM ANALYZE;")
+        # The plan of all as it is; a scheduled run gives way to a waiting one.
+        self.milliseconds("sparkingest.plan()")
+        nothing = statistics.median(self.milliseconds("sparkingest.plan()") for _ in range(self.options.rounds))
+        ended = []
+        for _ in range(self.options.rounds):
+            self.psql("SELECT sparkingest.cancel_execution(execution_id) FROM sparkingest.job_executions WHERE state = 'scheduled' LIMIT 1")
+            ended.append(self.milliseconds("sparkingest.plan()"))
+        before = int(self.psql("SELECT count(*) FROM sparkingest.events WHERE event_type = 'execution.replanned'"))
+        self.psql(cores.format(800))
+        took = self.milliseconds("sparkingest.plan()")
+        moved = int(self.psql("SELECT count(*) FROM sparkingest.events WHERE event_type = 'execution.replanned'")) - before
+        self.expect(f"most of the runs moved ({moved})", moved > WAITING * 0.8)
+        self.note(f"plan(), {WAITING:,} waiting, {moved:,} moved", 1, took, " ms", target=5000, at_most=True, by_ratio=False)
+        self.note(f"plan(), {WAITING:,} waiting, one run cancelled", 1, statistics.median(ended), " ms", target=50, at_most=True, by_ratio=False)
+        self.note(f"plan(), {WAITING:,} waiting, nothing to do", 1, nothing, " ms")
+
     def load_history(self):
         """What history.sql prepares: jobs, months, and ways of filling them."""
         with open(f"{HERE}/history.sql", encoding="utf-8") as file:
@@ -311,6 +333,8 @@ class Bench:
             self.rebuild()
         if "schedules" in self.options.cases:
             self.schedules()
+        if "waiting" in self.options.cases:
+            self.waiting()
         later = [case for case in ("usage", "rollup", "statement", "flood") if case in self.options.cases]
         if later:
             self.load_history()

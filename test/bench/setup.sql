@@ -18,10 +18,11 @@ INSERT INTO sparkingest.pools (namespace) VALUES ('full-ns'), ('month-ns');
 CREATE FUNCTION bench.tenant(n integer) RETURNS uuid LANGUAGE sql IMMUTABLE AS
 $$ SELECT ('00000000-0000-4000-8000-' || pg_catalog.lpad(n::text, 12, '0'))::uuid $$;
 
--- 1 to 200 for the spread; 1001 of the hot pool and of full-ns; 1002 owns a unit that is full; 1003 owns 100 cores, 90 % full.
+-- 1 to 200 for the spread; 1001 of the hot pool and of full-ns; 1002 owns a unit that is full; 1003 owns 100 cores, 90 % full; of 2001 to
+-- 2100 work waits.
 INSERT INTO sparkingest.tenants (tenant_id, tenant_name, time_zone, created_at)
 SELECT bench.tenant(n), 'bench ' || n, 'UTC', pg_catalog.now()
-  FROM (SELECT pg_catalog.generate_series(1, 200) UNION ALL SELECT pg_catalog.generate_series(1001, 1003)) AS t (n);
+  FROM (SELECT pg_catalog.generate_series(1, 200) UNION ALL SELECT pg_catalog.generate_series(1001, 1003) UNION ALL SELECT pg_catalog.generate_series(2001, 2100)) AS t (n);
 SELECT sparkingest.purchase(tenant_id, 'vcpu_hours', 1000000, 'yearly') FROM sparkingest.tenants \g /dev/null
 UPDATE sparkingest.grants SET granted = granted * 1000 WHERE resource_type = 'vcpu_hours' AND tenant_id = bench.tenant(1001);
 SELECT sparkingest.purchase(bench.tenant(n), 'dedicated_units', 500000, 'yearly', date_trunc('day', now())) FROM pg_catalog.generate_series(1, 200) AS n \g /dev/null
@@ -64,6 +65,18 @@ CREATE FUNCTION bench.schedules(jobs integer) RETURNS bigint LANGUAGE sql AS $$
            current_user::regrole::oid, current_user, now(), now()
       FROM generate_series((SELECT count(*) FROM sparkingest.ingestion_jobs), jobs - 1) AS n RETURNING 1)
     SELECT count(*) FROM added
+$$;
+
+
+-- A thousand jobs of a core and ten minutes, of tenants 2001 to 2100, whose runs wait where there is no place at once.
+CREATE FUNCTION bench.waiting_jobs() RETURNS void LANGUAGE sql AS $$
+    INSERT INTO sparkingest.ingestion_jobs (job_id, tenant_id, job_name, stage, source_type, source_config, destination_config, cpu_millicores,
+                memory_mib, executors, estimated_runtime_minutes, sla_window_hours, on_no_capacity, overlap_policy, options, time_zone, target_namespace,
+                owner_oid, owner_name, created_at, updated_at)
+    SELECT gen_random_uuid(), bench.tenant(2001 + n % 100), 'waiting ' || n, 'production', 'postgres',
+           '{"host": "db.example.com", "database": "shop", "table": "orders"}', '{"type": "file", "uri": "file:///lake/orders"}', 1000, 2048, 1, 10,
+           0.01, 'wait', 'allow', '{"overlap_limit": 100}', 'UTC', 'vcpu-hours-ns', current_user::regrole::oid, current_user, now(), now()
+      FROM generate_series(1, 1000) AS n
 $$;
 
 VACUUM ANALYZE;
