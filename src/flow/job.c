@@ -162,29 +162,6 @@ cancel_ahead(const SiJob *job, const char *reason, const char *actor, TimestampT
     }
 }
 
-/* Fires that are due already wait until the job is resumed; the others come again from the schedule. */
-static void
-hold_due(const SiJob *job, const char *reason, const char *actor, TimestampTz now)
-{
-    pg_uuid_t *ids;
-    int n = si_executions_of_job(&job->job_id, SI_EXECUTIONS_PENDING_SCHEDULED, &ids);
-
-    for (int i = 0; i < n; i++)
-    {
-        SiExecution e;
-        SiPlan before;
-
-        if (!si_execution_load(&ids[i], true, &e))
-            continue;
-        if (e.scheduled_for > now || e.awaits || strcmp(e.started_by, "schedule") != 0)
-            (void) si_cancel(&e, reason, actor, now);
-        else if (e.state == SI_SCHEDULED)
-            si_admit_lift(&e, actor, reason, now, &before);
-        else
-            si_admit_hold_back(&e, reason, actor, now);
-    }
-}
-
 /* The schedule is planned anew from now on (J2); none of its fires is lost, or comes twice. */
 static void
 replan(SiJob *job, const char *actor, TimestampTz now)
@@ -257,7 +234,7 @@ si_job_pause(const SiCaller *caller, SiJob *job, TimestampTz now)
     job->status = SI_JOB_PAUSED;
     si_job_set_next_fire(job, SI_NO_TIME, now);
     job->updated_at = now;
-    hold_due(job, "the job was paused", caller->name, now);
+    (void) si_cancel_group(job, SI_EXECUTIONS_PENDING_SCHEDULED, "the job was paused", caller->name, now);
     si_job_update(job);
     si_event("job.paused", &job->tenant_id, &job->job_id, NULL, caller->name, NULL, before, version_json(job));
 }

@@ -111,21 +111,4 @@ SELECT sparkingest.plan() > 0 AS planned;
 -- Mended, it goes on.
 SELECT job_name, blocked_reason, (pg_temp.fires('bad')).n > 1 AS goes_on FROM sparkingest.ingestion_jobs WHERE job_name = 'bad';
 SELECT worker_name, beat_at, last_error FROM sparkingest.worker_status WHERE worker_name = 'plan';
-
--- A fire that is due when its job is paused waits, is not started, and has its place again when the job is resumed: once.
-SET sparkingest.clock = '2026-03-20 00:10:00+00';
-SELECT fixture.production_job('Acme', 'halts', 1, 2, 5, '0 * * * *');
-SELECT sparkingest.plan() > 0 AS planned;
-SET sparkingest.clock = '2026-03-20 01:00:30+00';
-SELECT sparkingest.pause_job(fixture.job('halts'));
-CREATE TEMPORARY VIEW halts AS SELECT scheduled_for, state, reservation_id IS NOT NULL AS has_place, waiting_reason FROM sparkingest.job_executions
- WHERE job_id = fixture.job('halts') AND state <> 'cancelled' AND scheduled_for < '2026-03-20 03:00:00+00' ORDER BY 1;
-SELECT * FROM halts;
-SELECT sparkingest.plan() >= 0 AS planned;
-SELECT * FROM halts;
-SET sparkingest.clock = '2026-03-20 01:03:00+00';
-SELECT sparkingest.resume_job(fixture.job('halts'));
-SELECT sparkingest.plan() > 0 AS planned;
-SELECT * FROM halts;
-
 \i :end
