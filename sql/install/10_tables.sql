@@ -443,6 +443,7 @@ CREATE TABLE sparkingest.job_executions (
     awaits boolean NOT NULL DEFAULT false,
     overrun_reason text,
     plan_reason text,
+    not_before timestamptz,
     CHECK ((stop_requested_at IS NULL) = (stop_cause IS NULL))
 );
 CREATE INDEX ON sparkingest.job_executions (job_id, created_at);
@@ -511,3 +512,4 @@ COMMENT ON COLUMN sparkingest.job_executions.created_at IS 'When it was admitted
 COMMENT ON COLUMN sparkingest.job_executions.awaits IS 'Runs of other jobs that it starts after have not all succeeded (execution_dependencies): it is not dispatched before';
 COMMENT ON COLUMN sparkingest.job_executions.overrun_reason IS 'Why its reservation was not extended when it came to its end (C14); NULL = it was, or has not come to it';
 COMMENT ON COLUMN sparkingest.job_executions.plan_reason IS 'Why its planned start was last moved; NULL = it never was';
+COMMENT ON COLUMN sparkingest.job_executions.not_before IS 'End of a retry''s backoff, before which it does not start (J7); NULL = it has none';

@@ -26,7 +26,7 @@
 #include "store/sql.h"
 
 static SiWish
-wish_of(const SiJob *job, const SiExecution *e, TimestampTz not_before, TimestampTz now, int64 step_usecs, bool again)
+wish_of(const SiJob *job, const SiExecution *e, TimestampTz now, int64 step_usecs, bool again)
 {
     SiWish wish;
     SiSla sla;
@@ -40,8 +40,8 @@ wish_of(const SiJob *job, const SiExecution *e, TimestampTz not_before, Timestam
         wish.latest = Min(wish.latest, e->scheduled_for + sla.start_by);
     if (!e->is_draft && sla.finish_by != SI_NO_BOUND)
         wish.latest = Min(wish.latest, e->scheduled_for + sla.finish_by - wish.planned_usecs);
-    if (not_before != SI_NO_TIME)
-        wish.start = Max(wish.start, not_before);
+    if (e->not_before != SI_NO_TIME)
+        wish.start = Max(wish.start, e->not_before);
     wish.start = Max(wish.start, now);
     /*
      * Work that waits has missed its window or has been told to wait: it gets a window from now on. Its tentative place is
@@ -219,6 +219,7 @@ si_admission_draft(const SiJob *job, const SiAdmission *admission, TimestampTz n
     e->started_by = pstrdup(admission->started_by);
     e->is_draft = job->draft;
     e->scheduled_for = admission->scheduled_for;
+    e->not_before = admission->not_before;
     e->cpu_millicores = job->cpu_millicores;
     e->memory_mib = admission->memory_mib > 0 ? admission->memory_mib : job->memory_mib;
     if (!job->draft)
@@ -247,7 +248,7 @@ admit(const SiJob *job, const SiAdmission *admission, TimestampTz now, SiExecuti
     si_admission_draft(job, admission, now, out);
     if (out->is_draft)
         require_draft_size(job, out);
-    wish = wish_of(job, out, admission->not_before, now, 0, false);
+    wish = wish_of(job, out, now, 0, false);
     need_of(job, out, &wish, admission->actor, now, &need);
     /* Who is not refused waits with a planned start, which nothing that comes later delays (C15, S2). */
     need.ahead = out->is_draft || job->on_no_capacity != SI_NO_CAPACITY_REJECT;
@@ -396,7 +397,7 @@ place_of(const SiExecution *e, SiReservation *out)
 void
 si_admission_ask(const SiJob *job, const SiExecution *e, bool again, TimestampTz now, SiWish *wish, SiNeed *need)
 {
-    *wish = wish_of(job, e, SI_NO_TIME, now, again ? step_of(e) : 0, again);
+    *wish = wish_of(job, e, now, again ? step_of(e) : 0, again);
     need_of(job, e, wish, NULL, now, need);
 }
 
@@ -423,7 +424,7 @@ static bool
 plan_again(const SiJob *job, SiExecution *e, const SiPlan *before, const char *actor, const char *cause, bool moved, TimestampTz now)
 {
     const SiExecution was = *e;
-    SiWish wish = wish_of(job, e, SI_NO_TIME, now, step_of(e), true);
+    SiWish wish = wish_of(job, e, now, step_of(e), true);
     SiPlacement placement;
     SiReservation place;
     SiNeed need;
@@ -537,7 +538,7 @@ si_admission_need_sooner(const SiJob *job, const SiExecution *e, const SiReserva
 bool
 si_admit_sooner(const SiJob *job, SiExecution *e, const char *actor, const char *cause, TimestampTz now)
 {
-    SiWish wish = wish_of(job, e, SI_NO_TIME, now, step_of(e), true);
+    SiWish wish = wish_of(job, e, now, step_of(e), true);
     SiPlacement placement;
     SiReservation place;
     SiPlan before;

@@ -83,32 +83,55 @@ load_tentative(const SiVictim *victim, Lifted *out, SiReservation *place)
            si_uuid_equal(&out->e.reservation_id, &victim->reservation_id);
 }
 
+/* What is free in the first slot where it runs; of borrowed units, those of the lender that are lent. */
+static void
+free_of_pool(const Overrun *o, int64 *cpu, int64 *memory)
+{
+    SiPoolRef pool = {o->namespace, NULL};
+    SiSlots allocated;
+    SiPool lender;
+    SiSlots total;
+
+    if (o->namespace.purpose == SI_NS_DEDICATED)
+        pool.tenant_id = &o->reservation.tenant_id;
+    if (o->reservation.borrowed)
+    {
+        if (!si_pool_load(o->reservation.pool_id, &lender))
+            elog(ERROR, "pool %d is missing", o->reservation.pool_id);
+        pool.tenant_id = &lender.tenant_id;
+    }
+    si_occupancy(&pool, o->wanted.first, 1, &total, &allocated);
+    *cpu = total.cpu[0] - allocated.cpu[0];
+    *memory = total.mem[0] - allocated.mem[0];
+    if (!o->reservation.borrowed)
+        return;
+    si_lent_occupancy(&pool, o->wanted.first, 1, &total, &allocated);
+    *cpu = Min(*cpu, total.cpu[0] - allocated.cpu[0]);
+    *memory = Min(*memory, total.mem[0] - allocated.mem[0]);
+}
+
 /*
- * Tentative places in the first slot give way, as few as do (C14, C15); who had them gets others in the end. None does where all
+ * Tentative places in the first slot give way, an owner's own never to a borrower; as few as do (C14, C15); who had them gets others in the end. None does where all
  * of them together would not leave room.
  */
 static void
 lift_tentative(Overrun *o, const char *actor)
 {
     TimestampTz from = si_slot_time(o->wanted.first, o->namespace.step_usecs);
-    const SiPoolRef pool = {o->namespace, &o->reservation.tenant_id};
     SiReservation place;
     SiVictim *victims;
     int64 cpu;
     int64 memory;
-    SiSlots total;
-    SiSlots allocated;
     int n = si_executions_in(o->namespace.name, 0, false, from, from + o->namespace.step_usecs, &victims);
 
     o->lifted = palloc((n + 1) * sizeof(Lifted));
-    si_occupancy(o->namespace.purpose == SI_NS_DEDICATED ? &pool : &(SiPoolRef){o->namespace, NULL}, o->wanted.first, 1, &total, &allocated);
-    cpu = total.cpu[0] - allocated.cpu[0];
-    memory = total.mem[0] - allocated.mem[0];
+    free_of_pool(o, &cpu, &memory);
     for (int i = 0; i < n; i++)
     {
         Lifted *l = &o->lifted[o->n_lifted];
 
-        if (!load_tentative(&victims[i], l, &place) || place.pool_id != o->reservation.pool_id)
+        if (!load_tentative(&victims[i], l, &place) || place.pool_id != o->reservation.pool_id ||
+            (o->reservation.borrowed && !place.borrowed))
             continue;
         cpu += place.cpu_millicores;
         memory += place.memory_mib;

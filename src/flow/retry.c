@@ -105,6 +105,7 @@ admit(const Failure *f, int64 memory_mib, SiExecution *next, const char **why)
         *why = next->waiting_reason;
         return false;
     }
+    si_execution_set_not_before(&next->execution_id, next->not_before);
     tell(f, next, admission.not_before, admission.cause);
     return true;
 }

@@ -20,7 +20,7 @@
     "manifest_sha256, object_uid, claimed_at, posted_at, submitted_at, started_at, finished_at, tries, next_try_at, " \
     "last_error, stop_requested_at, stop_cause, stop_reason, error_class, cursor_value, exit_code IS NOT NULL, " \
     "exit_code, evaluation, held, COALESCE(charged, -1), created_at, run_id, " \
-    "awaits, overrun_reason, plan_reason FROM sparkingest.job_executions WHERE execution_id = $1"
+    "awaits, overrun_reason, plan_reason, not_before FROM sparkingest.job_executions WHERE execution_id = $1"
 
 static SiState
 state_of(const char *word)
@@ -89,6 +89,7 @@ execution_from_row(const pg_uuid_t *execution_id, MemoryContext context, SiExecu
     out->awaits = si_sql_bool(0, 44);
     out->overrun_reason = si_sql_text_copy(0, 45, context);
     out->plan_reason = si_sql_text_copy(0, 46, context);
+    out->not_before = si_sql_time(0, 47);
 }
 
 static bool
@@ -357,6 +358,20 @@ si_execution_set_overrun(const pg_uuid_t *execution_id, const char *reason)
 
     si_sql_open();
     si_sql_run(&update, values, nulls);
+    si_sql_close();
+}
+
+void
+si_execution_set_not_before(const pg_uuid_t *execution_id, TimestampTz not_before)
+{
+    static SiStatement update = {"UPDATE sparkingest.job_executions SET not_before = $2 WHERE execution_id = $1",
+                                 2,
+                                 {UUIDOID, TIMESTAMPTZOID},
+                                 .by_index = true};
+    Datum values[] = {UUIDPGetDatum(execution_id), TimestampTzGetDatum(not_before)};
+
+    si_sql_open();
+    si_sql_run(&update, values, NULL);
     si_sql_close();
 }
 

@@ -61,6 +61,7 @@ typedef struct SiExecution
     bool awaits;          /* runs of other jobs that it starts after have not all succeeded */
     char *overrun_reason; /* why its reservation was not extended; NULL = it was, or need not be */
     char *plan_reason;    /* why its planned start was last moved; NULL = it never was */
+    TimestampTz not_before; /* end of a retry's backoff; SI_NO_TIME = it has none */
 } SiExecution;
 
 /* How an execution ended, as written into its row. */
@@ -148,6 +149,9 @@ extern void si_execution_set_awaiting(const pg_uuid_t *execution_id, bool awaits
 
 /* Why it could not be extended (C14), NULL = it was. */
 extern void si_execution_set_overrun(const pg_uuid_t *execution_id, const char *reason);
+
+/* When the backoff of a retry ends (J7). */
+extern void si_execution_set_not_before(const pg_uuid_t *execution_id, TimestampTz not_before);
 
 /* Running executions whose reservation is over and of which no stop was asked for; palloc'd. Returns how many. */
 extern int si_executions_overrun(TimestampTz now, pg_uuid_t **out);

@@ -17,7 +17,7 @@
     "pg_catalog.array_position(ARRAY['draft', 'wait', 'reject'], j.on_no_capacity) - 1, r.reservation_id, "            \
     "r.namespace, r.cpu_millicores, r.memory_mib, r.starts_at, r.ends_at, " held_back ", "                             \
     "CASE WHEN j.options OPERATOR(pg_catalog.?) 'limits' THEN j.options ELSE '{}' END, COALESCE(r.limited, false), "   \
-    "r.pool_id, COALESCE(r.borrowed, false)"                                                                           \
+    "r.pool_id, COALESCE(r.borrowed, false), e.not_before"                                                             \
     " FROM sparkingest.job_executions AS e JOIN sparkingest.ingestion_jobs AS j ON j.job_id = e.job_id "
 
 #define WAITING                                                                                                        \
@@ -75,6 +75,7 @@ queued_from_row(uint64 row, MemoryContext context, SiQueued *out)
     out->held_back = si_sql_bool(row, 26);
     out->job.options = si_sql_jsonb_copy(row, 27, context);
     out->place.limited = si_sql_bool(row, 28);
+    out->e.not_before = si_sql_time(row, 31);
     if (no_place)
         return;
     out->place.pool_id = si_sql_int4(row, 29);

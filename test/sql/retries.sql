@@ -164,4 +164,17 @@ END
 $$;
 SELECT job, s.* FROM (VALUES ('little'), ('owner'), ('never')) AS v (job), LATERAL pg_temp.starve(job) AS s;
 SELECT job_name, trim_scale(raised_memory_mib / 1024.0) AS raised FROM sparkingest.ingestion_jobs WHERE job_name IN ('little', 'owner', 'never') ORDER BY 1;
+
+-- A retry that loses its place waits on, and still does not start before its backoff is over.
+SET sparkingest.clock = '2026-03-06 09:00:00+00';
+SELECT fixture.production_job('Acme', 'backs off', 1, 2, 5, options => '{"on_no_capacity": "wait", "retry": {"max_attempts": 2, "backoff_minutes": 60, "max_backoff_minutes": 60}}');
+SELECT pg_temp.begun('backs off') AS run \gset
+SELECT fixture.finish(:'run', 'lost', sparkingest.clock() + '1 minute');
+SELECT count(*) FROM sparkingest.set_capacity('vcpu-hours-ns', 0, 0, '[2026-03-06 09:00+00, 2026-03-08 12:00+00)');
+SELECT state, planned_start < '2026-03-08 12:00+00' AS has_a_place FROM sparkingest.job_executions WHERE run_id = :'run' AND attempt = 2;
+SELECT count(*) FROM sparkingest.set_capacity('vcpu-hours-ns', 1000, 4000, '[2026-03-06 09:00+00, 2026-03-08 12:00+00)');
+SELECT count(*) FROM sparkingest.plan();
+SELECT state, not_before - sparkingest.clock() > '25 minutes' AS backs_off, planned_start >= not_before AS after_its_backoff, planned_start < '2026-03-06 12:00+00' AS soon
+  FROM sparkingest.job_executions WHERE run_id = :'run' AND attempt = 2;
+
 \i :end
