@@ -111,7 +111,8 @@ free_of_pool(const Overrun *o, int64 *cpu, int64 *memory)
 }
 
 /*
- * Tentative places in the first slot give way, an owner's own never to a borrower; as few as do (C14, C15); who had them gets others in the end. None does where all
+ * Tentative places in the first slot give way, an owner's own never to a borrower; as few as do (C14, C15);
+ * who had them gets others in the end. None does where all
  * of them together would not leave room.
  */
 static void

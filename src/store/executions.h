@@ -58,9 +58,9 @@ typedef struct SiExecution
     int64 held;
     int64 charged; /* -1 = not final */
     TimestampTz created_at;
-    bool awaits;          /* runs of other jobs that it starts after have not all succeeded */
-    char *overrun_reason; /* why its reservation was not extended; NULL = it was, or need not be */
-    char *plan_reason;    /* why its planned start was last moved; NULL = it never was */
+    bool awaits;            /* runs of other jobs that it starts after have not all succeeded */
+    char *overrun_reason;   /* why its reservation was not extended; NULL = it was, or need not be */
+    char *plan_reason;      /* why its planned start was last moved; NULL = it never was */
     TimestampTz not_before; /* end of a retry's backoff; SI_NO_TIME = it has none */
 } SiExecution;
 
