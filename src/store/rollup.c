@@ -7,7 +7,6 @@
 #include "storage/proc.h"
 #include "utils/timestamp.h"
 
-#include "pg/jit.h"
 #include "store/rollup.h"
 #include "store/sql.h"
 
@@ -133,7 +132,6 @@ si_usage_roll_up(void)
         "SELECT (SELECT pg_catalog.count(*) FROM hourly_gone) + (SELECT pg_catalog.count(*) FROM hourly_new) + "
         "(SELECT pg_catalog.count(*) FROM load_gone) + (SELECT pg_catalog.count(*) FROM load_new)",
         0};
-    int jit = si_jit_off();
     int64 n;
 
     noted.transaction = InvalidLocalTransactionId; /* what this transaction noted is taken now */
@@ -141,7 +139,6 @@ si_usage_roll_up(void)
     si_sql_run(&roll_up, NULL, NULL);
     n = si_sql_int8(0, 1);
     si_sql_close();
-    si_jit_restore(jit);
     return n;
 }
 

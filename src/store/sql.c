@@ -14,7 +14,6 @@
 #include "utils/snapmgr.h"
 
 #include "pg/clock.h"
-#include "pg/jit.h"
 #include "store/sql.h"
 
 void
@@ -49,19 +48,22 @@ prepare(SiStatement *statement)
 
 /*
  * A plan is kept, and may have been made when its table had a page: then reading all of it was right, and would be until
- * somebody analyzes it. Where it is going to be planned, what reads a whole table is off; returns what set_back() takes.
+ * somebody analyzes it. Where it is going to be planned, what reads a whole table is off. Compiling is off for all: it goes by
+ * costs, which are high where what is off is used for a small table after all, and takes longer than the statement. Returns what
+ * set_back() takes.
  */
 static int
-plan_by_index(const SiStatement *statement)
+plan_plainly(const SiStatement *statement)
 {
-    static const char *const off[] = {"enable_seqscan", "enable_hashjoin", "enable_mergejoin"};
+    static const char *const off[] = {"jit", "enable_seqscan", "enable_hashjoin", "enable_mergejoin"};
     CachedPlanSource *source = linitial(SPI_plan_get_plan_sources(statement->plan));
+    int n = statement->by_index ? lengthof(off) : 1;
     int level;
 
-    if (!statement->by_index || (source->is_valid && source->gplan && source->gplan->is_valid))
+    if (source->is_valid && source->gplan && source->gplan->is_valid)
         return 0;
     level = NewGUCNestLevel();
-    for (int i = 0; i < lengthof(off); i++)
+    for (int i = 0; i < n; i++)
         (void) set_config_option(off[i], "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
     return level;
 }
@@ -80,7 +82,7 @@ si_sql_run(SiStatement *statement, Datum *values, const char *nulls)
     int code;
 
     prepare(statement);
-    level = plan_by_index(statement);
+    level = plan_plainly(statement);
     code = SPI_execute_plan(statement->plan, values, nulls, false, 0);
     set_back(level);
     if (code < 0)
@@ -130,7 +132,7 @@ si_sql_run_latest(SiStatement *statement, Datum *values, const char *nulls)
     int code;
 
     prepare(statement);
-    level = plan_by_index(statement);
+    level = plan_plainly(statement);
     code = SPI_execute_snapshot(statement->plan, values, nulls, latest_snapshot(), InvalidSnapshot, true, false, 0);
     set_back(level);
     if (code < 0)
@@ -330,7 +332,6 @@ si_sql_ids(SiStatement *statement, Datum *values, pg_uuid_t **out)
 void
 si_sql_return(SiStatement *statement, Datum *values, const char *nulls, Tuplestorestate *result, TupleDesc desc)
 {
-    int jit = si_jit_off();
     uint64 n;
 
     si_sql_open();
@@ -343,5 +344,4 @@ si_sql_return(SiStatement *statement, Datum *values, const char *nulls, Tuplesto
     for (uint64 i = 0; i < n; i++)
         tuplestore_puttuple(result, SPI_tuptable->vals[i]);
     si_sql_close();
-    si_jit_restore(jit);
 }
