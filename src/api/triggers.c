@@ -7,6 +7,7 @@
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "flow/announce.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
@@ -88,7 +89,7 @@ si_reservation_changed(PG_FUNCTION_ARGS)
     SiReservation after;
     SiCaller caller;
 
-    if (new_row(data) && si_book_expected(si_reservation_id_of_row(new_row(data), desc)))
+    if (new_row(data) && si_is_reservation_announced(si_reservation_id_of_row(new_row(data), desc)))
         return PointerGetDatum(NULL);
     if (is_restored(data))
         return PointerGetDatum(NULL);
@@ -113,7 +114,7 @@ si_held_limit_changed(PG_FUNCTION_ARGS)
     SiHeldLimit after;
     SiCaller caller;
 
-    if (new_row(data) && si_book_expected(si_reservation_id_of_row(new_row(data), desc)))
+    if (new_row(data) && si_is_reservation_announced(si_reservation_id_of_row(new_row(data), desc)))
         return PointerGetDatum(NULL);
     if (is_restored(data))
         return PointerGetDatum(NULL);
@@ -161,7 +162,7 @@ si_grant_changed(PG_FUNCTION_ARGS)
     SiGrantRow after;
     SiCaller caller;
 
-    if (si_book_is_sealing() || is_restored(data))
+    if (si_is_sealing_announced() || is_restored(data))
         return PointerGetDatum(NULL);
     if (old_row(data))
         si_grant_from_row(old_row(data), desc, &before);
@@ -184,13 +185,13 @@ si_entry_changed(PG_FUNCTION_ARGS)
     SiEntryRow after;
     SiCaller caller;
 
-    if (si_book_is_sealing())
+    if (si_is_sealing_announced())
         return PointerGetDatum(NULL);
     if (old_row(data))
         si_entry_from_row(old_row(data), desc, &before);
     if (new_row(data))
         si_entry_from_row(new_row(data), desc, &after);
-    if ((new_row(data) && si_book_expected_entry(after.entry_id)) || is_restored(data))
+    if ((new_row(data) && si_is_entry_announced(after.entry_id)) || is_restored(data))
         return PointerGetDatum(NULL);
     si_ledger_require();
     si_caller_enter(&caller);

@@ -3,9 +3,7 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "miscadmin.h"
-#include "storage/proc.h"
 #include "utils/timestamp.h"
 
 #include "domain/types.h"
@@ -24,71 +22,6 @@
 
 /* Days gone by leave memory after this time. */
 #define PAST_DAYS 2
-
-/* An announcement is over with the subtransaction that made it: what was rolled back in between must not be believed. */
-static pg_uuid_t expected;
-static LocalTransactionId expected_in = InvalidLocalTransactionId;
-static SubTransactionId expected_by = InvalidSubTransactionId;
-
-void
-si_book_expect(const pg_uuid_t *reservation_id)
-{
-    expected = *reservation_id;
-    expected_in = MyProc->lxid;
-    expected_by = GetCurrentSubTransactionId();
-}
-
-bool
-si_book_expected(const pg_uuid_t *reservation_id)
-{
-    bool yes = expected_in == MyProc->lxid && expected_by == GetCurrentSubTransactionId() &&
-               memcmp(&expected, reservation_id, sizeof(pg_uuid_t)) == 0;
-
-    if (yes)
-        expected_in = InvalidLocalTransactionId;
-    return yes;
-}
-
-static LocalTransactionId sealing_in = InvalidLocalTransactionId;
-static SubTransactionId sealing_by = InvalidSubTransactionId;
-
-void
-si_book_sealing(bool on)
-{
-    sealing_in = on ? MyProc->lxid : InvalidLocalTransactionId;
-    sealing_by = GetCurrentSubTransactionId();
-}
-
-bool
-si_book_is_sealing(void)
-{
-    return sealing_in != InvalidLocalTransactionId && sealing_in == MyProc->lxid && sealing_by == GetCurrentSubTransactionId();
-}
-
-static pg_uuid_t
-uuid_of_entry(int64 entry_id)
-{
-    pg_uuid_t id = {{0}};
-
-    memcpy(id.data, &entry_id, sizeof(entry_id));
-    return id;
-}
-
-void
-si_book_expect_entry(int64 entry_id)
-{
-    pg_uuid_t id = uuid_of_entry(entry_id);
-
-    si_book_expect(&id);
-}
-
-bool
-si_book_expected_entry(int64 entry_id)
-{
-    pg_uuid_t id = uuid_of_entry(entry_id);
-
-    return si_book_expected(&id);
-}
 
 /*
  * The slots of an interval; false when there are none. Demand begins in the slot that it touches first, supply

@@ -8,31 +8,17 @@
 #include "store/reservations.h"
 #include "store/rows.h"
 
-/* The next change of this reservation's row is in the ledger already: its trigger has nothing to do. */
-extern void si_book_expect(const pg_uuid_t *reservation_id);
-
-/* Whether it was announced so; once. */
-extern bool si_book_expected(const pg_uuid_t *reservation_id);
-
 /*
  * A reservation came, changed or went; NULL = there was, or is, none. Raises SI001 when it does not fit, unless `force`:
  * what another server decided is followed.
  */
 extern void si_book_reservation(const SiReservation *before, const SiReservation *after, bool force);
 
-/* The same of what a reservation holds of a limit: as si_book_expect of the reservation, once per row. */
+/* The same of what a reservation holds of a limit: as si_announce_reservation, once per row. */
 extern void si_book_held_limit(const SiHeldLimit *before, const SiHeldLimit *after, bool force);
 
 /* A limit came, changed or went. With `follow`, for what another server decided, one that comes has the ledger made anew. */
 extern void si_book_limit(const SiLimit *before, const SiLimit *after, bool follow);
-
-/* What follows, until it is called with false, moves amounts of entries into their grants: nothing that the ledger counts. */
-extern void si_book_sealing(bool on);
-extern bool si_book_is_sealing(void);
-
-/* The first two for an entry of the books. */
-extern void si_book_expect_entry(int64 entry_id);
-extern bool si_book_expected_entry(int64 entry_id);
 
 /*
  * A grant came, changed or went. Of dedicated units the owner's pool is made when it is missing, but not with `follow`: then it

@@ -7,9 +7,9 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "flow/announce.h"
 #include "utils/fmgrprotos.h"
 
-#include "flow/book.h"
 #include "flow/books.h"
 #include "pg/lock.h"
 #include "store/sql.h"
@@ -51,9 +51,9 @@ seal_tenant(const pg_uuid_t *tenant_id)
     }
     if (n == 0)
         return 0;
-    si_book_sealing(true);
+    si_announce_sealing(true);
     si_books_write(tenant_id, links, n);
-    si_book_sealing(false);
+    si_announce_sealing(false);
     return n;
 }
 

@@ -4,11 +4,11 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "flow/announce.h"
 #include "utils/timestamp.h"
 
 #include "domain/overrun.h"
 #include "flow/admit.h"
-#include "flow/book.h"
 #include "flow/dependants.h"
 #include "flow/extend.h"
 #include "flow/funds.h"
@@ -270,11 +270,11 @@ lengthen(Overrun *o)
 
         si_claim_give(&o->namespace, &o->claim, first, (int32) (si_slot_ceil(r->ends_at, step) - first));
     }
-    si_book_expect(&r->reservation_id);
+    si_announce_reservation(&r->reservation_id);
     si_reservation_move(&r->reservation_id, from, until);
     for (int i = 0; i < o->n_held; i++)
     {
-        si_book_expect(&r->reservation_id);
+        si_announce_reservation(&r->reservation_id);
         si_reservation_limits_move(&r->reservation_id, &o->held[i].limit_id, from, until);
     }
     o->e->planned_end = until;

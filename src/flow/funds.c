@@ -5,9 +5,9 @@
 
 #include "access/xlog.h"
 #include "common/int.h"
+#include "flow/announce.h"
 #include "utils/timestamp.h"
 
-#include "flow/book.h"
 #include "flow/funds.h"
 #include "flow/load.h"
 #include "pg/errors.h"
@@ -132,7 +132,7 @@ enter(const SiDebtor *payer, const SiFundsGrant *grant, const char *entry_type, 
     entry.entry_id = si_balance_next_id();
     if (si_balance_append(&entry))
         return;
-    si_book_expect_entry(entry.entry_id);
+    si_announce_entry(entry.entry_id);
     si_balance_insert(&entry);
 }
 

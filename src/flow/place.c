@@ -4,12 +4,12 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "flow/announce.h"
 #include "utils/timestamp.h"
 
 #include "domain/billing.h"
 #include "domain/quantity.h"
 #include "domain/types.h"
-#include "flow/book.h"
 #include "flow/funds.h"
 #include "flow/place.h"
 #include "flow/reclaim.h"
@@ -79,7 +79,7 @@ enter_limits(const SiNeed *need, const SiReservation *r)
     {
         SiHeldLimit held = {r->reservation_id, need->limits[i].limit_id, r->tenant_id, NULL, need->limits[i].quantity, r->starts_at, r->ends_at};
 
-        si_book_expect(&r->reservation_id);
+        si_announce_reservation(&r->reservation_id);
         si_reservation_limit_insert(&held);
     }
 }
@@ -192,12 +192,12 @@ write_down(SiReservation *taken, const SiNeed *need, TimestampTz now)
         taken->reservation_id = need->keep->reservation_id;
     if (need->revives || is_moved(need, taken))
     {
-        si_book_expect(&taken->reservation_id);
+        si_announce_reservation(&taken->reservation_id);
         si_reservation_revive(taken);
     }
     else if (!si_reservation_append(taken, need->actor, now))
     {
-        si_book_expect(&taken->reservation_id);
+        si_announce_reservation(&taken->reservation_id);
         si_reservation_insert(taken, need->actor, now);
     }
     enter_limits(need, taken);
@@ -604,7 +604,7 @@ si_place(const SiNeed *need, TimestampTz now, SiPlacement *out)
     find(need, now, out);
     if (need->keep == NULL || ((out->placed || out->ahead) && si_uuid_equal(&out->reservation_id, &need->keep->reservation_id)))
         return;
-    si_book_expect(&need->keep->reservation_id);
+    si_announce_reservation(&need->keep->reservation_id);
     (void) si_unplace(&need->keep->reservation_id, now);
     /* Its slots are given already; what it held of limits goes with its rows. */
     lend_limits(need->keep, true);
@@ -650,11 +650,11 @@ si_place_again(SiReservation *reservation, TimestampTz starts_at, TimestampTz no
         return false;
     reservation->starts_at = si_slot_time(start, step);
     reservation->ends_at = si_slot_time(start + length, step);
-    si_book_expect(&reservation->reservation_id);
+    si_announce_reservation(&reservation->reservation_id);
     si_reservation_move(&reservation->reservation_id, reservation->starts_at, reservation->ends_at);
     for (int i = 0; i < need.n_limits; i++)
     {
-        si_book_expect(&reservation->reservation_id);
+        si_announce_reservation(&reservation->reservation_id);
         si_reservation_limits_move(&reservation->reservation_id, &need.limits[i].limit_id, reservation->starts_at, reservation->ends_at);
     }
     return true;
