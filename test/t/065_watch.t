@@ -48,7 +48,7 @@ for my $what (sort keys %ends)
 	$proxy->sever;
 	until_true(sub { $proxy->seen(rule => $rule) }, "$what ...");
 	# Its version is too old for the next watch as well.
-	until_true(sub { $proxy->seen(path => qr/$list/) > $lists }, '... is followed by a list', 30) if $relist;
+	until_true(sub { $proxy->seen(path => qr/$list/) > $lists }, '... is followed by a list', 60) if $relist;
 	$kube->end_run($app, took => 50);
 	$db->reaches($id, 'succeeded', '... does not keep what happens from being seen', 30);
 }

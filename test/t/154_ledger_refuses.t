@@ -65,6 +65,9 @@ ledger_is_right($db, '... days come into memory and leave it, and are right', da
 like($db->refusal(q(SET sparkingest.horizon_days = 400; SELECT sparkingest.find_slot('vcpu-hours-ns', 39, 1, '390 days'))),
 	qr/ERROR:  SI005: the capacity ledger is full\nHINT:  Raise sparkingest.ledger_memory and restart the server/, 'a search over more days than memory holds is refused');
 cmp_ok($db->sql('SELECT count(*) FROM f.fill() WHERE yes > 0'), '==', 1, '... and others go on');
+# Each by itself, for what one transaction holds stays in memory.
+$db->sql(q(SELECT format('SELECT f.take(1, %s, %L)', day, namespace) FROM generate_series(0, 24) AS day,
+	unnest(ARRAY['vcpu-hours-ns', 'draft-ingestion-ns', 'dedicated-cpu-ns']) AS namespace \gexec));
 my $all = "FROM sparkingest.reservations WHERE tenant_id = '$tenant' AND status = 'active'";
 like($db->refusal("SELECT sparkingest.release(reservation_id) $all"), qr/ERROR:  SI005: the capacity ledger is full/, 'a transaction that releases on more days than memory holds is refused too');
 $db->sql("SELECT format('SELECT sparkingest.release(%L)', reservation_id) $all \\gexec");
