@@ -320,7 +320,7 @@ ledger_is_right($db, 'emptied, it is right');
 $db->sql($buys);
 $db->sql('SELECT w.take(n, 5 + n), w.take(n, 7 + n, 3, $$dedicated-cpu-ns$$) FROM generate_series(1, 5) AS n');
 my @tables = map { "sparkingest.$_" } qw(tenants resource_purchases grants pools reservations capacity_overrides namespaces ingestion_jobs job_executions balance_entries resource_consumption lending_credits
-	estimation_observations);
+	estimation_observations execution_dependencies job_dependencies limits reservation_limits);
 $db->sql('CREATE PUBLICATION p FOR TABLE ' . join ', ', @tables);
 $db->sql(q(CREATE DATABASE copy));
 $db->sql(q(SELECT pg_create_logical_replication_slot('s', 'pgoutput')));
